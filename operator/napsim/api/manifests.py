@@ -1,0 +1,70 @@
+"""Reading manifests as kubectl reads them.
+
+kubectl's YAML differs from PyYAML's where it hurts: ``startTime: 01:00`` is text there and the number 60 here,
+``startDate: 2026-02-15`` is text there and a date here, and a key that comes twice is an error there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any, Final
+
+import yaml
+
+Manifest = dict[str, Any]
+_TEXT_IN_KUBECTL: Final = "tag:yaml.org,2002:timestamp"
+
+
+class _KubectlLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with kubectl's idea of plain scalars."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} comes twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _resolvers() -> dict[str, list[tuple[str, Any]]]:
+    """PyYAML's resolvers of plain scalars, without timestamps."""
+    return {
+        first: [(tag, pattern) for tag, pattern in rules if tag != _TEXT_IN_KUBECTL]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _plain_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int:
+    """A number, or the text itself where PyYAML sees base 60: 01:00, +05:30."""
+    if ":" in node.value:
+        return node.value
+    return loader.construct_yaml_int(node)
+
+
+def _plain_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float:
+    """The same for a number with a point; a whole one is an integer, as it is once it has been JSON."""
+    if ":" in node.value:
+        return node.value
+    number = loader.construct_yaml_float(node)
+    return int(number) if number.is_integer() else number
+
+
+_KubectlLoader.yaml_implicit_resolvers = _resolvers()
+_KubectlLoader.add_constructor("tag:yaml.org,2002:int", _plain_number)
+_KubectlLoader.add_constructor("tag:yaml.org,2002:float", _plain_float)
+
+
+def load_manifests(text: str) -> Iterator[Manifest]:
+    """Every document of a YAML or JSON text, lists taken apart; empty documents are skipped.
+
+    Raises ``yaml.YAMLError``: for bad YAML with line and column, and for a document that is not an object.
+    """
+    for document in yaml.load_all(text, Loader=_KubectlLoader):
+        if document is None:
+            continue
+        if not isinstance(document, dict):
+            raise yaml.YAMLError(f"a manifest must be an object, not {type(document).__name__}: {document!r:.80}")
+        if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
+            yield from document["items"]
+        else:
+            yield document

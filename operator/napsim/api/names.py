@@ -1,0 +1,101 @@
+"""Every label, annotation, taint, finalizer, condition type and API group that napsim reads or writes.
+
+Karpenter's keys are those of karpenter v1.14.0 ``pkg/apis/v1/labels.go`` and ``taints.go``; the Azure provider's are
+those of karpenter-provider-azure ``pkg/apis/v1beta1/labels.go``. Ours live under ``napsim.dev``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# API groups and versions
+KARPENTER_GROUP: Final = "karpenter.sh"
+KARPENTER_VERSION: Final = "v1"
+AZURE_GROUP: Final = "karpenter.azure.com"
+AZURE_VERSION: Final = "v1beta1"
+NAPSIM_GROUP: Final = "napsim.dev"
+NAPSIM_VERSION: Final = "v1alpha1"
+
+# Karpenter: labels
+NODEPOOL: Final = "karpenter.sh/nodepool"
+REGISTERED: Final = "karpenter.sh/registered"
+INITIALIZED: Final = "karpenter.sh/initialized"
+CAPACITY_TYPE: Final = "karpenter.sh/capacity-type"
+DO_NOT_SYNC_TAINTS: Final = "karpenter.sh/do-not-sync-taints"
+EXCLUDE_FROM_LOAD_BALANCERS: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
+EXCLUDE_FROM_LOAD_BALANCERS_VALUE: Final = "karpenter"
+
+# Karpenter: annotations (DO_NOT_DISRUPT is read on Nodes and Pods)
+DO_NOT_DISRUPT: Final = "karpenter.sh/do-not-disrupt"
+NODEPOOL_HASH: Final = "karpenter.sh/nodepool-hash"
+NODEPOOL_HASH_VERSION: Final = "karpenter.sh/nodepool-hash-version"
+TERMINATION_TIMESTAMP: Final = "karpenter.sh/nodeclaim-termination-timestamp"
+
+# Karpenter: taints and finalizer
+DISRUPTED_TAINT: Final = "karpenter.sh/disrupted"
+UNREGISTERED_TAINT: Final = "karpenter.sh/unregistered"
+TERMINATION_FINALIZER: Final = "karpenter.sh/termination"
+
+# Azure provider
+AKSNODECLASS_HASH: Final = "karpenter.azure.com/aksnodeclass-hash"
+AKSNODECLASS_HASH_VERSION: Final = "karpenter.azure.com/aksnodeclass-hash-version"
+NODECLASS_TERMINATION_FINALIZER: Final = "karpenter.azure.com/termination"
+HYPERV_GENERATION: Final = "karpenter.azure.com/sku-hyperv-generation"
+AKSNODECLASS: Final = "karpenter.azure.com/aksnodeclass"
+NODE_IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
+OS_SKU: Final = "kubernetes.azure.com/os-sku"
+OS_SKU_EFFECTIVE: Final = "kubernetes.azure.com/os-sku-effective"
+OS_SKU_REQUESTED: Final = "kubernetes.azure.com/os-sku-requested"
+AKS_MODE: Final = "kubernetes.azure.com/mode"
+AKS_ROLE: Final = "kubernetes.azure.com/role"
+
+# Kubernetes
+ARCH: Final = "kubernetes.io/arch"
+OS: Final = "kubernetes.io/os"
+HOSTNAME: Final = "kubernetes.io/hostname"
+INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
+ZONE: Final = "topology.kubernetes.io/zone"
+REGION: Final = "topology.kubernetes.io/region"
+MIRROR_POD: Final = "kubernetes.io/config.mirror"
+NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
+UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
+NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
+
+# KWOK: a Node with this annotation is played by the kwok controller
+KWOK_NODE: Final = "kwok.x-k8s.io/node"
+KWOK_NODE_VALUE: Final = "fake"
+
+# napsim: labels
+DRIFT: Final = "napsim.dev/drift"
+
+# napsim: annotations. Times are RFC 3339 in UTC on the cluster's virtual clock.
+CREATED_AT: Final = "napsim.dev/created-at"  # NodeClaim: virtual instant of creation
+DELETED_AT: Final = "napsim.dev/deleted-at"  # NodeClaim: virtual instant at which its deletion was first seen
+COMMAND: Final = "napsim.dev/command"  # Node: the disruption command in flight (JSON), written with the disrupted taint
+REPLACES: Final = "napsim.dev/replaces"  # NodeClaim: name of the NodeClaim it replaces
+INSTANCE_CREATED_AT: Final = "napsim.dev/instance-created-at"  # Node: virtual instant of its creation by the provider
+
+# Condition types of NodeClaims
+LAUNCHED: Final = "Launched"
+REGISTERED_CONDITION: Final = "Registered"
+INITIALIZED_CONDITION: Final = "Initialized"
+READY: Final = "Ready"
+DRIFTED: Final = "Drifted"
+DRAINED: Final = "Drained"
+VOLUMES_DETACHED: Final = "VolumesDetached"
+INSTANCE_TERMINATING: Final = "InstanceTerminating"
+DISRUPTION_REASON: Final = "DisruptionReason"
+CONSISTENT_STATE_FOUND: Final = "ConsistentStateFound"
+CONSOLIDATABLE: Final = "Consolidatable"
+
+# Condition types of NodePools, AKSNodeClasses and napsim's own kinds
+VALIDATION_SUCCEEDED: Final = "ValidationSucceeded"
+NODECLASS_READY: Final = "NodeClassReady"
+KUBERNETES_VERSION_READY: Final = "KubernetesVersionReady"
+IMAGES_READY: Final = "ImagesReady"
+SUBNETS_READY: Final = "SubnetsReady"
+NOT_YET_HONOURED: Final = "NotYetHonoured"
+ROLLED_OUT: Final = "RolledOut"
+
+HASH_VERSION: Final = "v3"
+MAX_INT32: Final = 2147483647  # "unbounded" in Karpenter's budgets

@@ -1,0 +1,285 @@
+"""``NodeAutoProvisioning`` (napsim.dev/v1alpha1), singleton ``default``: the settings AKS keeps at cluster level.
+
+Policy: the 90-day rule is on and a missing maintenance configuration means open at all times, because the Learn article
+and the provider's code say so; both are settings here. Timings are assumptions about the cloud, not facts about it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from napsim.api import names
+from napsim.api.base import KubeObject, Model, Rule, wire_name
+from napsim.api.kinds import Column, Kind, condition_column
+from napsim.api.rollout import NodeAutoProvisioningStatus
+from napsim.api.scalars import Bool, Duration, Instant, Int32, Int64, Number, matching
+
+NodeOSUpgradeChannel = Literal["None", "Unmanaged", "SecurityPatch", "NodeImage"]
+UpgradeChannel = Literal["none", "patch", "stable", "rapid", "node-image"]
+FallbackMode = Literal["AlwaysOpen", "SeededWeekly", "None"]
+Distribution = Literal["uniform", "normal", "lognormal", "exponential"]
+NodeProviderKind = Literal["kwok", "inPlace"]
+MAX_FACTOR: Final = 100_000
+
+
+KubernetesVersion = Annotated[
+    str,
+    Field(max_length=32),
+    matching(r"v?[0-9]+\.[0-9]+\.[0-9]+", "must be a Kubernetes version. For example, 1.36.4"),
+]
+
+
+class ImageExpiry(Model):
+    """The 90-day rule: an image that is too old is replaced by the latest, whatever the window says."""
+
+    enabled: Bool = Field(default=True, description="Whether the rule holds. Upstream's own code does not have it.")
+    days: Int32 = Field(default=90, ge=1, le=3650, description="The age in days beyond which an image is replaced.")
+    margin_minutes: Int32 = Field(
+        default=0, ge=0, le=1440, description="How many minutes earlier it is replaced; upstream's proposal has 30."
+    )
+
+    @property
+    def limit(self) -> timedelta:
+        """The age beyond which (strictly) an image is replaced."""
+        return timedelta(days=self.days) - timedelta(minutes=self.margin_minutes)
+
+
+class Fallback(Model):
+    """What holds where no maintenance configuration says anything."""
+
+    mode: FallbackMode = Field(
+        default="AlwaysOpen",
+        description=(
+            "AlwaysOpen: images are picked up at once, as the provider does. SeededWeekly: one window a week at a time"
+            " drawn from seed, an assumption. None: never open."
+        ),
+    )
+    seed: Int64 = Field(default=0, ge=0, description="What the weekly window is drawn from.")
+
+
+class LeadTimes(Model):
+    """How long before a window its configuration must have been changed to count for it."""
+
+    node_os: Duration = Field(
+        default=timedelta(minutes=30), description="For aksManagedNodeOSUpgradeSchedule, which NAP follows."
+    )
+    others: Duration = Field(default=timedelta(minutes=15), description="For the other two configurations.")
+
+
+class NodeProvider(Model):
+    """Who makes the nodes."""
+
+    kind: NodeProviderKind = Field(
+        default="kwok",
+        description="kwok: fake nodes, made and removed for NodeClaims. inPlace: existing nodes are given new images.",
+    )
+    region: Annotated[
+        str, Field(max_length=64), matching("[a-z0-9-]+", "must be a region. For example, westeurope")
+    ] = Field(default="westeurope", description="Region of the nodes, in their label topology.kubernetes.io/region.")
+    zones: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] = Field(
+        default=("1", "2", "3"),
+        min_length=1,
+        max_length=20,
+        description="Availability zones, taken in turn: 1 becomes the label value westeurope-1.",
+    )
+    instance_type: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        default="Standard_D4s_v5", description="Virtual machine size where a pool's requirements leave it open."
+    )
+
+
+_NEEDS: Final = {
+    "uniform": ("min", "max"),
+    "normal": ("mean", "standard_deviation"),
+    "lognormal": ("median", "p95"),
+    "exponential": ("mean",),
+}
+_BOUNDS: Final = ("min", "max")
+_PARAMETERS: Final = (*_BOUNDS, "mean", "standard_deviation", "median", "p95")
+
+
+def _has_its_parameters(timing: Timing) -> bool:
+    needed = _NEEDS.get(timing.distribution or "", ())
+    return all(getattr(timing, name) is not None for name in needed)
+
+
+def _has_no_others(timing: Timing) -> bool:
+    known = {*_BOUNDS, *_NEEDS[timing.distribution]} if timing.distribution else set()
+    return all(getattr(timing, name) is None for name in _PARAMETERS if name not in known)
+
+
+def _no_others_cel() -> str:
+    knowing = {name: [kind for kind, needed in _NEEDS.items() if name in (*_BOUNDS, *needed)] for name in _PARAMETERS}
+    return " && ".join(
+        f"(!has(self.{wire_name(name)}) || (has(self.distribution) && self.distribution in {kinds}))"
+        for name, kinds in knowing.items()
+    )
+
+
+class Timing(Model):
+    """How long a step takes: always the same (fixed), or drawn from a distribution with the cluster's seed."""
+
+    fixed: Duration | None = Field(default=None, description="Always this long, such as 45s. Excludes distribution.")
+    distribution: Distribution | None = Field(
+        default=None,
+        description=(
+            "uniform (min, max), normal (mean, standardDeviation), lognormal (median, p95) or exponential (mean)."
+            " min and max cut the other three off where they are set."
+        ),
+    )
+    min: Duration | None = Field(default=None, description="The shortest time.")
+    max: Duration | None = Field(default=None, description="The longest time.")
+    mean: Duration | None = Field(default=None, description="The mean.")
+    standard_deviation: Duration | None = Field(default=None, description="The standard deviation.")
+    median: Duration | None = Field(default=None, description="Half of the steps are done by then.")
+    p95: Duration | None = Field(default=None, description="95 of 100 steps are done by then.")
+
+    RULES: ClassVar = (
+        Rule(
+            "exactly one of fixed and distribution must be set",
+            "has(self.fixed) != has(self.distribution)",
+            lambda self: (self.fixed is None) != (self.distribution is None),
+        ),
+        Rule(
+            "uniform needs min and max, normal needs mean and standardDeviation, lognormal needs median and p95,"
+            " exponential needs mean",
+            "!has(self.distribution)"
+            " || (self.distribution == 'uniform' && has(self.min) && has(self.max))"
+            " || (self.distribution == 'normal' && has(self.mean) && has(self.standardDeviation))"
+            " || (self.distribution == 'lognormal' && has(self.median) && has(self.p95))"
+            " || (self.distribution == 'exponential' && has(self.mean))",
+            _has_its_parameters,
+            "distribution",
+        ),
+        Rule(
+            "a parameter must belong to the distribution: min and max to any, mean to normal and exponential,"
+            " standardDeviation to normal, median and p95 to lognormal; fixed has none",
+            _no_others_cel(),
+            _has_no_others,
+            "distribution",
+        ),
+        Rule(
+            "max must not be less than min",
+            "!has(self.min) || !has(self.max) || duration(self.max) >= duration(self.min)",
+            lambda self: self.min is None or self.max is None or self.max >= self.min,
+            "max",
+        ),
+        Rule(
+            "p95 must be more than median, and median more than 0s",
+            "!has(self.median) || !has(self.p95)"
+            " || (duration(self.p95) > duration(self.median) && duration(self.median) > duration('0s'))",
+            lambda self: self.median is None or self.p95 is None or self.p95 > self.median > timedelta(0),
+            "p95",
+        ),
+    )
+
+
+class Timings(Model):
+    """How long the steps of a node's life take. Assumptions: replace them by what your cluster shows."""
+
+    launch: Timing = Field(
+        default=Timing(fixed=timedelta(seconds=10)),
+        description="From the NodeClaim to Launched: the cloud has accepted it.",
+    )
+    registration: Timing = Field(
+        default=Timing(fixed=timedelta(seconds=45)), description="From Launched to Registered: the Node has joined."
+    )
+    initialization: Timing = Field(
+        default=Timing(fixed=timedelta(seconds=15)), description="From Registered to Initialized: pods can run."
+    )
+    detach: Timing = Field(
+        default=Timing(fixed=timedelta(seconds=10)), description="From the end of a drain to the end of the instance."
+    )
+
+
+class Clock(Model):
+    """The clock that everything napsim decides runs on."""
+
+    factor: Number = Field(
+        default=1.0,
+        gt=0,
+        le=MAX_FACTOR,
+        description="How many times faster than the wall clock: 1 is real time, 600 makes a week of 17 minutes.",
+    )
+    start: Instant | None = Field(
+        default=None,
+        description="What the clock shows when napsim first runs, RFC 3339; absent means the wall clock's time.",
+    )
+
+
+class NodeAutoProvisioningSpec(Model):
+    """The cluster's settings."""
+
+    node_os_upgrade_channel: NodeOSUpgradeChannel = Field(
+        default="NodeImage", description="The cluster's node OS upgrade channel. NAP rolls images out on every channel."
+    )
+    upgrade_channel: UpgradeChannel = Field(
+        default="none", description="The cluster's auto-upgrade channel, for Kubernetes versions."
+    )
+    image_expiry: ImageExpiry = Field(default=ImageExpiry(), description="The 90-day rule.")
+    fallback: Fallback = Field(
+        default=Fallback(), description="What holds where no maintenance configuration says anything."
+    )
+    lead_times: LeadTimes = Field(
+        default=LeadTimes(), description="How long before a window its configuration must have been changed."
+    )
+    list_cache_duration: Duration = Field(
+        default=timedelta(hours=72),
+        description="How long a list of the gallery is kept: a newer image is not seen before. 72h upstream.",
+    )
+    node_provider: NodeProvider = Field(default=NodeProvider(), description="Who makes the nodes.")
+    timings: Timings = Field(default=Timings(), description="How long the steps of a node's life take.")
+    clock: Clock = Field(default=Clock(), description="The clock that everything napsim decides runs on.")
+    kubernetes_version: KubernetesVersion | None = Field(
+        default=None,
+        description="What the control plane is taken to run, to play an upgrade. Absent: what the API server says.",
+    )
+    seed: Int64 = Field(default=0, ge=0, description="What every draw is made from: the same seed gives the same run.")
+
+
+class NodeAutoProvisioning(KubeObject):
+    """The settings AKS keeps at cluster level, and the progress of the rollout."""
+
+    api_version: Literal["napsim.dev/v1alpha1"] = "napsim.dev/v1alpha1"
+    kind: Literal["NodeAutoProvisioning"] = "NodeAutoProvisioning"
+    spec: NodeAutoProvisioningSpec = Field(default=NodeAutoProvisioningSpec(), description="The cluster's settings.")
+    status: NodeAutoProvisioningStatus = Field(
+        default=NodeAutoProvisioningStatus(), description="The progress of the rollout."
+    )
+
+    RULES: ClassVar = (
+        Rule(
+            "there is one NodeAutoProvisioning in a cluster: metadata.name must be default",
+            "self.metadata.name == 'default'",
+            lambda self: self.metadata.name == "default",
+        ),
+    )
+
+
+NODE_AUTO_PROVISIONING: Final = Kind(
+    model=NodeAutoProvisioning,
+    group=names.NAPSIM_GROUP,
+    version=names.NAPSIM_VERSION,
+    plural="nodeautoprovisionings",
+    short_names=("nap",),
+    categories=("napsim",),
+    columns=(
+        Column("Phase", ".status.phase"),
+        Column("Target", ".status.target", description="The image versions nodes are going to."),
+        Column("Progress", ".status.progress.summary", description="Nodes on the target, of all."),
+        Column("Disrupting", ".status.progress.disrupting", "integer", description="Nodes being replaced now."),
+        Column(
+            "Blocked", ".status.progress.blocked", "integer", description="Drifted nodes that cannot be replaced now."
+        ),
+        Column("Forced", ".status.forced", description="The last pick-up that the 90-day rule forced."),
+        Column("Clock", ".status.clock.display", description="What the cluster's clock shows, and how fast it runs."),
+        Column(
+            "Window", ".status.window", wide=True, description="Whether images can be picked up, and when that changes."
+        ),
+        Column("Kubernetes", ".status.kubernetesVersion", wide=True),
+        condition_column("RolledOut", wide=True),
+        condition_column("NotYetHonoured", wide=True),
+    ),
+)

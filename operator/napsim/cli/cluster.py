@@ -1,0 +1,141 @@
+"""`napsim cluster`: clusters to rehearse on, created and removed by name."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napsim.cli.progress import shown_progress
+from napsim.cluster import (
+    RUNTIMES,
+    ClusterError,
+    ClusterExists,
+    ClusterNotFound,
+    PrerequisiteMissing,
+    cluster_status,
+    control_plane,
+    create_cluster,
+    delete_cluster,
+    find_cluster,
+)
+
+_FAILED = 1
+_NOT_AS_ASKED = 3
+_PREREQUISITE_MISSING = 4
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Clusters to rehearse on: a real API server, scheduler and controller manager, with fake nodes.",
+    epilog=(
+        "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not in the state asked for (create: it exists; status: it "
+        "does not exist or not all of it runs; kubeconfig: it does not exist); 4 a prerequisite is missing; "
+        "130 interrupted."
+    ),
+)
+
+Name = Annotated[str, typer.Option(help="Name of the cluster.")]
+
+
+@app.command()
+def create(
+    name: Name = "napsim",
+    runtime: Annotated[str, typer.Option(help=f"How to run it: {', '.join(RUNTIMES)}.")] = "kwok",
+    audit: Annotated[
+        bool, typer.Option(help="Keep the API server's audit log, from which a rollout can be audited.")
+    ] = True,
+    disable_qps_limits: Annotated[
+        bool,
+        typer.Option(
+            "--disable-qps-limits", help="No client limits, and no API priority and fairness: for benchmarks."
+        ),
+    ] = False,
+) -> None:
+    """Create and start a cluster; the first time on a machine the control plane is built, which takes minutes."""
+    with _errors_as_exit_codes():
+        with shown_progress() as progress:
+            cluster = create_cluster(
+                name, runtime=runtime, audit=audit, disable_qps_limits=disable_qps_limits, progress=progress
+            )
+        _say(f"cluster {name} runs; look at it with")
+        _say(f"  export KUBECONFIG={cluster.kubeconfig}")
+        _say(f"  {cluster.kubectl} get nodes")
+
+
+@app.command()
+def build() -> None:
+    """Build the control plane into the user's cache, if it is not there yet, and start nothing."""
+    with _errors_as_exit_codes():
+        with shown_progress() as progress:
+            built = control_plane(progress)
+        _say(f"control plane ready: {', '.join(f'{piece} {version}' for piece, version in built.versions.items())}")
+
+
+@app.command()
+def delete(name: Name = "napsim") -> None:
+    """End every process of a cluster and remove its files, whatever its state; fine if there is none."""
+    with _errors_as_exit_codes():
+        _say(f"cluster {name} removed" if delete_cluster(name) else f"no cluster {name}: nothing to remove")
+
+
+@app.command()
+def status(name: Name = "napsim") -> None:
+    """Show what runs of a cluster."""
+    with _errors_as_exit_codes():
+        found = cluster_status(name)
+        _say(f"cluster     {name} {'runs' if found.running else 'does not all run'}")
+        _say(f"runtime     {found.cluster.runtime}")
+        for component in found.components:
+            _say(f"  {component.name:<24} {f'pid {component.pid}' if component.pid else 'not running'}")
+        _say(f"API server  {'ready' if found.ready else 'not ready'}")
+        _say(f"kubeconfig  {found.cluster.kubeconfig}")
+        _say(f"kubectl     {found.cluster.kubectl}")
+        _say(f"audit log   {found.cluster.audit_log if found.cluster.audit_log.exists() else 'none'}")
+        _say(f"logs        {found.cluster.workdir / 'logs'}")
+        if not found.running:
+            raise typer.Exit(_NOT_AS_ASKED)
+
+
+@app.command()
+def kubeconfig(name: Name = "napsim") -> None:
+    """Print the path of a cluster's kubeconfig: export KUBECONFIG=$(napsim cluster kubeconfig)."""
+    with _errors_as_exit_codes():
+        _say(str(find_cluster(name).kubeconfig))
+
+
+@contextmanager
+def _errors_as_exit_codes() -> Iterator[None]:
+    """Errors as one message on standard error and the exit codes that --help names; SIGTERM interrupts like Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except (ClusterExists, ClusterNotFound) as error:
+        raise _failure(error, _NOT_AS_ASKED) from error
+    except PrerequisiteMissing as error:
+        raise _failure(error, _PREREQUISITE_MISSING) from error
+    except ClusterError as error:
+        raise _failure(error, _FAILED) from error
+    except KeyboardInterrupt as error:
+        raise _failure("interrupted, and cleaned up", _INTERRUPTED) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _failure(message: object, code: int) -> typer.Exit:
+    Console(stderr=True).print(f"napsim: {message}", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+def _say(line: str) -> None:
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)

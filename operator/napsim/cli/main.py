@@ -1,0 +1,61 @@
+"""The root of the command line. A sub-command is imported only when it is used, so that `napsim --help` is quick."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+import napsim
+
+if TYPE_CHECKING:
+    # Typer carries a click of its own and does not export the types that its overridable methods speak in.
+    from typer._click import Command, Context
+
+# Sub-command: the module of napsim.cli whose `app` it is, and its line in `napsim --help`.
+COMMANDS = {
+    "run": ("run", "The operator: play node auto-provisioning in a cluster."),
+    "watch": ("watch", "A live view of a cluster's rollout."),
+    "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
+    "cluster": ("cluster", "Create, look at and remove clusters to rehearse on."),
+    "crds": ("crds", "Print the CustomResourceDefinitions."),
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Lists the sub-commands from COMMANDS, and loads the one that is run."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name in COMMANDS:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            command = get_command(import_module(f"napsim.cli.{COMMANDS[name][0]}").app)
+        return name, command, rest
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    help="What will happen to my nodes when the next node image ships, when, and what will stand in the way?",
+)
+
+
+@app.callback()
+def root() -> None:
+    """Take no options of its own; without a sub-command the help is shown."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(napsim.__version__)

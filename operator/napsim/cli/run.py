@@ -1,0 +1,66 @@
+"""``napsim run``: the operator, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napsim.live.errors import ApiError, TransportError
+from napsim.live.kubeconfig import KubeconfigError
+from napsim.live.leadership import LeaseTimings
+from napsim.live.logs import configure
+from napsim.live.operator import Operator, Options
+
+_FAILED = 1
+_BAD_INPUT = 2
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=(
+        "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the API server could not be reached or an internal error; "
+        "2 wrong usage or no usable kubeconfig."
+    )
+)
+def run(
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
+    lease_name: Annotated[str, typer.Option(help="Its name.")] = "napsim",
+    lease_seconds: Annotated[
+        float, typer.Option(min=3, help="How long the Lease holds without being renewed; renewed every 2/15 of it.")
+    ] = 15.0,
+    identity: Annotated[str, typer.Option(help="Who we are in the Lease; by default host and chance.")] = "",
+    metrics_port: Annotated[int, typer.Option(help="Prometheus metrics at /metrics; 0 is off.")] = 0,
+    probe_port: Annotated[int, typer.Option(help="Liveness at /healthz; 0 is off.")] = 0,
+    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Play node auto-provisioning in a cluster: pick images up, mark nodes drifted, replace them."""
+    configure(log_format, log_level, sys.stderr)
+    options = Options(
+        kubeconfig=kubeconfig,
+        context=context,
+        lease_namespace=lease_namespace,
+        lease_name=lease_name,
+        lease=LeaseTimings(lease_seconds, lease_seconds * 10 / 15, lease_seconds * 2 / 15),
+        identity=identity,
+        metrics_port=metrics_port,
+        probe_port=probe_port,
+    )
+    try:
+        asyncio.run(Operator(options).run())
+    except KubeconfigError as error:
+        typer.echo(f"napsim run: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from error
+    except (ApiError, TransportError) as error:
+        logging.getLogger("napsim").error("gave up: %s", error)
+        raise typer.Exit(_FAILED) from error

@@ -1,0 +1,40 @@
+"""Clusters to rehearse on: the control plane's binaries, and the runtimes that start and stop them."""
+
+from __future__ import annotations
+
+from napsim.cluster.binaries import ControlPlane, control_plane
+from napsim.cluster.clusters import Cluster, Component, Options, Status
+from napsim.cluster.errors import ClusterError, ClusterExists, ClusterNotFound, PrerequisiteMissing
+from napsim.cluster.registry import (
+    RUNTIMES,
+    cluster_status,
+    create_cluster,
+    delete_cluster,
+    find_cluster,
+    list_clusters,
+    restart_component,
+    start_component,
+    stop_component,
+)
+
+__all__ = [
+    "RUNTIMES",
+    "Cluster",
+    "ClusterError",
+    "ClusterExists",
+    "ClusterNotFound",
+    "Component",
+    "ControlPlane",
+    "Options",
+    "PrerequisiteMissing",
+    "Status",
+    "cluster_status",
+    "control_plane",
+    "create_cluster",
+    "delete_cluster",
+    "find_cluster",
+    "list_clusters",
+    "restart_component",
+    "start_component",
+    "stop_component",
+]

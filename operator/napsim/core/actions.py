@@ -1,0 +1,215 @@
+"""What a decision wants done, as data. The shells carry actions out; nothing here does.
+
+``live`` turns an action into one guarded PATCH, POST or DELETE; a simulation applies it to its objects. Both use
+``patched_node`` and ``patched_claim``, so that they cannot disagree on what an action means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from napsim.core.objects import Condition, Node, NodeClaim, Pod, Taint, condition
+
+NOTHING: Final[Mapping[str, str | None]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One Kubernetes event. ``dedupe`` adds to (reason, object) what makes two of them different."""
+
+    kind: str
+    name: str
+    uid: str
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+    namespace: str = ""
+    controller: str = "karpenter"  # "napsim" for reasons of our own
+    dedupe: str = ""
+    dedupe_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNodeClaim:
+    claim: NodeClaim
+    reason: str  # label of karpenter_nodeclaims_created_total: provisioned, drifted, replicas
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNodeClaim:
+    claim: NodeClaim
+    reason: str  # label of karpenter_nodeclaims_disrupted_total
+
+
+@dataclass(frozen=True, slots=True)
+class PatchNodeClaim:
+    """Labels and annotations: None removes. Finalizers: added or removed."""
+
+    claim: NodeClaim
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    add_finalizer: str = ""
+    remove_finalizer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetNodeClaimStatus:
+    """Conditions are merged by type; a transition time moves only when the status changes. None leaves a field."""
+
+    claim: NodeClaim
+    at: datetime
+    conditions: tuple[Condition, ...] = ()
+    remove: tuple[str, ...] = ()
+    node_name: str | None = None
+    provider_id: str | None = None
+    image_id: str | None = None
+    capacity: Mapping[str, str] | None = None
+    allocatable: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNode:
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNode:
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class PatchNode:
+    node: Node
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    add_taints: tuple[Taint, ...] = ()
+    remove_taints: tuple[str, ...] = ()  # keys
+    add_finalizer: str = ""
+    remove_finalizer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvictPod:
+    pod: Pod
+    pdbs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Bypasses PDBs: only for an elapsed terminationGracePeriod."""
+
+    pod: Pod
+    grace_seconds: int
+
+
+Action = (
+    CreateNodeClaim
+    | DeleteNodeClaim
+    | PatchNodeClaim
+    | SetNodeClaimStatus
+    | CreateNode
+    | DeleteNode
+    | PatchNode
+    | EvictPod
+    | DeletePod
+    | Event
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, in this order, and when to look again (virtual UTC; None: when something changes)."""
+
+    actions: tuple[Action, ...] = ()
+    wake_at: datetime | None = None
+
+
+IDLE: Final = Plan()
+
+
+def merged(values: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """``values`` with ``changes`` applied; None removes a key."""
+    result = {**values, **{key: value for key, value in changes.items() if value is not None}}
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+    return result
+
+
+def _finalizers(current: tuple[str, ...], add: str, remove: str) -> tuple[str, ...]:
+    kept = tuple(item for item in current if item != remove)
+    return (*kept, add) if add and add not in kept else kept
+
+
+def patched_node(node: Node, patch: PatchNode) -> Node:
+    """The node after the patch. A taint that is there already (same key and effect) is kept as it is."""
+    kept = tuple(taint for taint in node.spec.taints if taint.key not in patch.remove_taints)
+    present = {(taint.key, taint.effect) for taint in kept}
+    taints = kept + tuple(taint for taint in patch.add_taints if (taint.key, taint.effect) not in present)
+    metadata = msgspec.structs.replace(
+        node.metadata,
+        labels=merged(node.metadata.labels, patch.labels),
+        annotations=merged(node.metadata.annotations, patch.annotations),
+        finalizers=_finalizers(node.metadata.finalizers, patch.add_finalizer, patch.remove_finalizer),
+    )
+    return msgspec.structs.replace(
+        node, metadata=metadata, spec=msgspec.structs.replace(node.spec, taints=taints)
+    )
+
+
+def patched_claim(claim: NodeClaim, patch: PatchNodeClaim) -> NodeClaim:
+    metadata = msgspec.structs.replace(
+        claim.metadata,
+        labels=merged(claim.metadata.labels, patch.labels),
+        annotations=merged(claim.metadata.annotations, patch.annotations),
+        finalizers=_finalizers(claim.metadata.finalizers, patch.add_finalizer, patch.remove_finalizer),
+    )
+    return msgspec.structs.replace(claim, metadata=metadata)
+
+
+def with_status(claim: NodeClaim, change: SetNodeClaimStatus) -> NodeClaim:
+    """The claim after the status change, root condition ``Ready`` included."""
+    conditions = tuple(item for item in claim.status.conditions if item.type not in change.remove)
+    for item in change.conditions:
+        conditions = set_condition(conditions, item, change.at, claim.metadata.generation)
+    conditions = set_condition(conditions, _ready(conditions), change.at, claim.metadata.generation)
+    fields = {
+        name: value
+        for name in ("node_name", "provider_id", "image_id", "capacity", "allocatable")
+        if (value := getattr(change, name)) is not None
+    }
+    return msgspec.structs.replace(
+        claim, status=msgspec.structs.replace(claim.status, conditions=conditions, **fields)
+    )
+
+
+def set_condition(
+    conditions: tuple[Condition, ...], new: Condition, at: datetime, generation: int
+) -> tuple[Condition, ...]:
+    """``conditions`` with ``new`` in its place; its transition time moves only when the status does."""
+    old = condition(conditions, new.type)
+    since = old.last_transition_time if old is not None and old.status == new.status else at
+    item = msgspec.structs.replace(new, last_transition_time=since, observed_generation=generation)
+    if old is None:
+        return (*conditions, item)
+    return tuple(item if present.type == new.type else present for present in conditions)
+
+
+_ROOT: Final = ("Launched", "Registered", "Initialized")
+
+
+def _ready(conditions: tuple[Condition, ...]) -> Condition:
+    """Karpenter's root condition over Launched, Registered and Initialized (operatorpkg ``status``)."""
+    parts = {type_: condition(conditions, type_) for type_ in _ROOT}
+    status = {type_: part.status if part else "Unknown" for type_, part in parts.items()}
+    if all(value == "True" for value in status.values()):
+        return Condition(type="Ready", status="True", reason="Ready")
+    listed = ", ".join(f"{type_}={value}" for type_, value in status.items() if value != "True")
+    if "False" in status.values():
+        return Condition(type="Ready", status="False", reason="UnhealthyDependents", message=listed)
+    return Condition(type="Ready", status="Unknown", reason="ReconcilingDependents", message=listed)

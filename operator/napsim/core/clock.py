@@ -1,0 +1,63 @@
+"""The cluster's virtual clock as a value: which virtual instant belongs to which real one.
+
+Policy: ``NodeAutoProvisioning.spec.clock`` (factor, start). Recorded in ``status.clock``, so that an operator that is
+started again reads the same time as the one before it. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A straight line through (anchor_real, anchor_virtual) with slope ``factor`` (virtual seconds per real second)."""
+
+    anchor_real: datetime = EPOCH
+    anchor_virtual: datetime = EPOCH
+    factor: float = 1.0
+
+    def virtual(self, real: datetime) -> datetime:
+        """The virtual instant of a real one. Instants before the anchor extend the same line backwards."""
+        return self.anchor_virtual + (real - self.anchor_real) * self.factor
+
+    def real(self, virtual: datetime) -> datetime:
+        """The real instant of a virtual one; datetime.max (UTC) when it lies beyond what a datetime can hold."""
+        try:
+            return self.anchor_real + (virtual - self.anchor_virtual) / self.factor
+        except OverflowError:
+            return datetime.max.replace(tzinfo=UTC)
+
+    def turned(self, real: datetime, factor: float) -> Timeline:
+        """The same virtual instant at ``real``, going on at another speed."""
+        return Timeline(real, self.virtual(real), factor)
+
+
+WALL_CLOCK: Final = Timeline()
+
+
+def earliest(*instants: datetime | None) -> datetime | None:
+    """The first of the instants that are given; None when none is."""
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def rfc3339(instant: datetime) -> str:
+    """``2026-02-15T01:00:00Z``; milliseconds are kept when there are any."""
+    text = instant.astimezone(UTC).isoformat(timespec="milliseconds" if instant.microsecond >= 1000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """An aware UTC datetime. Raises ValueError naming the text when it has no zone or is no date-time."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; write it as 2026-02-15T01:00:00Z")
+    return instant.astimezone(UTC)
+
+
+def seconds_between(earlier: datetime, later: datetime) -> float:
+    return (later - earlier) / timedelta(seconds=1)

@@ -1,0 +1,117 @@
+"""Whose turn is next in a pool: drifted candidates in order, the blocked ones set aside until what blocks them changes.
+
+Policy (design, section 7): a blocked candidate is not asked again until something it was blocked by changes; an index
+leads from the change (``pdb:ns/name``, ``node:name``, an instant) to those who wait for it. Order is that of
+``candidates.order_key``. All operations cost O(log n) of the candidates, or of those a change concerns.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from napsim.core.candidates import OrderKey
+from napsim.core.reasons import Verdict
+
+
+class DriftQueue:
+    """The drifted candidates of one pool, by the name of their NodeClaim."""
+
+    __slots__ = ("_blocked", "_heap", "_keys", "_waiters", "_wakes")
+
+    def __init__(self) -> None:
+        self._keys: dict[str, OrderKey] = {}
+        self._heap: list[tuple[OrderKey, str]] = []
+        self._blocked: dict[str, Verdict] = {}
+        self._waiters: dict[str, set[str]] = {}
+        self._wakes: list[tuple[datetime, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        """All names in order, blocked ones included."""
+        return iter(sorted(self._keys, key=self._keys.__getitem__))
+
+    @property
+    def blocked(self) -> Mapping[str, Verdict]:
+        """Who is set aside, and why."""
+        return MappingProxyType(self._blocked)
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """The next instant at which a block ends by itself."""
+        while self._wakes and not self._is_due_later(*self._wakes[0]):
+            heapq.heappop(self._wakes)
+        return self._wakes[0][0] if self._wakes else None
+
+    def _is_due_later(self, at: datetime, name: str) -> bool:
+        verdict = self._blocked.get(name)
+        return verdict is not None and verdict.wake_at == at
+
+    def put(self, name: str, key: OrderKey) -> None:
+        """Add a candidate, or give it another place."""
+        if self._keys.get(name) == key:
+            return
+        self._keys[name] = key
+        if name not in self._blocked:
+            heapq.heappush(self._heap, (key, name))
+
+    def discard(self, name: str) -> None:
+        """Take a candidate out; nothing happens when it is not there."""
+        self._unblock(name)
+        self._keys.pop(name, None)
+
+    def first(self) -> str | None:
+        """The candidate whose turn it is: the first that is not set aside."""
+        while self._heap:
+            key, name = self._heap[0]
+            if self._keys.get(name) == key and name not in self._blocked:
+                return name
+            heapq.heappop(self._heap)
+        return None
+
+    def block(self, name: str, verdict: Verdict) -> None:
+        """Set a candidate aside until ``release`` names what it waits for, or ``verdict.wake_at`` has come."""
+        if name not in self._keys:
+            return
+        self._unblock(name)
+        self._blocked[name] = verdict
+        for token in verdict.waits_for:
+            self._waiters.setdefault(token, set()).add(name)
+        if verdict.wake_at is not None:
+            heapq.heappush(self._wakes, (verdict.wake_at, name))
+
+    def release(self, token: str) -> bool:
+        """Something changed: whoever waits for it is asked again. True when anybody was."""
+        released = tuple(self._waiters.get(token, ()))
+        for name in released:
+            self._restore(name)
+        return bool(released)
+
+    def release_due(self, now: datetime) -> bool:
+        """Time passed: whoever's block has ended is asked again. True when anybody's had."""
+        released = False
+        while (at := self.wake_at) is not None and at <= now:
+            self._restore(heapq.heappop(self._wakes)[1])
+            released = True
+        return released
+
+    def _restore(self, name: str) -> None:
+        self._unblock(name)
+        if name in self._keys:
+            heapq.heappush(self._heap, (self._keys[name], name))
+
+    def _unblock(self, name: str) -> None:
+        verdict = self._blocked.pop(name, None)
+        for token in verdict.waits_for if verdict else ():
+            waiting = self._waiters.get(token)
+            if waiting is not None:
+                waiting.discard(name)
+                if not waiting:
+                    del self._waiters[token]

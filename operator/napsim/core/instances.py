@@ -1,0 +1,77 @@
+"""The Node that an instance of the ``kwok`` node provider joins the cluster with.
+
+Policy: plays what karpenter-provider-azure and the kubelet do. The Node comes with the NodeClaim's labels, taints and
+startup taints, ``karpenter.sh/unregistered:NoExecute``, and, until it is initialized, the cloud provider's own
+``node.cloudprovider.kubernetes.io/uninitialized:NoSchedule``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from napsim.api import names
+from napsim.core.clock import rfc3339
+from napsim.core.objects import Node, NodeClaim, NodeInfo, NodeSpec, NodeStatus, ObjectMeta, Taint
+
+UNREGISTERED: Final = Taint(key=names.UNREGISTERED_TAINT, effect="NoExecute")
+CLOUD_UNINITIALIZED: Final = Taint(
+    key="node.cloudprovider.kubernetes.io/uninitialized", effect="NoSchedule", value="true"
+)
+
+# Taints that come and go by themselves while a node starts (karpenter v1.14.0 pkg/scheduling/taints.go).
+EPHEMERAL_TAINTS: Final = frozenset(
+    {
+        (names.NOT_READY_TAINT, "NoSchedule"),
+        (names.NOT_READY_TAINT, "NoExecute"),
+        (names.UNREACHABLE_TAINT, "NoSchedule"),
+        (CLOUD_UNINITIALIZED.key, CLOUD_UNINITIALIZED.effect),
+        (UNREGISTERED.key, UNREGISTERED.effect),
+    }
+)
+
+
+def node_name(claim: str) -> str:
+    """NAP's nodes are called after their NodeClaim."""
+    return f"aks-{claim}"
+
+
+def provider_id(claim: NodeClaim) -> str:
+    """Unique for ever: the NodeClaim's uid is part of it."""
+    return f"napsim://{claim.name}/{claim.metadata.uid}"
+
+
+def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra_labels: Mapping[str, str]) -> Node:
+    """The Node of a launched NodeClaim, as the provider creates it."""
+    return Node(
+        metadata=ObjectMeta(
+            name=node_name(claim.name),
+            labels=_labels(claim, image_version, extra_labels),
+            annotations={names.KWOK_NODE: names.KWOK_NODE_VALUE},
+        ),
+        spec=NodeSpec(
+            provider_id=claim.status.provider_id,
+            taints=(*claim.spec.taints, *claim.spec.startup_taints, UNREGISTERED, CLOUD_UNINITIALIZED),
+        ),
+        status=NodeStatus(
+            capacity={key: str(value) for key, value in claim.status.capacity.items()},
+            allocatable={key: str(value) for key, value in claim.status.allocatable.items()},
+            node_info=NodeInfo(kubelet_version=f"v{kubernetes_version.removeprefix('v')}"),
+        ),
+    )
+
+
+def _labels(claim: NodeClaim, image_version: str, extra: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **claim.metadata.labels,
+        **extra,
+        names.HOSTNAME: node_name(claim.name),
+        names.NODE_IMAGE_VERSION: image_version,
+        names.AKS_ROLE: "agent",
+    }
+
+
+def created_annotation(now: datetime) -> dict[str, str]:
+    """When the instance came up, on the virtual clock."""
+    return {names.INSTANCE_CREATED_AT: rfc3339(now)}

@@ -1,0 +1,55 @@
+"""The Kubernetes version of an AKSNodeClass: it follows the API server upwards, and resets the images when it moves.
+
+Mirrors karpenter-provider-azure main of 2026-08-21, pkg/controllers/nodeclass/status/kubernetesversion.go. No
+maintenance window is consulted: gating an upgrade is the control plane's own business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from napsim.api import names
+from napsim.core.nodeclasses import NodeClassState, with_condition
+from napsim.core.objects import Condition, is_true
+from napsim.core.versions import kubernetes_version
+
+KUBERNETES_UPGRADE: Final = "KubernetesUpgrade"
+KUBERNETES_UPGRADE_MESSAGE: Final = "Performing kubernetes upgrade, need to get latest images"
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesVersionStep:
+    """The state after the step, what was decided in words, and the error that left the state as it was."""
+
+    state: NodeClassState
+    message: str = ""
+    error: str = ""
+
+
+def follow_kubernetes_version(state: NodeClassState, server_version: str, now: datetime) -> KubernetesVersionStep:
+    """Takes the API server's version (``1.33.2``, a leading ``v`` is ignored) unless it is lower than the one held."""
+    server_version = server_version.removeprefix("v")
+    if not is_true(state.conditions, names.KUBERNETES_VERSION_READY) or not state.kubernetes_version:
+        return KubernetesVersionStep(_taken(state, server_version, now), f"Kubernetes version is {server_version}")
+    server, held = kubernetes_version(server_version), kubernetes_version(state.kubernetes_version)
+    if server is None:
+        return KubernetesVersionStep(state, error=f"parsing discovered kubernetes version, {server_version!r}")
+    if held is None:
+        return KubernetesVersionStep(state, error=f"parsing current kubernetes version, {state.kubernetes_version!r}")
+    if server > held:
+        reset = Condition(names.IMAGES_READY, "False", KUBERNETES_UPGRADE, KUBERNETES_UPGRADE_MESSAGE)
+        upgraded = replace(state, conditions=with_condition(state.conditions, reset, state.generation, now))
+        message = f"Kubernetes was upgraded from {state.kubernetes_version} to {server_version}"
+        return KubernetesVersionStep(_taken(upgraded, server_version, now), message)
+    if server < held:
+        message = f"the API server's {server_version} is lower than {state.kubernetes_version}, which is kept"
+        return KubernetesVersionStep(_taken(state, state.kubernetes_version, now), message)
+    return KubernetesVersionStep(_taken(state, server_version, now))
+
+
+def _taken(state: NodeClassState, version: str, now: datetime) -> NodeClassState:
+    ready = Condition(names.KUBERNETES_VERSION_READY, "True", names.KUBERNETES_VERSION_READY)
+    conditions = with_condition(state.conditions, ready, state.generation, now)
+    return replace(state, kubernetes_version=version, conditions=conditions)

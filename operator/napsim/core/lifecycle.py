@@ -1,0 +1,179 @@
+"""From NodeClaim to initialized Node: launch, registration, initialization, and what happens when one of them fails.
+
+Mirrors karpenter v1.14.0 ``pkg/controllers/nodeclaim/lifecycle/`` (``launch.go``, ``registration.go``,
+``initialization.go``, ``liveness.go``). Fails closed: a claim that does not get there is deleted.
+
+| Step | Done when | Given up |
+|---|---|---|
+| launch | the provider answered: provider id, image, capacity | 5 min after creation; at once without capacity |
+| register | its Node is there; the unregistered taint goes, labels and finalizer come | 15 min after creation |
+| initialize | Ready, startup and ephemeral taints gone, requested resources registered | never |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from napsim.api import names
+from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
+from napsim.core.clock import parse_rfc3339
+from napsim.core.instances import CLOUD_UNINITIALIZED, EPHEMERAL_TAINTS, provider_id
+from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
+from napsim.core.resources import amount
+
+LAUNCH_TIMEOUT: Final = timedelta(minutes=5)
+REGISTRATION_TIMEOUT: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the node provider answers: an instance, or the reason why there is none.
+
+    ``ready_at`` is the virtual instant at which the answer comes.
+    """
+
+    ready_at: datetime
+    image_id: str = ""
+    capacity: dict[str, str] | None = None
+    allocatable: dict[str, str] | None = None
+    failure: str = ""  # insufficient_capacity, nodeclass_not_ready
+    message: str = ""
+    retry_at: datetime | None = None
+
+
+def created_at(claim: NodeClaim, fallback: datetime) -> datetime:
+    """The virtual instant of the NodeClaim's creation."""
+    recorded = claim.metadata.annotations.get(names.CREATED_AT)
+    return parse_rfc3339(recorded) if recorded else fallback
+
+
+def launch(claim: NodeClaim, answer: Launch, now: datetime) -> Plan:
+    """The claim's status once the provider has answered; its deletion when it cannot answer well."""
+    if now < answer.ready_at:
+        deadline = created_at(claim, now) + LAUNCH_TIMEOUT
+        if now >= deadline:
+            return Plan((DeleteNodeClaim(claim, "launch_timeout"),))
+        return Plan((), min(answer.ready_at, deadline))
+    if answer.failure:
+        reason = "InsufficientCapacityError" if answer.failure == "insufficient_capacity" else "NodeClassNotReady"
+        message = f"NodeClaim {claim.name} event: {answer.message}"
+        warning = Event("NodeClaim", claim.name, claim.metadata.uid, reason, message, "Warning")
+        return Plan((warning, DeleteNodeClaim(claim, answer.failure)))
+    status = SetNodeClaimStatus(
+        claim,
+        now,
+        (
+            Condition(type=names.LAUNCHED, status="True", reason=names.LAUNCHED),
+            _waiting(names.REGISTERED_CONDITION, "NodeNotFound", "Node not registered with cluster"),
+            _waiting(names.INITIALIZED_CONDITION, "NodeNotFound", "Node not registered with cluster"),
+        ),
+        provider_id=provider_id(claim),
+        image_id=answer.image_id,
+        capacity=answer.capacity,
+        allocatable=answer.allocatable,
+    )
+    return Plan((status,))
+
+
+def _waiting(type_: str, reason: str, message: str = "") -> Condition:
+    return Condition(type=type_, status="Unknown", reason=reason, message=message)
+
+
+def advance(claim: NodeClaim, node: Node | None, initialized_from: datetime | None, now: datetime) -> Plan:
+    """The next step of a launched claim: register, initialize, or give up.
+
+    ``initialized_from`` is the virtual instant from which the provider lets the node be initialized (its startup taints
+    and the cloud provider's taint go then); None while the Node is not registered.
+    """
+    if is_true(claim.status.conditions, names.INITIALIZED_CONDITION):
+        return IDLE
+    if node is None or node.deleting:
+        return _await_node(claim, now)
+    if not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+        return _register(claim, node, initialized_from, now)
+    return _initialize(claim, node, initialized_from, now)
+
+
+def _await_node(claim: NodeClaim, now: datetime) -> Plan:
+    if is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+        return IDLE
+    deadline = created_at(claim, now) + REGISTRATION_TIMEOUT
+    return Plan((DeleteNodeClaim(claim, "registration_timeout"),)) if now >= deadline else Plan((), deadline)
+
+
+def _register(claim: NodeClaim, node: Node, initialized_from: datetime | None, now: datetime) -> Plan:
+    """Label, finalizer and taint in one patch of the Node; the claim's condition follows."""
+    registered = Condition(type=names.REGISTERED_CONDITION, status="True", reason=names.REGISTERED_CONDITION)
+    actions: list[Action] = []
+    if names.REGISTERED not in node.metadata.labels:
+        due = initialized_from is not None and now >= initialized_from
+        provider_taints = _provider_taints(claim) if due else ()
+        complete = due and blocker(claim, node, {names.UNREGISTERED_TAINT, *provider_taints}) is None
+        labels: dict[str, str | None] = {names.REGISTERED: "true"}
+        actions.append(
+            PatchNode(
+                node,
+                labels=labels | ({names.INITIALIZED: "true"} if complete else {}),
+                remove_taints=(names.UNREGISTERED_TAINT, *provider_taints),
+                add_finalizer=names.TERMINATION_FINALIZER,
+            )
+        )
+        if complete:
+            actions.append(SetNodeClaimStatus(claim, now, (registered, _initialized()), node_name=node.name))
+            return Plan(tuple(actions))
+    waiting = blocker(claim, node, set()) or _waiting(names.INITIALIZED_CONDITION, "NodeNotReady")
+    actions.append(SetNodeClaimStatus(claim, now, (registered, waiting), node_name=node.name))
+    return Plan(tuple(actions), initialized_from)
+
+
+def _initialized() -> Condition:
+    return Condition(type=names.INITIALIZED_CONDITION, status="True", reason=names.INITIALIZED_CONDITION)
+
+
+def _initialize(claim: NodeClaim, node: Node, initialized_from: datetime | None, now: datetime) -> Plan:
+    if initialized_from is not None and now < initialized_from:
+        return Plan((), initialized_from)
+    provider_taints = tuple(key for key in _provider_taints(claim) if any(t.key == key for t in node.spec.taints))
+    waiting = blocker(claim, node, set(provider_taints))
+    labels: dict[str, str | None] = {}
+    if waiting is None and names.INITIALIZED not in node.metadata.labels:
+        labels[names.INITIALIZED] = "true"
+    actions: list[Action] = []
+    if labels or provider_taints:
+        actions.append(PatchNode(node, labels=labels, remove_taints=provider_taints))
+    new = _initialized() if waiting is None else waiting
+    if _says_more(claim, new):
+        actions.append(SetNodeClaimStatus(claim, now, (new,)))
+    return Plan(tuple(actions))
+
+
+def _says_more(claim: NodeClaim, new: Condition) -> bool:
+    old = condition(claim.status.conditions, new.type)
+    return old is None or (old.status, old.reason, old.message) != (new.status, new.reason, new.message)
+
+
+def _provider_taints(claim: NodeClaim) -> tuple[str, ...]:
+    """Keys of the taints that the played cloud takes away when the node has started."""
+    return (CLOUD_UNINITIALIZED.key, *(taint.key for taint in claim.spec.startup_taints))
+
+
+def blocker(claim: NodeClaim, node: Node, going: set[str]) -> Condition | None:
+    """Why the node is not initialized, as the claim's condition; None when it is. ``going`` are taints about to go."""
+    type_ = names.INITIALIZED_CONDITION
+    if not is_true(node.status.conditions, names.READY):
+        return _waiting(type_, "NodeNotReady", "Node status is NotReady")
+    left = [taint for taint in node.spec.taints if taint.key not in going]
+    startup = {(taint.key, taint.effect) for taint in claim.spec.startup_taints}
+    for taint in left:
+        if (taint.key, taint.effect) in startup:
+            return _waiting(type_, "StartupTaintsExist", f'StartupTaint "{taint}" still exists')
+    for taint in left:
+        if (taint.key, taint.effect) in EPHEMERAL_TAINTS:
+            return _waiting(type_, "KnownEphemeralTaintsExist", f'KnownEphemeralTaint "{taint}" still exists')
+    for resource, quantity in claim.spec.resources.requests.items():
+        offered = node.status.allocatable.get(resource, "0")
+        if amount(resource, quantity) and not amount(resource, offered):
+            return _waiting(type_, "ResourceNotRegistered", f'Resource "{resource}" was requested but not registered')
+    return None

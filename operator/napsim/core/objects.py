@@ -1,0 +1,282 @@
+"""The Kubernetes objects decisions rest on, with only the fields that decisions read.
+
+The shells decode these straight from the API server's JSON (unknown fields are skipped), so that ten thousand pods cost
+tens of megabytes. All are frozen: a changed object is a new value. ``metadata`` times are the API server's wall clock
+(UTC); everything napsim itself recorded is on the cluster's virtual clock. ``clock.Timeline`` leads from one to the other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+_EMPTY: Final[dict[str, str]] = {}
+
+
+class Value(msgspec.Struct, frozen=True, rename="camel", gc=False, omit_defaults=True):
+    """Base of all objects here: frozen, camelCase on the wire, defaults left out when encoded."""
+
+
+class OwnerReference(Value, frozen=True):
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+    api_version: str = ""
+    block_owner_deletion: bool = False
+
+
+class ObjectMeta(Value, frozen=True):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] = _EMPTY
+    annotations: dict[str, str] = _EMPTY
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
+
+
+class Condition(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A condition of a NodeClaim, Node or Pod. ``last_transition_time`` is virtual where napsim writes the condition.
+
+    Written whole: an empty message and the status Unknown are required fields, not defaults to leave out.
+    """
+
+    type: str
+    status: str = "Unknown"
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+    observed_generation: int = 0
+
+
+class KubeObject(Value, frozen=True):
+    """What every object here has."""
+
+    metadata: ObjectMeta = ObjectMeta()
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``, or the name alone for cluster-scoped objects: unique within a kind."""
+        return f"{self.metadata.namespace}/{self.metadata.name}" if self.metadata.namespace else self.metadata.name
+
+    @property
+    def deleting(self) -> bool:
+        return self.metadata.deletion_timestamp is not None
+
+
+# --- Pod ---------------------------------------------------------------------------------------------------------------
+
+
+class Toleration(Value, frozen=True):
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class ResourceRequirements(Value, frozen=True):
+    requests: dict[str, str | int | float] = {}
+
+
+class ContainerPort(Value, frozen=True):
+    container_port: int = 0
+    host_port: int = 0
+    protocol: str = "TCP"
+
+
+class Container(Value, frozen=True):
+    resources: ResourceRequirements = ResourceRequirements()
+    restart_policy: str = ""
+
+
+class VolumeClaimSource(Value, frozen=True):
+    claim_name: str = ""
+
+
+class Volume(Value, frozen=True):
+    name: str = ""
+    persistent_volume_claim: VolumeClaimSource | None = None
+
+
+class PodSpec(Value, frozen=True):
+    node_name: str = ""
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    overhead: dict[str, str | int | float] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    node_selector: dict[str, str] = _EMPTY
+    affinity: msgspec.Raw = msgspec.Raw(b"")
+    topology_spread_constraints: msgspec.Raw = msgspec.Raw(b"")
+    priority_class_name: str = ""
+    termination_grace_period_seconds: int = 30
+    volumes: tuple[Volume, ...] = ()
+
+
+class PodStatus(Value, frozen=True):
+    phase: str = ""
+    start_time: datetime | None = None
+    nominated_node_name: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class Pod(KubeObject, frozen=True):
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+# --- Node --------------------------------------------------------------------------------------------------------------
+
+
+class Taint(Value, frozen=True):
+    """``time_added`` is kept because a patch of taints replaces the whole list."""
+
+    key: str
+    effect: str
+    value: str = ""
+    time_added: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
+
+
+class NodeSpec(Value, frozen=True):
+    provider_id: str = msgspec.field(default="", name="providerID")
+    taints: tuple[Taint, ...] = ()
+    unschedulable: bool = False
+
+
+class NodeInfo(Value, frozen=True):
+    kubelet_version: str = ""
+
+
+class NodeStatus(Value, frozen=True):
+    capacity: dict[str, str] = {}
+    allocatable: dict[str, str] = {}
+    conditions: tuple[Condition, ...] = ()
+    node_info: NodeInfo = NodeInfo()
+
+
+class Node(KubeObject, frozen=True):
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+# --- NodeClaim ---------------------------------------------------------------------------------------------------------
+
+
+class Requirement(Value, frozen=True):
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+    min_values: int | None = None
+
+
+class NodeClassRef(Value, frozen=True):
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+class NodeClaimSpec(Value, frozen=True):
+    node_class_ref: NodeClassRef = NodeClassRef()
+    requirements: tuple[Requirement, ...] = ()
+    resources: ResourceRequirements = ResourceRequirements()
+    taints: tuple[Taint, ...] = ()
+    startup_taints: tuple[Taint, ...] = ()
+    termination_grace_period: str = ""
+    expire_after: str = ""  # absent would be filled in with Karpenter's 720h, so that "Never" is always written
+
+
+class NodeClaimStatus(Value, frozen=True):
+    conditions: tuple[Condition, ...] = ()
+    node_name: str = ""
+    provider_id: str = msgspec.field(default="", name="providerID")
+    image_id: str = msgspec.field(default="", name="imageID")
+    capacity: dict[str, str | int] = {}
+    allocatable: dict[str, str | int] = {}
+
+
+class NodeClaim(KubeObject, frozen=True):
+    spec: NodeClaimSpec = NodeClaimSpec()
+    status: NodeClaimStatus = NodeClaimStatus()
+
+
+# --- PodDisruptionBudget and volumes -----------------------------------------------------------------------------------
+
+
+class SelectorRequirement(Value, frozen=True):
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Value, frozen=True):
+    match_labels: dict[str, str] = _EMPTY
+    match_expressions: tuple[SelectorRequirement, ...] = ()
+
+
+class PodDisruptionBudgetSpec(Value, frozen=True):
+    selector: LabelSelector | None = None
+    min_available: int | str | None = None
+    max_unavailable: int | str | None = None
+    unhealthy_pod_eviction_policy: str = ""
+
+
+class PodDisruptionBudgetStatus(Value, frozen=True):
+    disruptions_allowed: int = 0
+    current_healthy: int = 0
+    desired_healthy: int = 0
+    expected_pods: int = 0
+    observed_generation: int = 0
+    disrupted_pods: dict[str, datetime] = {}
+
+
+class PodDisruptionBudget(KubeObject, frozen=True):
+    spec: PodDisruptionBudgetSpec = PodDisruptionBudgetSpec()
+    status: PodDisruptionBudgetStatus = PodDisruptionBudgetStatus()
+
+
+class PersistentVolumeClaimSpec(Value, frozen=True):
+    volume_name: str = ""
+
+
+class PersistentVolumeClaim(KubeObject, frozen=True):
+    spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
+
+
+class VolumeAttachmentSource(Value, frozen=True):
+    persistent_volume_name: str = ""
+
+
+class VolumeAttachmentSpec(Value, frozen=True):
+    node_name: str = ""
+    source: VolumeAttachmentSource = VolumeAttachmentSource()
+
+
+class VolumeAttachment(KubeObject, frozen=True):
+    spec: VolumeAttachmentSpec = VolumeAttachmentSpec()
+
+
+def condition(conditions: tuple[Condition, ...], type_: str) -> Condition | None:
+    """The condition of that type, or None."""
+    for item in conditions:
+        if item.type == type_:
+            return item
+    return None
+
+
+def is_true(conditions: tuple[Condition, ...], type_: str) -> bool:
+    """Whether the condition of that type exists and is True."""
+    found = condition(conditions, type_)
+    return found is not None and found.status == "True"

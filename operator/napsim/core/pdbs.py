@@ -1,0 +1,114 @@
+"""PodDisruptionBudgets: may the pods of a node be evicted, and which budget forbids it?
+
+Mirrors karpenter v1.14.0 ``pkg/utils/pdb/pdb.go``. Fails closed: a PDB whose status the disruption controller has not
+written yet allows nothing. Checks are independent per pod: two pods under a PDB that allows one do not block a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from napsim.core.clock import Timeline
+from napsim.core.objects import LabelSelector, Pod, PodDisruptionBudget, SelectorRequirement
+from napsim.core.pods import is_evictable, protection, ready_status
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A pod that may not be evicted now, and the PDBs (``namespace/name``) that say so; several PDBs are a conflict."""
+
+    pod: Pod
+    pdbs: tuple[str, ...]
+
+    @property
+    def conflict(self) -> bool:
+        return len(self.pdbs) > 1
+
+
+def selects(selector: LabelSelector | None, labels: dict[str, str]) -> bool:
+    """``policy/v1``: a missing selector selects nothing, an empty one everything in the namespace."""
+    if selector is None:
+        return False
+    if any(labels.get(key) != value for key, value in selector.match_labels.items()):
+        return False
+    return all(_matches(requirement, labels) for requirement in selector.match_expressions)
+
+
+def _matches(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    match requirement.operator:
+        case "In":
+            return value in requirement.values
+        case "NotIn":
+            return value not in requirement.values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+class PdbIndex:
+    """The PDBs of the cluster by namespace: which of them match a pod."""
+
+    __slots__ = ("_by_namespace",)
+
+    def __init__(self, pdbs: Iterable[PodDisruptionBudget] = ()) -> None:
+        self._by_namespace: dict[str, dict[str, PodDisruptionBudget]] = {}
+        for pdb in pdbs:
+            self.put(pdb)
+
+    def put(self, pdb: PodDisruptionBudget) -> None:
+        self._by_namespace.setdefault(pdb.metadata.namespace, {})[pdb.name] = pdb
+
+    def remove(self, pdb: PodDisruptionBudget) -> None:
+        self._by_namespace.get(pdb.metadata.namespace, {}).pop(pdb.name, None)
+
+    def get(self, key: str) -> PodDisruptionBudget | None:
+        namespace, _, name = key.partition("/")
+        return self._by_namespace.get(namespace, {}).get(name)
+
+    def matching(self, pod: Pod) -> list[PodDisruptionBudget]:
+        """All PDBs that select the pod, by name."""
+        candidates = self._by_namespace.get(pod.metadata.namespace)
+        if not candidates:
+            return []
+        found = [pdb for pdb in candidates.values() if selects(pdb.spec.selector, pod.metadata.labels)]
+        return sorted(found, key=lambda pdb: pdb.name) if len(found) > 1 else found
+
+
+def is_fully_blocking(pdb: PodDisruptionBudget) -> bool:
+    """``maxUnavailable`` 0 or 0%, or ``minAvailable`` 100%. An integer equal to the replicas is not recognised."""
+    if pdb.spec.max_unavailable is not None:
+        return str(pdb.spec.max_unavailable) in ("0", "0%")
+    return pdb.spec.min_available == "100%"
+
+
+def blocks(pod: Pod, matching: list[PodDisruptionBudget]) -> Blocked | None:
+    """Whether the PDBs that match an evictable pod forbid its eviction now."""
+    if not matching:
+        return None
+    if len(matching) > 1:
+        return Blocked(pod, tuple(pdb.key for pdb in matching))
+    (pdb,) = matching
+    if pdb.spec.unhealthy_pod_eviction_policy == "AlwaysAllow" and ready_status(pod) == "False":
+        return None
+    return Blocked(pod, (pdb.key,)) if pdb.status.disruptions_allowed <= 0 else None
+
+
+def first_blocked(pods: Iterable[Pod], index: PdbIndex, timeline: Timeline, now: datetime) -> Blocked | None:
+    """The first evictable pod, in the given order, that its PDBs hold back; None when all may go."""
+    for pod in pods:
+        if is_evictable(pod, timeline, now) and (blocked := blocks(pod, index.matching(pod))):
+            return blocked
+    return None
+
+
+def is_currently_reschedulable(pod: Pod, index: PdbIndex, timeline: Timeline, now: datetime) -> bool:
+    """Whether capacity is found in advance for a reschedulable pod: not if protected, fully blocked or in conflict."""
+    if protection(pod, timeline, now).active:
+        return False
+    matching = index.matching(pod)
+    return len(matching) <= 1 and not any(is_fully_blocking(pdb) for pdb in matching)

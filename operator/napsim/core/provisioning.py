@@ -1,0 +1,204 @@
+"""Which nodes pending pods need, and what replaces a node: the scheduling simulation in its simple form.
+
+Mirrors the shape of karpenter v1.14.0 ``pkg/controllers/provisioning/scheduling``: pods by size, first into room that is
+there or on its way, then into new nodes of the heaviest pool that takes them; a new node is as large as what was put on
+it needs. Fails closed: a pod that fits nowhere is named with the reason. A drifted node is replaced by one of the same
+shape. Node selectors, taints and resources are honoured; affinity, topology spread and volumes are not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from napsim.api import names
+from napsim.core.instancetypes import ON_DEMAND, InstanceType
+from napsim.core.nodepools import NodePool, Placement
+from napsim.core.objects import Node, Pod, Taint
+from napsim.core.pods import requests, tolerates_all
+from napsim.core.requirements import requirements_of, unmet
+from napsim.core.resources import CPU, MEMORY, Resources, fits, subtract, total
+
+_SKU: Final = "karpenter.azure.com/sku-"
+
+
+@dataclass(slots=True)
+class Room:
+    """Free capacity that pods may use: a node, or one on its way. ``free`` shrinks while pods are placed."""
+
+    name: str
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
+    free: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A dynamic pool, with the sizes its requirements allow (cheapest first) and where it may launch."""
+
+    pool: NodePool
+    types: tuple[InstanceType, ...]
+    zones: tuple[str, ...]
+    capacity_type: str
+    overhead: Resources  # of the DaemonSets
+    max_pods: int
+    os_disk_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A NodeClaim to create for these pods."""
+
+    pool: NodePool
+    placement: Placement
+    instance_type: InstanceType
+    pods: tuple[Pod, ...]
+    requests: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What a round of provisioning came to."""
+
+    new_nodes: tuple[NewNode, ...] = ()
+    placed: Mapping[str, str] = field(default_factory=dict)  # pod key -> node or claim with room for it
+    unplaced: Mapping[str, str] = field(default_factory=dict)  # pod key -> why
+
+
+@dataclass(slots=True)
+class _Bin:
+    offer: Offer
+    types: tuple[InstanceType, ...]
+    load: Resources
+    pods: list[Pod]
+
+
+def offer_of(
+    pool: NodePool,
+    types: Iterable[InstanceType],
+    zones: Sequence[str],
+    preferred_type: str,
+    overhead: Resources,
+    max_pods: int,
+    os_disk_gb: int,
+) -> Offer:
+    """What the pool can launch. Raises ValueError when its requirements cannot be read.
+
+    A pool whose requirements say nothing of the size gets ``preferred_type`` if that is allowed.
+    """
+    wanted = requirements_of(pool.spec.template.spec.requirements)
+    by_type = {key: allowed for key, allowed in wanted.items() if key not in (names.ZONE, names.CAPACITY_TYPE)}
+    extra = {**pool.spec.template.metadata.labels, names.NODEPOOL: pool.name}
+    fitting = [item for item in types if not unmet({**item.labels(), **extra}, by_type)]
+    if not any(key == names.INSTANCE_TYPE or key.startswith(_SKU) for key in wanted):
+        fitting = [item for item in fitting if item.name == preferred_type] or fitting
+    allowed_zones = [zone for zone in zones if names.ZONE not in wanted or wanted[names.ZONE].allows(zone)]
+    capacity = wanted.get(names.CAPACITY_TYPE)
+    spot_only = capacity is not None and not capacity.allows(ON_DEMAND)
+    return Offer(
+        pool,
+        tuple(sorted(fitting, key=lambda item: (item.usd_per_hour, item.name))),
+        tuple(allowed_zones),
+        "spot" if spot_only else ON_DEMAND,
+        overhead,
+        max_pods,
+        os_disk_gb,
+    )
+
+
+def same_shape(node: Node) -> Placement:
+    """A replacement like the node itself."""
+    labels = node.metadata.labels
+    return Placement(
+        labels.get(names.INSTANCE_TYPE, ""), labels.get(names.ZONE, ""), labels.get(names.CAPACITY_TYPE, ON_DEMAND)
+    )
+
+
+def schedule(
+    pending: Sequence[Pod], rooms: Sequence[Room], offers: Sequence[Offer], zone_use: Mapping[str, int]
+) -> Schedule:
+    """Find room for pending pods. ``offers`` in order of preference; ``zone_use`` counts nodes by zone."""
+    bins: list[_Bin] = []
+    placed: dict[str, str] = {}
+    unplaced: dict[str, str] = {}
+    for pod in sorted(pending, key=_by_size):
+        wanted = requests(pod)
+        room = next((room for room in rooms if _fits_room(pod, wanted, room)), None)
+        if room is not None:
+            subtract(room.free, wanted)
+            placed[pod.key] = room.name
+        elif not _fill(pod, wanted, bins):
+            reason = _open(pod, wanted, bins, offers)
+            if reason:
+                unplaced[pod.key] = reason
+    use = dict(zone_use)
+    return Schedule(tuple(_close(item, use) for item in bins), placed, unplaced)
+
+
+def _by_size(pod: Pod) -> tuple[int, int, str]:
+    wanted = requests(pod)
+    return (-wanted.get(CPU, 0), -wanted.get(MEMORY, 0), pod.key)
+
+
+def _fits_room(pod: Pod, wanted: Resources, room: Room) -> bool:
+    selected = all(room.labels.get(key) == value for key, value in pod.spec.node_selector.items())
+    return selected and fits(wanted, room.free) and tolerates_all(pod, room.taints)
+
+
+def _selects(pod: Pod, offer: Offer, item: InstanceType) -> bool:
+    labels = {
+        **item.labels(),
+        **offer.pool.spec.template.metadata.labels,
+        names.NODEPOOL: offer.pool.name,
+        names.CAPACITY_TYPE: offer.capacity_type,
+    }
+    return all(labels.get(key) == value for key, value in pod.spec.node_selector.items())
+
+
+def _large_enough(offer: Offer, types: tuple[InstanceType, ...], load: Resources) -> tuple[InstanceType, ...]:
+    return tuple(item for item in types if fits(load, item.allocatable(offer.max_pods, offer.os_disk_gb)))
+
+
+def _fill(pod: Pod, wanted: Resources, bins: list[_Bin]) -> bool:
+    for item in bins:
+        if not tolerates_all(pod, item.offer.pool.spec.template.spec.taints):
+            continue
+        load = total((item.load, wanted))
+        types = tuple(t for t in _large_enough(item.offer, item.types, load) if _selects(pod, item.offer, t))
+        if types:
+            item.load, item.types = load, types
+            item.pods.append(pod)
+            return True
+    return False
+
+
+def _open(pod: Pod, wanted: Resources, bins: list[_Bin], offers: Sequence[Offer]) -> str:
+    """Open a new node for the pod; the text says why no pool takes it, empty when one did."""
+    problems = []
+    for offer in offers:
+        problem, types = _acceptance(pod, wanted, offer)
+        if types:
+            bins.append(_Bin(offer, types, total((offer.overhead, wanted)), [pod]))
+            return ""
+        problems.append(f"{offer.pool.name}: {problem}")
+    return "; ".join(problems) or "there is no dynamic NodePool"
+
+
+def _acceptance(pod: Pod, wanted: Resources, offer: Offer) -> tuple[str, tuple[InstanceType, ...]]:
+    if not offer.zones:
+        return "its requirements leave no zone", ()
+    if not tolerates_all(pod, offer.pool.spec.template.spec.taints):
+        return "did not tolerate its taints", ()
+    selected = tuple(item for item in offer.types if _selects(pod, offer, item))
+    if not selected:
+        return "no instance type has the labels that the pod selects", ()
+    return "no instance type is large enough", _large_enough(offer, selected, total((offer.overhead, wanted)))
+
+
+def _close(item: _Bin, zone_use: dict[str, int]) -> NewNode:
+    chosen = item.types[0]
+    zone = min(item.offer.zones, key=lambda name: (zone_use.get(name, 0), name))
+    zone_use[zone] = zone_use.get(zone, 0) + 1
+    placement = Placement(chosen.name, zone, item.offer.capacity_type)
+    return NewNode(item.offer.pool, placement, chosen, tuple(item.pods), item.load)

@@ -1,0 +1,217 @@
+"""From a deleted NodeClaim or Node to nothing left: drain, volume detachment, instance termination, finalizers.
+
+Mirrors karpenter v1.14.0 ``pkg/controllers/nodeclaim/lifecycle/controller.go`` (the claim's half) and
+``pkg/controllers/node/termination/controller.go`` (the node's half). Fails safe: a Ready node is never dropped without
+a drain.
+
+| Stage | Condition while waiting | Done when |
+|---|---|---|
+| drain | Drained Unknown, Draining | no pod is waited for and 5 s have passed |
+| volumes | VolumesDetached Unknown, AwaitingVolumeDetachment | no attachment is left, or the grace is over (False) |
+| instance | InstanceTerminating True | the provider says that the instance is gone |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from napsim.api import names
+from napsim.api.durations import parse_duration
+from napsim.core.actions import (
+    IDLE,
+    Action,
+    DeleteNode,
+    DeleteNodeClaim,
+    DeletePod,
+    Event,
+    EvictPod,
+    PatchNode,
+    PatchNodeClaim,
+    Plan,
+    SetNodeClaimStatus,
+)
+from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
+from napsim.core.drains import MINIMUM_DRAIN, Drain, drain
+from napsim.core.objects import Condition, Node, NodeClaim, Pod, condition, is_true
+from napsim.core.pdbs import PdbIndex
+from napsim.core.pods import DISRUPTED
+
+MAX_LISTED_ATTACHMENTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Terminating:
+    """A node on its way out. ``attachments`` are names of VolumeAttachments of its drainable pods."""
+
+    node: Node
+    claim: NodeClaim | None
+    pods: tuple[Pod, ...]
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Both clocks at the moment of a decision: ``virtual`` rules, ``real`` is what the API server's stamps are in."""
+
+    virtual: datetime
+    real: datetime
+    timeline: Timeline
+
+
+def deadline_of(claim: NodeClaim | None) -> datetime | None:
+    """When the node's termination grace period is over (virtual); None waits for ever."""
+    recorded = claim.metadata.annotations.get(names.TERMINATION_TIMESTAMP) if claim else None
+    return parse_rfc3339(recorded) if recorded else None
+
+
+def of_claim(claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+    """The claim's half: record the deadline, delete the Node, and let go when the Node is no more."""
+    actions: list[Action] = []
+    grace = claim.spec.termination_grace_period
+    if grace and names.TERMINATION_TIMESTAMP not in claim.metadata.annotations:
+        actions += _with_deadline(claim, node, now + parse_duration(grace))
+    if node is not None:
+        if not node.deleting:
+            actions.append(DeleteNode(node))
+        return Plan(tuple(actions))
+    if names.TERMINATION_FINALIZER in claim.metadata.finalizers:
+        actions.append(PatchNodeClaim(claim, remove_finalizer=names.TERMINATION_FINALIZER))
+    return Plan(tuple(actions))
+
+
+def _with_deadline(claim: NodeClaim, node: Node | None, deadline: datetime) -> list[Action]:
+    at = rfc3339(deadline)
+    message = f"All pods will be deleted by {at}"
+    warnings = [Event("NodeClaim", claim.name, claim.metadata.uid, "TerminationGracePeriodExpiring", message, "Warning")]
+    if node is not None:
+        warnings.append(
+            Event("Node", node.name, node.metadata.uid, "TerminationGracePeriodExpiring", message, "Warning")
+        )
+    return [PatchNodeClaim(claim, annotations={names.TERMINATION_TIMESTAMP: at}), *warnings]
+
+
+def of_node(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
+    """The node's half. ``detach`` is how long the provider takes to remove the instance."""
+    node, claim = state.node, state.claim
+    if names.TERMINATION_FINALIZER not in node.metadata.finalizers:
+        return IDLE
+    if claim is None:
+        return Plan((PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER),))
+    actions: list[Action] = []
+    if not claim.deleting:
+        actions.append(DeleteNodeClaim(claim, "node_deleted"))
+    if node.metadata.labels.get(names.EXCLUDE_FROM_LOAD_BALANCERS) != names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE:
+        labels: dict[str, str | None] = {names.EXCLUDE_FROM_LOAD_BALANCERS: names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE}
+        actions.append(PatchNode(node, labels=labels, add_taints=(DISRUPTED,)))
+    stage = _terminate_instance if _is_past_volumes(claim) else _drain_and_detach
+    plan = stage(state, pdbs, detach, now)
+    return Plan((*actions, *plan.actions), plan.wake_at)
+
+
+def _is_past_volumes(claim: NodeClaim) -> bool:
+    return is_true(claim.status.conditions, names.INSTANCE_TERMINATING)
+
+
+def _drain_and_detach(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
+    claim = state.claim
+    assert claim is not None
+    deadline = deadline_of(claim)
+    look = drain(state.pods, deadline, now.timeline, now.virtual, now.real)
+    started = condition(claim.status.conditions, names.DRAINED)
+    began = started.last_transition_time if started and started.last_transition_time else now.virtual
+    settled = began + MINIMUM_DRAIN
+    if started is None or (look.waiting and started.status == "Unknown"):
+        return _draining(state, pdbs, look, settled, now)
+    if look.waiting or now.virtual < settled:
+        return Plan(_evictions(state, look, pdbs), earliest(look.wake_at, settled if not look.waiting else None))
+    over = deadline is not None and now.virtual >= deadline
+    if state.attachments and not over:
+        return _await_volumes(state, deadline, now)
+    return _start_termination(state, pdbs, over and bool(state.attachments), detach, now)
+
+
+def _draining(state: Terminating, pdbs: PdbIndex, look: Drain, settled: datetime, now: Instant) -> Plan:
+    claim, node = state.claim, state.node
+    assert claim is not None
+    actions: list[Action] = []
+    if condition(claim.status.conditions, names.DRAINED) is None:
+        draining = Condition(type=names.DRAINED, status="Unknown", reason="Draining")
+        actions.append(SetNodeClaimStatus(claim, now.virtual, (draining,)))
+    if look.waiting:
+        actions.append(failed_draining(node, f"{look.waiting} pods are waiting to be evicted"))
+    actions += _evictions(state, look, pdbs)
+    return Plan(tuple(actions), earliest(look.wake_at, None if look.waiting else settled))
+
+
+def failed_draining(node: Node, error: str) -> Event:
+    """Karpenter says this on every normal drain too."""
+    return Event("Node", node.name, node.metadata.uid, "FailedDraining", f"Failed to drain node, {error}", "Warning")
+
+
+def _evictions(state: Terminating, look: Drain, pdbs: PdbIndex) -> tuple[Action, ...]:
+    deletes = [DeletePod(item.pod, item.grace_seconds) for item in look.delete]
+    evicts = [EvictPod(pod, tuple(pdb.key for pdb in pdbs.matching(pod))) for pod in look.evict]
+    return (*deletes, *evicts)
+
+
+def _await_volumes(state: Terminating, deadline: datetime | None, now: Instant) -> Plan:
+    claim, node = state.claim, state.node
+    assert claim is not None
+    listed = ", ".join(state.attachments[:MAX_LISTED_ATTACHMENTS])
+    message = f"Awaiting deletion of bound volumeattachments ({listed})"
+    said = Event("Node", node.name, node.metadata.uid, "AwaitingVolumeDetachment", message)
+    current = condition(claim.status.conditions, names.VOLUMES_DETACHED)
+    if current is not None:
+        return Plan((said,), deadline)
+    waiting = (
+        Condition(type=names.DRAINED, status="True", reason=names.DRAINED),
+        Condition(type=names.VOLUMES_DETACHED, status="Unknown", reason="AwaitingVolumeDetachment"),
+    )
+    return Plan((SetNodeClaimStatus(claim, now.virtual, waiting), said), deadline)
+
+
+def _start_termination(
+    state: Terminating, pdbs: PdbIndex, grace_over: bool, detach: timedelta, now: Instant
+) -> Plan:
+    claim = state.claim
+    assert claim is not None
+    detached = Condition(
+        type=names.VOLUMES_DETACHED,
+        status="False" if grace_over else "True",
+        reason="TerminationGracePeriodElapsed" if grace_over else names.VOLUMES_DETACHED,
+    )
+    conditions = (
+        Condition(type=names.DRAINED, status="True", reason=names.DRAINED),
+        detached,
+        Condition(type=names.INSTANCE_TERMINATING, status="True", reason=names.INSTANCE_TERMINATING),
+    )
+    drained = Event(
+        "NodeClaim", claim.name, claim.metadata.uid, names.DRAINED,
+        "Status condition transitioned, Type: Drained, Status: Unknown -> True, Reason: Drained",
+    )  # fmt: skip
+    actions: list[Action] = [SetNodeClaimStatus(claim, now.virtual, conditions), drained]
+    if not detach:
+        actions.append(PatchNode(state.node, remove_finalizer=names.TERMINATION_FINALIZER))
+        return Plan(tuple(actions))
+    return Plan(tuple(actions), now.virtual + detach)
+
+
+def _terminate_instance(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
+    assert state.claim is not None
+    accepted = condition(state.claim.status.conditions, names.INSTANCE_TERMINATING)
+    since = accepted.last_transition_time if accepted and accepted.last_transition_time else now.virtual
+    gone = since + detach
+    if now.virtual < gone:
+        return Plan((), gone)
+    return Plan((PatchNode(state.node, remove_finalizer=names.TERMINATION_FINALIZER),))
+
+
+def forgotten_instance(claim: NodeClaim, node: Node | None, missing_for: timedelta) -> Sequence[Action]:
+    """A registered claim whose Node vanished without a drain: its instance is gone (garbage collection)."""
+    registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
+    if node is not None or claim.deleting or not registered or missing_for < timedelta(seconds=10):
+        return ()
+    return (DeleteNodeClaim(claim, "garbage_collected"),)

@@ -1,0 +1,75 @@
+"""How long an instance takes to launch, register, initialize and detach: fixed, or drawn from a distribution.
+
+Policy: ``NodeAutoProvisioning.spec.timings``. A draw depends on the seed, the step and the NodeClaim's name alone, so
+that an operator that is started again, and a simulation of the same cluster, wait equally long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import NormalDist
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How long, in seconds. A draw below ``low`` is ``low``, one above ``high`` is ``high``.
+
+    | kind | parameters |
+    |---|---|
+    | fixed | ``low`` |
+    | uniform | ``low``, ``high`` |
+    | normal | ``mean``, ``deviation`` |
+    | lognormal | ``median``, ``p95`` |
+    | exponential | ``mean`` |
+    """
+
+    kind: str = "fixed"
+    low: float = 0.0
+    high: float = math.inf
+    mean: float = 0.0
+    deviation: float = 0.0
+    median: float = 0.0
+    p95: float = 0.0
+
+    def at(self, share: float) -> float:
+        """The value in seconds below which ``share`` (0..1, exclusive) of all draws lie."""
+        return min(max(_QUANTILES[self.kind](self, share), self.low), self.high)
+
+
+_NORMAL: Final = NormalDist()
+
+_QUANTILES: Final[dict[str, Callable[[Distribution, float], float]]] = {
+    "fixed": lambda it, share: it.low,
+    "uniform": lambda it, share: it.low + share * (it.high - it.low),
+    "normal": lambda it, share: it.mean + it.deviation * _NORMAL.inv_cdf(share),
+    "lognormal": lambda it, share: it.median * (it.p95 / it.median) ** (_NORMAL.inv_cdf(share) / _NORMAL.inv_cdf(0.95)),
+    "exponential": lambda it, share: -it.mean * math.log1p(-share),
+}
+
+
+INSTANT: Final = Distribution()
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Time from NodeClaim to instance, instance to Node, Node to initialized, and from delete to gone."""
+
+    launch: Distribution = INSTANT
+    registration: Distribution = INSTANT
+    initialization: Distribution = INSTANT
+    detach: Distribution = INSTANT
+    seed: int = 0
+
+    def draw(self, step: str, claim: str) -> timedelta:
+        """How long ``step`` (``launch``, ``registration``, ...) takes for the NodeClaim of that name."""
+        distribution: Distribution = getattr(self, step)
+        if distribution.kind == "fixed":
+            return timedelta(seconds=distribution.low)
+        digest = hashlib.blake2b(f"{self.seed}/{step}/{claim}".encode(), digest_size=7).digest()
+        share = (int.from_bytes(digest) + 0.5) / 2**56
+        return timedelta(seconds=round(distribution.at(share), 3))

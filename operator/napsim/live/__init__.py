@@ -1,0 +1,1 @@
+"""The shell that runs the decisions as an operator on a live cluster."""

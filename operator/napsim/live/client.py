@@ -1,0 +1,424 @@
+"""Requests to one API server over kept-alive connections: raw bytes in, raw bytes or one typed decode out.
+
+No retries here (the writer and the informers have them) and no model of the objects. One request costs about 0.1 ms of
+CPU; whatever would be done per request and need not be (cookies, proxies from the environment, decompression, default
+headers, timers for each timeout value) is done once or switched off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Final, Generic, Protocol, Self, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+import napsim
+from napsim.live.credentials import CredentialError
+from napsim.live.errors import ApiError, Gone, TransportError, error_from_answer
+from napsim.live.kubeconfig import ConnectionConfig
+from napsim.live.resources import PODS, Resource
+
+T = TypeVar("T")
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+REQUEST_TIMEOUT_SECONDS: Final = 30.0
+WATCH_TIMEOUT_SECONDS: Final = 290
+SILENCE_SECONDS: Final = 75.0  # the API server sends a bookmark about every 60 s
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0
+_KEEP_ALIVE_SECONDS: Final = 90.0
+_READ_BUFFER_BYTES: Final = 1 << 20
+_LIST_RESTARTS: Final = 5
+_NO_ANSWER: Final = 0  # the code an observer is told when no answer came
+
+
+class Observer(Protocol):
+    """Told of every request: Kubernetes verb, resource (``pods/eviction`` for subresources), HTTP code, seconds.
+
+    ``code`` is 0 if no answer came. A watch is told once, when its answer begins.
+    """
+
+    def __call__(self, verb: str, resource: str, code: int, seconds: float, /) -> None: ...
+
+
+class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int = 0
+
+
+class ListPage(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a chunked LIST."""
+
+    metadata: ListMeta = ListMeta()
+    items: list[T] = []
+
+
+class Preconditions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    uid: str = ""
+    resource_version: str = ""
+
+
+class DeleteOptions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """meta/v1 DeleteOptions. ``grace_period_seconds`` None leaves the object's own."""
+
+    preconditions: Preconditions | None = None
+    grace_period_seconds: int | None = None
+    propagation_policy: str = ""
+
+
+def _nobody(verb: str, resource: str, code: int, seconds: float, /) -> None:
+    """The observer of a client that nobody observes."""
+
+
+class Client:
+    """One API server. Use as an async context manager; every method raises ApiError or TransportError."""
+
+    def __init__(
+        self,
+        connection: ConnectionConfig,
+        *,
+        observe: Observer = _nobody,
+        user_agent: str = f"napsim/{napsim.__version__}",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._server = connection.server
+        self._credentials = connection.credentials
+        self._observe = observe
+        self._user_agent = user_agent
+        self._monotonic = monotonic
+        self._session: aiohttp.ClientSession | None = None
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        # No limit on connections: the writer bounds requests in flight, and a watch holds one connection for itself.
+        connector = aiohttp.TCPConnector(
+            ssl=self._connection.tls or True, limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=300
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding", "User-Agent", "Accept", "Content-Type"),
+            headers={"User-Agent": self._user_agent, "Accept": JSON},
+            read_bufsize=_READ_BUFFER_BYTES,
+            proxy=self._connection.proxy,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection, also those of watches."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def origin(self) -> str:
+        """Where the connection's settings came from, for messages."""
+        return self._connection.origin
+
+    # --- single objects -----------------------------------------------------------------------------------------------
+
+    async def get(self, resource: Resource, namespace: str, name: str, *, timeout_seconds: float = 30.0) -> bytes:
+        """The object as JSON; ``namespace`` is "" for cluster-scoped resources."""
+        path = resource.path(namespace, name)
+        return await self._request("get", resource.plural, "GET", path, timeout_seconds=timeout_seconds)
+
+    async def get_path(self, path: str, *, timeout_seconds: float = 10.0) -> bytes:
+        """What any path answers, such as ``/version`` and ``/readyz``."""
+        return await self._request("get", path, "GET", path, timeout_seconds=timeout_seconds)
+
+    async def create(
+        self, resource: Resource, namespace: str, body: bytes, *, timeout_seconds: float = REQUEST_TIMEOUT_SECONDS
+    ) -> bytes:
+        """Create the object in ``body`` (JSON) and return what the API server made of it."""
+        path = resource.path(namespace)
+        return await self._request("create", resource.plural, "POST", path, body, JSON, timeout_seconds)
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: bytes,
+        *,
+        content_type: str = MERGE_PATCH,
+        subresource: str = "",
+        query: str = "",
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> bytes:
+        """Patch one object (or its ``subresource``). ``query`` carries ``fieldManager`` and ``force`` of an apply."""
+        path = resource.path(namespace, name, subresource)
+        if query:
+            path = f"{path}?{query}"
+        label = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        return await self._request("patch", label, "PATCH", path, body, content_type, timeout_seconds)
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        options: DeleteOptions | None = None,
+        *,
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> bytes:
+        """Delete one object. The answer is the object (still there) or a Status (gone)."""
+        body = msgspec.json.encode(options) if options is not None else None
+        path = resource.path(namespace, name)
+        return await self._request("delete", resource.plural, "DELETE", path, body, JSON, timeout_seconds)
+
+    async def evict(
+        self,
+        namespace: str,
+        name: str,
+        options: DeleteOptions | None = None,
+        *,
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> bytes:
+        """Ask for the eviction of a pod; EvictionBlocked while a PodDisruptionBudget forbids it."""
+        eviction: dict[str, object] = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+        }
+        if options is not None:
+            eviction["deleteOptions"] = options
+        body = msgspec.json.encode(eviction)
+        path = PODS.path(namespace, name, "eviction")
+        return await self._request("create", "pods/eviction", "POST", path, body, JSON, timeout_seconds)
+
+    # --- collections --------------------------------------------------------------------------------------------------
+
+    async def list_pages(
+        self,
+        resource: Resource,
+        decode: Callable[[bytes], ListPage[T]],
+        *,
+        namespace: str = "",
+        selectors: Mapping[str, str] | None = None,
+        limit: int = 500,
+        resource_version: str = "",
+    ) -> AsyncGenerator[ListPage[T], None]:
+        """The collection in pages of ``limit``. Raises Gone when the API server forgot the snapshot on the way:
+        then begin again. ``selectors`` are ``labelSelector`` and ``fieldSelector``."""
+        parameters = {"limit": str(limit), "resourceVersion": resource_version, **(selectors or {})}
+        base = resource.path(namespace)
+        while True:
+            path = f"{base}?{urlencode(parameters)}"
+            page = decode(await self._request("list", resource.plural, "GET", path, timeout_seconds=60.0))
+            yield page
+            if not page.metadata.continue_:
+                return
+            parameters.pop("resourceVersion", None)  # must not be set with a continue token
+            parameters["continue"] = page.metadata.continue_
+
+    async def list_all(
+        self, resource: Resource, kind: type[T], *, namespace: str = "", selectors: Mapping[str, str] | None = None
+    ) -> list[T]:
+        """The whole collection, typed; begun again when it went stale on the way."""
+        decode = msgspec.json.Decoder(ListPage[kind]).decode  # type: ignore[valid-type]  # the type is a value here
+        for attempt in range(_LIST_RESTARTS):
+            items: list[T] = []
+            try:
+                async for page in self.list_pages(resource, decode, namespace=namespace, selectors=selectors):
+                    items += page.items
+            except Gone:
+                if attempt == _LIST_RESTARTS - 1:
+                    raise
+                continue
+            return items
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        *,
+        namespace: str = "",
+        selectors: Mapping[str, str] | None = None,
+        timeout_seconds: int = WATCH_TIMEOUT_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> AsyncGenerator[list[bytes], None]:
+        """Batches of event lines since ``resource_version``, as they come in; ends when the API server ends it.
+
+        A batch is what one read brought: an empty one says that the watch stands. Raises ApiError for an answer other
+        than 200, TransportError when the connection breaks or nothing at all came for ``silence_seconds``.
+        """
+        parameters = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+            **(selectors or {}),
+        }
+        path = f"{resource.path(namespace)}?{urlencode(parameters)}"
+        started = self._monotonic()
+        response = await self._open("watch", resource.plural, "GET", path, None, "", self._watch_timeout)
+        guard = _SilenceGuard(response, silence_seconds)
+        try:
+            if response.status != 200:
+                raise await self._refused_watch(response, resource.plural, started)
+            self._observe("watch", resource.plural, 200, self._monotonic() - started)
+            yield []
+            async for lines in _lines(response, guard):
+                yield lines
+        except (aiohttp.ClientError, OSError) as error:
+            reason = f"silent for {silence_seconds:g} s" if guard.fired else _describe(error)
+            raise TransportError(f"watch {resource.plural}: {reason}", ambiguous=False) from error
+        finally:
+            guard.stop()
+            response.close()
+
+    # --- the wire -----------------------------------------------------------------------------------------------------
+
+    async def _request(
+        self,
+        verb: str,
+        label: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "",
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> bytes:
+        started = self._monotonic()
+        response = await self._open(verb, label, method, path, body, content_type, self._timeout(timeout_seconds))
+        try:
+            answer = await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            self._observe(verb, label, _NO_ANSWER, self._monotonic() - started)
+            raise TransportError(f"{method} {path}: {_describe(error)}", ambiguous=True) from error
+        code = response.status
+        self._observe(verb, label, code, self._monotonic() - started)
+        if code < 300:
+            return answer
+        if code == 401 and self._credentials is not None:
+            self._credentials.reject()
+        raise error_from_answer(code, answer, response.headers.get("Retry-After"))
+
+    async def _open(
+        self,
+        verb: str,
+        label: str,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise RuntimeError("the client is not open: use it as an async context manager")
+        headers = {"Content-Type": content_type} if body is not None else {}
+        if self._credentials is not None:
+            headers["Authorization"] = await self._authorization()
+        started = self._monotonic()
+        try:
+            return await self._session.request(
+                method,
+                URL(self._server + path, encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                server_hostname=self._connection.tls_server_name,
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            self._observe(verb, label, _NO_ANSWER, self._monotonic() - started)
+            unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+            raise TransportError(f"{method} {path}: {_describe(error)}", ambiguous=not unsent) from error
+
+    async def _authorization(self) -> str:
+        assert self._credentials is not None
+        header = self._credentials.header()
+        if header is None:
+            try:
+                await self._credentials.refresh()
+            except CredentialError as error:
+                raise TransportError(str(error), ambiguous=False) from error
+            header = self._credentials.header() or ""
+        return header
+
+    async def _refused_watch(self, response: aiohttp.ClientResponse, label: str, started: float) -> ApiError:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+            body = await response.read()
+        self._observe("watch", label, response.status, self._monotonic() - started)
+        if response.status == 401 and self._credentials is not None:
+            self._credentials.reject()
+        return error_from_answer(response.status, body, response.headers.get("Retry-After"))
+
+    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
+        found = self._timeouts.get(seconds)
+        if found is None:
+            connect = min(seconds, _CONNECT_TIMEOUT_SECONDS)
+            found = self._timeouts[seconds] = aiohttp.ClientTimeout(total=seconds, sock_connect=connect)
+        return found
+
+
+class _SilenceGuard:
+    """Closes a response when nothing came for a while. One timer that looks back, instead of one reset per read."""
+
+    def __init__(self, response: aiohttp.ClientResponse, seconds: float) -> None:
+        self.fired = False
+        self._response = response
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def heard(self) -> None:
+        self._heard_at = self._loop.time()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        remaining = self._heard_at + self._seconds - self._loop.time()
+        if remaining > 0:
+            self._timer = self._loop.call_later(remaining, self._look)
+            return
+        self.fired = True
+        self._response.close()
+
+
+async def _lines(response: aiohttp.ClientResponse, guard: _SilenceGuard) -> AsyncIterator[list[bytes]]:
+    """Whole lines, in batches as they arrive; a line may span any number of reads."""
+    read = response.content.readany
+    pending: list[bytes] = []
+    while chunk := await read():
+        guard.heard()
+        lines = chunk.split(b"\n")
+        if len(lines) == 1:
+            pending.append(chunk)
+            continue
+        if pending:
+            pending.append(lines[0])
+            lines[0] = b"".join(pending)
+            pending.clear()
+        last = lines.pop()
+        if last:
+            pending.append(last)
+        yield lines
+    if guard.fired:
+        raise aiohttp.ClientConnectionError("silent")
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,292 @@
+"""What people have applied: pools, node classes, images, windows and settings, as values that decisions take.
+
+An object that cannot be used is reported (``problems``) and the last good state of it stands: nothing that runs is lost.
+The API server refuses most mistakes; what reaches us is what schema and CEL cannot see (a time zone, a cron schedule).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.api.nodeimage import NodeImage
+from napsim.api.validation import errors_of
+from napsim.core.budgets import Budget
+from napsim.core.clock import parse_rfc3339
+from napsim.core.definitions import ImageSelection, family_of
+from napsim.core.drift import Offering, PoolView
+from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
+from napsim.core.images import Catalogue, ListCache, PublishedImage
+from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND
+from napsim.core.nodeclasses import NodeClassState, StatusImage
+from napsim.core.nodepools import NodePool, budgets_of
+from napsim.core.objects import Condition, ObjectMeta, Requirement
+from napsim.core.provisioning import Offer, offer_of
+from napsim.core.requirements import requirements_of
+from napsim.live.settings import Settings, settings_of
+
+Manifest = Mapping[str, Any]
+
+_DECIDING: Final = ("generation", "annotations", "labels", "deletionTimestamp")
+
+NODE_POOL: Final = "NodePool"
+AKS_NODE_CLASS: Final = "AKSNodeClass"
+NODE_IMAGE: Final = "NodeImage"
+MAINTENANCE_CONFIGURATION: Final = "MaintenanceConfiguration"
+NODE_AUTO_PROVISIONING: Final = "NodeAutoProvisioning"
+
+
+@dataclass(frozen=True, slots=True)
+class NodePoolEntry:
+    """A NodePool ready for decisions. ``template`` is ``spec.template`` as stored: what the hash is made of."""
+
+    pool: NodePool
+    template: Manifest
+    hash: str
+    budgets: tuple[Budget, ...]
+    view: PoolView
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClassEntry:
+    """An AKSNodeClass ready for decisions."""
+
+    metadata: ObjectMeta
+    state: NodeClassState
+    hash: str
+    max_pods: int
+    os_disk_gb: int
+    image_family: str
+    manifest: Manifest
+
+    def node_labels(self) -> dict[str, str]:
+        """The labels that NAP's nodes of this class carry (karpenter-provider-azure ``pkg/apis/v1beta1/labels.go``)."""
+        sku = "AzureLinux" if self.image_family.startswith("AzureLinux") else "Ubuntu"
+        return {
+            names.AKS_MODE: "user",
+            names.OS_SKU: sku,
+            names.OS_SKU_REQUESTED: self.image_family,
+            names.OS_SKU_EFFECTIVE: str(family_of(self.state.selection, self.state.kubernetes_version)),
+            names.DO_NOT_SYNC_TAINTS: "true",
+        }
+
+
+@dataclass(slots=True)
+class Declared:
+    """All of it, by name. ``first_seen`` gives the virtual instant at which an object without a date appeared."""
+
+    pools: dict[str, NodePoolEntry] = field(default_factory=dict)
+    node_classes: dict[str, NodeClassEntry] = field(default_factory=dict)
+    images: dict[str, Manifest] = field(default_factory=dict)
+    windows: dict[str, Manifest] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    nap: Manifest | None = None
+    problems: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (kind, name) -> what is wrong
+    caches: dict[str, ListCache] = field(default_factory=dict)  # node class -> its list of the gallery
+    server_version: str = ""
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    offerings: Mapping[str, tuple[Offering, ...]] = field(default_factory=dict)
+
+    @property
+    def kubernetes_version(self) -> str:
+        """What the control plane runs, or is to be taken to run."""
+        return self.settings.kubernetes_version or self.server_version
+
+    def class_hash(self, name: str) -> str:
+        entry = self.node_classes.get(name)
+        return entry.hash if entry else ""
+
+    def take(self, manifest: Manifest, seen_at: datetime) -> bool:
+        """Take in an object as it is now. Whether it can be used; if not, ``problems`` says why."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        faults = tuple(str(error) for error in errors_of(_without_status(manifest)))
+        if not faults:
+            try:
+                _READERS[kind](self, manifest, seen_at)
+            except (ValueError, msgspec.ValidationError) as fault:
+                faults = (str(fault),)
+        if faults:
+            self.problems[kind, name] = faults
+            return False
+        self.problems.pop((kind, name), None)
+        return True
+
+    def manifest(self, kind: str, name: str) -> Manifest | None:
+        """The object as it was last taken."""
+        if kind == NODE_POOL:
+            return self.pools[name].manifest if name in self.pools else None
+        if kind == AKS_NODE_CLASS:
+            return self.node_classes[name].manifest if name in self.node_classes else None
+        if kind == NODE_AUTO_PROVISIONING:
+            return self.nap
+        return (self.images if kind == NODE_IMAGE else self.windows).get(name)
+
+    def is_news(self, manifest: Manifest) -> bool:
+        """Whether the object differs from what is known in more than a status of our own making.
+
+        A status alone is noted without further ado; an older state than the one known (an echo) is not looked at.
+        """
+        known = self.manifest(manifest["kind"], manifest["metadata"]["name"])
+        if known is None or known["metadata"]["uid"] != manifest["metadata"]["uid"]:
+            return True
+        if int(manifest["metadata"]["resourceVersion"]) <= int(known["metadata"]["resourceVersion"]):
+            return False
+        if any(known["metadata"].get(key) != manifest["metadata"].get(key) for key in _DECIDING):
+            return True
+        if manifest["kind"] == AKS_NODE_CLASS:
+            return bool(known.get("status") != manifest.get("status"))
+        if isinstance(known, dict):
+            known["metadata"], known["status"] = manifest["metadata"], manifest.get("status", {})
+        return False
+
+    def drop(self, kind: str, name: str) -> None:
+        """An object is gone."""
+        self.problems.pop((kind, name), None)
+        stores: dict[str, dict[str, Any]] = {
+            NODE_POOL: self.pools,
+            AKS_NODE_CLASS: self.node_classes,
+            NODE_IMAGE: self.images,
+            MAINTENANCE_CONFIGURATION: self.windows,
+        }
+        if kind == NODE_AUTO_PROVISIONING:
+            self.nap, self.settings = None, Settings()
+        else:
+            stores[kind].pop(name, None)
+        if kind == AKS_NODE_CLASS:
+            self.caches.pop(name, None)
+        self._remake(kind)
+
+    def offers(self, overhead: dict[str, int]) -> list[Offer]:
+        """The dynamic pools that can launch, the heaviest first."""
+        found = []
+        for entry in self.pools.values():
+            node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
+            if entry.pool.is_static or node_class is None or entry.pool.deleting:
+                continue
+            found.append(self.offer(entry, node_class, overhead))
+        return sorted(found, key=lambda offer: (-offer.pool.spec.weight, offer.pool.name))
+
+    def offer(self, entry: NodePoolEntry, node_class: NodeClassEntry, overhead: dict[str, int]) -> Offer:
+        """What one pool can launch."""
+        types = INSTANCE_TYPES.values()
+        shape = (node_class.max_pods, node_class.os_disk_gb)
+        return offer_of(entry.pool, types, self.settings.zones, self.settings.instance_type, overhead, *shape)
+
+    # --- one reader for each kind -------------------------------------------------------------------------------------
+
+    def _read_pool(self, manifest: Manifest, seen_at: datetime) -> None:
+        pool = msgspec.convert(_without_status(manifest), NodePool)
+        template = manifest["spec"]["template"]
+        annotations = pool.metadata.annotations
+        requirements = requirements_of(pool.spec.template.spec.requirements)
+        self.pools[pool.name] = NodePoolEntry(
+            pool,
+            template,
+            nodepool_hash(template),
+            tuple(Budget.from_spec(item) for item in budgets_of(pool)),
+            PoolView(
+                pool.name,
+                requirements,
+                annotations.get(names.NODEPOOL_HASH),
+                annotations.get(names.NODEPOOL_HASH_VERSION),
+            ),
+            manifest,
+        )
+
+    def _read_node_class(self, manifest: Manifest, seen_at: datetime) -> None:
+        metadata = msgspec.convert(manifest["metadata"], ObjectMeta)
+        spec, status = manifest.get("spec", {}), manifest.get("status", {})
+        launch = spec.get("security", {}).get("trustedLaunch", {})
+        selection = ImageSelection(
+            spec.get("imageFamily", "Ubuntu"),
+            spec.get("fipsMode") == "FIPS",
+            bool(launch.get("vtpm") or launch.get("secureBoot")),
+        )
+        state = NodeClassState(
+            metadata.name,
+            metadata.generation,
+            selection,
+            tuple(_status_image(item) for item in status.get("images", ())),
+            status.get("kubernetesVersion", ""),
+            msgspec.convert(status.get("conditions", ()), tuple[Condition, ...]),
+            metadata.annotations.get(names.AKSNODECLASS_HASH),
+            metadata.annotations.get(names.AKSNODECLASS_HASH_VERSION),
+            metadata.deletion_timestamp is not None,
+        )
+        self.node_classes[metadata.name] = NodeClassEntry(
+            metadata,
+            state,
+            aksnodeclass_hash(spec),
+            spec.get("maxPods", DEFAULT_MAX_PODS),
+            spec.get("osDiskSizeGB", 128),
+            spec.get("imageFamily", "Ubuntu"),
+            manifest,
+        )
+
+    def _read_image(self, manifest: Manifest, seen_at: datetime) -> None:
+        self.images[manifest["metadata"]["name"]] = _dated(manifest, seen_at)
+        self._remake(NODE_IMAGE)
+
+    def _read_window(self, manifest: Manifest, seen_at: datetime) -> None:
+        self.windows[manifest["metadata"]["name"]] = manifest
+
+    def _read_nap(self, manifest: Manifest, seen_at: datetime) -> None:
+        self.settings = settings_of(_without_status(manifest))
+        self.nap = manifest
+        self._remake(NODE_AUTO_PROVISIONING)
+
+    def _remake(self, kind: str) -> None:
+        if kind == NODE_IMAGE:
+            self.catalogue = Catalogue(_published(item) for _, item in sorted(self.images.items()))
+        if kind == NODE_AUTO_PROVISIONING or not self.offerings:
+            anywhere = tuple(
+                Offering(zone, capacity) for zone in self.settings.zones for capacity in (ON_DEMAND, "spot")
+            )
+            self.offerings = dict.fromkeys(INSTANCE_TYPES, anywhere)
+
+
+_READERS: Final[Mapping[str, Callable[[Declared, Manifest, datetime], None]]] = {
+    NODE_POOL: Declared._read_pool,
+    AKS_NODE_CLASS: Declared._read_node_class,
+    NODE_IMAGE: Declared._read_image,
+    MAINTENANCE_CONFIGURATION: Declared._read_window,
+    NODE_AUTO_PROVISIONING: Declared._read_nap,
+}
+
+
+def _without_status(manifest: Manifest) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "status"}
+
+
+def _status_image(item: Manifest) -> StatusImage:
+    return StatusImage(item["id"], msgspec.convert(item.get("requirements", ()), tuple[Requirement, ...]))
+
+
+def _dated(manifest: Manifest, seen_at: datetime) -> Manifest:
+    """An image without a date is published when it is first seen; its status keeps that instant."""
+    written = manifest["spec"].get("publishedAt") or manifest.get("status", {}).get("publishedAt")
+    at = written or seen_at.isoformat()
+    return {**manifest, "spec": {**manifest["spec"], "publishedAt": at}}
+
+
+def published_at(manifest: Manifest) -> datetime:
+    return parse_rfc3339(manifest["spec"]["publishedAt"])
+
+
+def _published(manifest: Manifest) -> PublishedImage:
+    spec = manifest["spec"]
+    return PublishedImage(
+        spec["definition"], spec["version"], spec["osSKU"], published_at(manifest), spec.get("securityPatch", "")
+    )
+
+
+def node_image_version(manifest: Manifest) -> str:
+    """The node label's value for an image."""
+    return NodeImage.parse(_without_status(manifest)).spec.node_image_version
+

@@ -1,0 +1,423 @@
+"""The engine of the live shell: informers feed the state, changes feed the queues, the queues' controllers act.
+
+Which change concerns whom is in the ``_on_*`` methods; everything else is in the controllers. The engine acts only
+between ``start`` and ``stop``, that is, while this process leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, EvictPod
+from napsim.core.budgets import REASONS, allowed_by_reason
+from napsim.core.commands import Command
+from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
+from napsim.core.pods import is_terminal
+from napsim.live.client import Client
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared, Manifest
+from napsim.live.disruption import Disruption
+from napsim.live.events import Recorder
+from napsim.live.evictions import Evictions
+from napsim.live.executor import RESOURCES, Executor
+from napsim.live.images import ImageReporter
+from napsim.live.informers import Informers
+from napsim.live.metrics import Metrics, PoolReading
+from napsim.live.nodeclaims import NodeClaimController
+from napsim.live.nodeclasses import NodeClassController
+from napsim.live.nodepools import NodePoolController
+from napsim.live.nodes import NodeController
+from napsim.live.provider import KwokProvider
+from napsim.live.provisioner import Provisioner
+from napsim.live.reports import Reports
+from napsim.live.resources import (
+    AKS_NODE_CLASSES,
+    MAINTENANCE_CONFIGURATIONS,
+    NODE_AUTO_PROVISIONINGS,
+    NODE_IMAGES,
+    NODE_POOLS,
+)
+from napsim.live.rollout import RolloutReporter
+from napsim.live.state import ClusterState
+from napsim.live.windows import WindowController
+from napsim.live.workqueue import Reconcile, Workqueue
+from napsim.live.writer import Writer
+
+log: Final = logging.getLogger(__name__)
+
+_SINGLETON: Final = "cluster"
+_DECLARED_KINDS: Final = (
+    NODE_AUTO_PROVISIONINGS,
+    MAINTENANCE_CONFIGURATIONS,
+    NODE_IMAGES,
+    AKS_NODE_CLASSES,
+    NODE_POOLS,
+)  # settings first: what comes after is read by them
+_REPORT_SECONDS: Final = (0.5, 5.0)  # real, at the least and at the most
+_REPORT_EVERY: Final = timedelta(seconds=10)  # virtual
+_VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
+_VERSION_SECONDS: Final = 5.0
+
+@dataclass(slots=True)
+class Dirty:
+    """What the next report has to look at."""
+
+    nap: bool = False
+    pools: bool = False
+    images: bool = False
+
+class Engine:
+    """One cluster. ``observe`` takes the low-count kinds; the others come through the engine's own informers."""
+
+    def __init__(
+        self, client: Client, fence: Callable[[], bool], instance: str, jitter: Callable[[], float], metrics: Metrics
+    ) -> None:
+        self.client = client
+        self.metrics = metrics
+        self.clock = VirtualClock()
+        self.state = ClusterState()
+        self.declared = Declared()
+        self.dirty = Dirty()
+        self.leading = False
+        self.writer = Writer(client, fence, jitter=jitter)
+        self.recorder = Recorder(client, instance=instance, fence=fence, stand_back=self.writer.drain)
+        self.executor = Executor(
+            self.writer, self.recorder, self.clock.real, self._evict, self._on_created, self._on_disrupted
+        )
+        self.informers = Informers(client, jitter, self)
+        for resource, informer in self.informers.written.items():
+            self.writer.mirror(resource, informer)
+        self._jitter = jitter
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._controllers()
+        self._queues()
+
+    def _controllers(self) -> None:
+        state, declared, clock, executor = self.state, self.declared, self.clock, self.executor
+        provider = KwokProvider(declared)
+        self.reports = Reports(declared, clock, executor)
+        self.windows = WindowController(declared, clock, self.reports)
+        self.disruption = Disruption(state, declared, clock, executor, self._wake_disruption, self._on_decision)
+        self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
+        self.classes = NodeClassController(
+            state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up
+        )
+        self.claims = NodeClaimController(state, declared, provider, clock, executor)
+        self.nodes = NodeController(state, declared, provider, clock, executor, self._on_failed)
+        self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
+        self.pools = NodePoolController(state, declared, clock, executor, self.reports, self.provisioner)
+        self.images = ImageReporter(state, declared, clock, self.reports)
+        self.evictions = Evictions(
+            state, lambda: self.executor, self._enqueue_eviction, self._on_eviction_answer, self._on_evicted
+        )
+
+    def _queues(self) -> None:
+        self.queues: dict[str, Workqueue] = {
+            name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
+            for name, reconcile, workers in self._reconcilers()
+        }
+
+    def _reconcilers(self) -> Iterable[tuple[str, Reconcile, int]]:
+        yield "windows", self._reconcile_window, 1
+        yield "nodeclasses", self.classes.reconcile, 1
+        yield "nodepools", self.pools.reconcile, 4
+        yield "nodeclaims", self.claims.reconcile, 32
+        yield "nodes", self.nodes.reconcile, 32
+        yield "disruption", self.disruption.reconcile, 1
+        yield "provisioning", self.provisioner.reconcile, 1
+        yield "evictions", self.evictions.reconcile, 16
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def run_informers(self) -> None:
+        """Keep the state up to date, leading or not, until cancelled."""
+        await self.informers.run()
+
+    async def start(self) -> None:
+        """Lead: read what is declared, go on from what statuses say, look at everything once."""
+        await self.informers.synced()
+        await self._read_version()
+        await self._prime()
+        await self.rollout.set_clock()
+        self.rollout.adopt()
+        self.leading = True
+        for queue in self.queues.values():
+            queue.resume()
+        self._add_everything()
+        for job in (self._report_forever(), self._follow_version(), self.recorder.run()):
+            self._spawn(job)
+
+    async def stop(self) -> None:
+        """Stop acting: what is under way ends, nothing new begins."""
+        self.leading = False
+        for queue in self.queues.values():
+            queue.pause()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self.evictions.forget()
+        await asyncio.gather(*(queue.drain() for queue in self.queues.values()))
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the engine ended", exc_info=error)
+
+    async def _prime(self) -> None:
+        """The low-count kinds as the API server has them; what Kopf tells later only changes them."""
+        for resource in _DECLARED_KINDS:
+            items = await self.client.list_all(resource, msgspec.Raw)
+            for item in items:
+                manifest = msgspec.json.decode(item)
+                self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
+
+    def _add_everything(self) -> None:
+        for name in self.declared.windows:
+            self.queues["windows"].add(name)
+        for name in self.declared.node_classes:
+            self.queues["nodeclasses"].add(name)
+        for name in self.declared.pools:
+            self.queues["nodepools"].add(name)
+        for name in self.state.nodes:
+            self.queues["nodes"].add(name)
+        for name, claim in self.state.claims.items():
+            self.queues["nodeclaims"].add(name)
+            self.disruption.on_claim(claim, name)
+        if self.state.pending:
+            self.provisioner.on_pending()
+        self.dirty = Dirty(nap=True, pools=True, images=True)
+
+    async def _read_version(self) -> None:
+        version = msgspec.json.decode(await self.client.get_path("/version"))["gitVersion"].removeprefix("v")
+        if version != self.declared.server_version:
+            self.declared.server_version = version
+            self._add_classes()
+
+    async def _follow_version(self) -> None:
+        while True:
+            at = self.clock.now() + _VERSION_EVERY
+            await asyncio.sleep(max(self.clock.real_seconds_until(at), _VERSION_SECONDS))
+            with contextlib.suppress(OSError, TimeoutError):
+                await self._read_version()
+
+    # --- reports ------------------------------------------------------------------------------------------------------
+
+    async def _report_forever(self) -> None:
+        while True:
+            try:
+                await self._report()
+            except Exception:
+                self.metrics.failures.labels("reports").inc()
+                log.exception("a status could not be written")
+            least, most = _REPORT_SECONDS
+            wait = self.clock.real_seconds_until(self.clock.now() + _REPORT_EVERY)
+            await asyncio.sleep(min(max(wait, least), most))
+
+    async def _report(self) -> None:
+        dirty, self.dirty = self.dirty, Dirty()
+        if dirty.nap:
+            await self.rollout.report()
+        if dirty.pools:
+            for name in tuple(self.declared.pools):
+                await self.pools.report(name)
+        if dirty.images:
+            await self.images.report()
+
+    # --- what is declared ---------------------------------------------------------------------------------------------
+
+    def observe(self, manifest: Manifest, *, deleted: bool = False) -> None:
+        """A NodePool, AKSNodeClass, NodeImage, MaintenanceConfiguration or NodeAutoProvisioning, as it is now."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if deleted:
+            self.declared.drop(kind, name)
+        elif not self.declared.is_news(manifest):
+            return
+        elif not self.declared.take(manifest, self.clock.now()):
+            self._spawn(self.reports.problems(RESOURCES[kind], manifest))
+            return
+        if self.leading:
+            self._on_declared(kind, name)
+
+    def _on_declared(self, kind: str, name: str) -> None:
+        self.dirty.nap = True
+        if kind == "NodePool":
+            self.queues["nodepools"].add(name)
+            self._add_claims(self.state.claims_of_pool.get(name, ()))
+            self.dirty.pools = True
+            self.disruption.nudge()
+            if self.state.pending:
+                self.provisioner.on_pending()
+        elif kind == "AKSNodeClass":
+            self.queues["nodeclasses"].add(name)
+            self._add_claims(self.state.claims_of_class.get(name, ()))
+            for pool in self.declared.pools:
+                self.queues["nodepools"].add(pool)
+            self.dirty.pools = self.dirty.images = True
+        elif kind == "MaintenanceConfiguration":
+            self.queues["windows"].add(name)
+            self._add_classes()
+        elif kind == "NodeImage":
+            self.dirty.images = True
+            self._add_classes()
+        else:
+            self._spawn(self._on_settings())
+
+    async def _on_settings(self) -> None:
+        await self.rollout.set_clock()
+        self._add_everything()
+
+    def _add_claims(self, claims: Iterable[str]) -> None:
+        for name in claims:
+            self.queues["nodeclaims"].add(name)
+
+    def _add_classes(self) -> None:
+        for name in self.declared.node_classes:
+            self.queues["nodeclasses"].add(name)
+
+    async def _reconcile_window(self, name: str) -> datetime | None:
+        before = self.windows.in_force.get(name)
+        again_at = await self.windows.reconcile(name)
+        self.dirty.nap = True
+        if before != self.windows.in_force.get(name):
+            self._add_classes()
+        return again_at
+
+    # --- what the informers tell --------------------------------------------------------------------------------------
+
+    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        self.state.on_pod(old, new)
+        if not self.leading:
+            return
+        node_name = (new or old).spec.node_name  # type: ignore[union-attr]  # one of the two is always there
+        if not node_name:
+            if new is not None and new.key in self.state.pending:
+                self.provisioner.on_pending()
+            return
+        node = self.state.nodes.get(node_name)
+        if node is None:
+            return
+        if node.deleting:
+            if _leaves(old, new):
+                self.queues["nodes"].add(node_name)
+            return
+        claim = self.state.claim_of(node)
+        if claim is not None and is_true(claim.status.conditions, names.DRIFTED):
+            self.disruption.on_claim(claim, claim.name)
+
+    def on_node(self, old: Node | None, new: Node | None) -> None:
+        self.state.on_node(old, new)
+        node = new or old
+        assert node is not None
+        if not self.leading:
+            return
+        self.queues["nodes"].add(node.name)
+        claim = self.state.claim_of(node)
+        if claim is not None:
+            self.queues["nodeclaims"].add(claim.name)
+            self.disruption.on_claim(claim, claim.name)
+        self.rollout.look()
+        self.dirty.nap = self.dirty.pools = True
+        self.dirty.images |= old is None or new is None
+
+    def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
+        self.state.on_claim(old, new)
+        claim = new or old
+        assert claim is not None
+        if not self.leading:
+            return
+        self.queues["nodeclaims"].add(claim.name)
+        self.disruption.on_claim(new, claim.name)
+        node = self.state.node_of(claim)
+        if node is not None:
+            self.queues["nodes"].add(node.name)
+        replaced = self.state.claims.get(claim.metadata.annotations.get(names.REPLACES, ""))
+        replaced_node = self.state.node_of(replaced) if replaced else None
+        if replaced_node is not None:
+            self.queues["nodes"].add(replaced_node.name)
+        if (old is None) != (new is None) or (new is not None and new.deleting):
+            self.queues["nodepools"].add(claim.metadata.labels.get(names.NODEPOOL, ""))
+        if new is None and old is not None:
+            self.rollout.was_replaced(old)
+        self.rollout.look()
+        self.dirty.nap = self.dirty.pools = True
+
+    def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
+        self.state.on_pdb(old, new)
+        key = (new or old).key  # type: ignore[union-attr]  # one of the two is always there
+        if self.leading:
+            self.disruption.on_pdb(key)
+            self.evictions.on_pdb(key)
+            self.dirty.nap = True
+
+    # --- what the controllers tell ------------------------------------------------------------------------------------
+
+    def _wake_disruption(self, at: datetime) -> None:
+        self.queues["disruption"].add_at(_SINGLETON, at)
+
+    def _wake_provisioner(self, at: datetime) -> None:
+        self.queues["provisioning"].add_at(_SINGLETON, at)
+
+    def _enqueue_eviction(self, pod: str) -> None:
+        self.queues["evictions"].add(pod)
+
+    def _evict(self, action: EvictPod) -> None:
+        self.evictions.ask(action)
+
+    def _on_created(self, action: CreateNodeClaim) -> None:
+        pool = action.claim.metadata.labels.get(names.NODEPOOL, "")
+        self.metrics.created.labels(action.reason, pool, "false").inc()
+
+    def _on_disrupted(self, action: DeleteNodeClaim) -> None:
+        labels = action.claim.metadata.labels
+        pool, capacity = labels.get(names.NODEPOOL, ""), labels.get(names.CAPACITY_TYPE, "")
+        self.metrics.disrupted.labels(action.reason, pool, capacity).inc()
+
+    def _on_decision(self, decision: str, pool: str) -> None:
+        self.metrics.decisions.labels(decision, "drifted", "").inc()
+        self.metrics.decisions_by_nodepool.labels(decision, "drifted", "", pool).inc()
+
+    def _on_failed(self, command: Command, uninitialized: int) -> None:
+        decision = "replace" if command.replacements else "delete"
+        self.metrics.queue_failures.labels(decision, command.reason.lower(), decision).inc(uninitialized)
+
+    def _on_eviction_answer(self, code: str) -> None:
+        self.metrics.evictions.labels(code).inc()
+
+    def _on_evicted(self, reason: str) -> None:
+        self.metrics.pods_drained.labels(reason).inc()
+
+    def readings(self) -> list[PoolReading]:
+        """For the gauges, per pool."""
+        now, found = self.clock.now(), []
+        for name, entry in sorted(self.declared.pools.items()):
+            count = self.state.count(name)
+            allowed = {
+                reason: allowed_by_reason(entry.budgets, reason, count.total_nodes, now).allowed for reason in REASONS
+            }
+            queue = self.disruption.queues.get(name)
+            drifted, blocked = (len(queue), len(queue.blocked)) if queue is not None else (0, 0)
+            found.append(PoolReading(name, allowed, count.disrupting_nodes, drifted, blocked))
+        return found
+
+def _leaves(old: Pod | None, new: Pod | None) -> bool:
+    """Whether a pod of a draining node is gone, done, new, or changed its mind: whether the drain can go on."""
+    if new is None or old is None:
+        return True
+    return is_terminal(new) != is_terminal(old) or new.metadata.annotations != old.metadata.annotations
+
+__all__ = ["Engine", "is_marked"]

@@ -1,0 +1,107 @@
+"""Evicts the pods of draining nodes, each as often as it takes.
+
+Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off per pod
+while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent; the pod is
+tried again when the PDB changes, and by back-off in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.actions import Event, EvictPod
+from napsim.core.objects import Pod, condition
+from napsim.core.pdbs import blocks
+from napsim.core.termination import failed_draining
+from napsim.live.executor import Executor
+from napsim.live.state import ClusterState
+from napsim.live.workqueue import Retry
+from napsim.live.writer import OutcomeKind
+
+_CODES = {
+    OutcomeKind.APPLIED: "200",
+    OutcomeKind.NOT_FOUND: "404",
+    OutcomeKind.CONFLICT: "409",
+    OutcomeKind.BLOCKED: "429",
+    OutcomeKind.THROTTLED: "429",
+}
+
+
+@dataclass(slots=True)
+class Evictions:
+    """``ask`` for an eviction as often as you like; ``reconcile(pod)`` is one attempt."""
+
+    state: ClusterState
+    executor: Callable[[], Executor]
+    enqueue: Callable[[str], None]
+    on_answer: Callable[[str], None]  # HTTP code
+    on_evicted: Callable[[str], None]  # disruption reason
+    _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
+    _waiting: dict[str, set[str]] = field(default_factory=dict)  # pdb -> pods it holds back
+
+    def ask(self, action: EvictPod) -> None:
+        """Evict this very pod as soon as its PDB allows."""
+        if self._wanted.get(action.pod.key) != action.pod.metadata.uid:
+            self._wanted[action.pod.key] = action.pod.metadata.uid
+            self.enqueue(action.pod.key)
+
+    def on_pdb(self, key: str) -> None:
+        """A PDB changed: those it held back are tried again."""
+        for pod in self._waiting.pop(key, ()):
+            self.enqueue(pod)
+
+    def forget(self) -> None:
+        """Leadership is lost: what is still wanted will be asked for again."""
+        self._wanted.clear()
+        self._waiting.clear()
+
+    async def reconcile(self, key: str) -> datetime | None:
+        pod = self.state.pods.get(key)
+        node = self.state.nodes.get(pod.spec.node_name) if pod else None
+        if pod is None or pod.deleting or pod.metadata.uid != self._wanted.get(key) or node is None or not node.deleting:
+            self._wanted.pop(key, None)
+            return None
+        blocked = blocks(pod, self.state.pdbs.matching(pod))
+        if blocked is not None and not blocked.conflict:
+            self._hold(pod, blocked.pdbs)
+        self._reserve(pod)
+        outcome = await self.executor().writer.evict(pod.metadata.namespace, pod.name, uid=pod.metadata.uid)
+        self.on_answer(_CODES.get(outcome.kind, "500"))
+        if outcome.kind is OutcomeKind.APPLIED:
+            self._evicted(pod)
+        elif outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
+            self._hold(pod, tuple(pdb.key for pdb in self.state.pdbs.matching(pod)))
+        self._wanted.pop(key, None)
+        return None
+
+    def _hold(self, pod: Pod, pdbs: tuple[str, ...]) -> None:
+        """Not now. Raises Retry; the PDB's next change comes first, if it does."""
+        for pdb in pdbs:
+            self._waiting.setdefault(pdb, set()).add(pod.key)
+        node = self.state.nodes.get(pod.spec.node_name)
+        if node is not None:
+            several = "eviction does not support multiple PDBs" if len(pdbs) > 1 else "evicting pod violates a PDB"
+            self.executor().record(failed_draining(node, f"{several} (Pod={pod.key})"))
+        raise Retry(f"pod {pod.key} is held back by {', '.join(pdbs) or 'the API server'}")
+
+    def _reserve(self, pod: Pod) -> None:
+        """Count the eviction against the PDB before its status does, so that the next pod does not ask in vain."""
+        for pdb in self.state.pdbs.matching(pod):
+            left = pdb.status.disruptions_allowed - 1
+            if left >= 0:
+                status = msgspec.structs.replace(pdb.status, disruptions_allowed=left)
+                self.state.pdbs.put(msgspec.structs.replace(pdb, status=status))
+
+    def _evicted(self, pod: Pod) -> None:
+        node = self.state.nodes.get(pod.spec.node_name)
+        claim = self.state.claim_of(node) if node else None
+        why = condition(claim.status.conditions, names.DISRUPTION_REASON) if claim else None
+        reason = why.reason if why else "Forceful Termination"
+        event = Event("Pod", pod.name, pod.metadata.uid, "Evicted", f"Evicted pod: {reason}", namespace=pod.metadata.namespace)
+        self.executor().record(event)
+        self.on_evicted(reason)

@@ -1,0 +1,209 @@
+"""Carries out what core decided: one guarded write for each action.
+
+An action is about an object as it was seen. Labels and annotations are patched with the object's uid as precondition;
+lists (taints, finalizers, conditions) with its resourceVersion, because a merge patch replaces them whole. Whatever does
+not apply any more raises ``Retry``: the key is decided on again from the new state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.actions import (
+    Action,
+    CreateNode,
+    CreateNodeClaim,
+    DeleteNode,
+    DeleteNodeClaim,
+    DeletePod,
+    Event,
+    EvictPod,
+    PatchNode,
+    PatchNodeClaim,
+    SetNodeClaimStatus,
+    patched_claim,
+    patched_node,
+    with_status,
+)
+from napsim.core.objects import KubeObject, Node, NodeClaim, Pod
+from napsim.live import events
+from napsim.live.resources import (
+    AKS_NODE_CLASSES,
+    MAINTENANCE_CONFIGURATIONS,
+    NODE_AUTO_PROVISIONINGS,
+    NODE_CLAIMS,
+    NODE_IMAGES,
+    NODE_POOLS,
+    NODES,
+    PODS,
+    Resource,
+)
+from napsim.live.workqueue import Retry
+from napsim.live.writer import Outcome, OutcomeKind, Writer
+
+RESOURCES: Final[Mapping[str, Resource]] = {
+    item.kind: item
+    for item in (
+        AKS_NODE_CLASSES,
+        MAINTENANCE_CONFIGURATIONS,
+        NODE_AUTO_PROVISIONINGS,
+        NODE_CLAIMS,
+        NODE_IMAGES,
+        NODE_POOLS,
+        NODES,
+        PODS,
+    )
+}
+
+Changes = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Executor:
+    """Carries out actions one after another. ``evict`` takes over the evictions, which have a pace of their own."""
+
+    writer: Writer
+    recorder: events.Recorder
+    now_real: Callable[[], datetime]  # repetitions are held back on the wall clock, or a fast one would let all through
+    evict: Callable[[EvictPod], None]
+    on_created: Callable[[CreateNodeClaim], None]
+    on_disrupted: Callable[[DeleteNodeClaim], None]
+
+    async def carry_out(self, actions: Iterable[Action]) -> None:
+        """All actions in order. Raises Retry at the first that does not apply."""
+        for action in actions:
+            match action:
+                case Event():
+                    self.record(action)
+                case EvictPod():
+                    self.evict(action)
+                case _:
+                    await self._write(action)
+
+    def record(self, event: Event) -> None:
+        """Say it, unless it was said lately."""
+        resource = RESOURCES[event.kind]
+        regarding = events.Regarding(resource.api_version, event.kind, event.name, event.namespace, event.uid)
+        self.recorder.record(
+            events.Event(
+                regarding=regarding,
+                reason=event.reason,
+                note=event.message,
+                action=event.reason,
+                type=event.type,
+                reporting_controller=event.controller,
+                dedupe=(event.uid or event.name, event.dedupe) if event.dedupe else (),
+                dedupe_for=timedelta(seconds=event.dedupe_seconds),
+            ),
+            self.now_real(),
+        )
+
+    async def _write(self, action: Action) -> None:
+        match action:
+            case SetNodeClaimStatus():
+                await self._set_status(action)
+            case PatchNode():
+                await self._patch(NODES, action.node, patched_node(action.node, action))
+            case PatchNodeClaim():
+                await self._patch(NODE_CLAIMS, action.claim, patched_claim(action.claim, action))
+            case CreateNodeClaim():
+                await self._create(NODE_CLAIMS, action.claim)
+                self.on_created(action)
+            case CreateNode():
+                await self._create(NODES, action.node)
+            case DeleteNodeClaim():
+                if await self._delete(NODE_CLAIMS, action.claim):
+                    self.on_disrupted(action)
+            case DeleteNode():
+                await self._delete(NODES, action.node)
+            case DeletePod():
+                await self._delete_pod(action)
+
+    async def _set_status(self, action: SetNodeClaimStatus) -> None:
+        changes = difference(_plain(action.claim), _plain(with_status(action.claim, action)))
+        if not changes:
+            return
+        version = action.claim.metadata.resource_version
+        _require(
+            await self.writer.patch_status(
+                NODE_CLAIMS, "", action.claim.name, changes["status"], resource_version=version
+            )
+        )
+
+    async def _patch(self, resource: Resource, old: KubeObject, new: KubeObject) -> None:
+        changes = difference(_plain(old), _plain(new))
+        if not changes:
+            return
+        lists = "finalizers" in changes.get("metadata", {}) or "spec" in changes
+        metadata = {**changes.get("metadata", {}), "uid": old.metadata.uid}
+        version = old.metadata.resource_version if lists else ""
+        _require(
+            await self.writer.patch(
+                resource, "", old.name, {**changes, "metadata": metadata}, resource_version=version
+            )
+        )
+
+    async def _create(self, resource: Resource, item: Node | NodeClaim) -> None:
+        manifest = {"apiVersion": resource.api_version, "kind": resource.kind, **_plain(item)}
+        if isinstance(item, NodeClaim):
+            manifest.pop("status", None)
+        outcome = await self.writer.create(resource, "", manifest)
+        if outcome.kind is not OutcomeKind.ALREADY_EXISTS:
+            _require(outcome)
+
+    async def _delete(self, resource: Resource, item: Node | NodeClaim) -> bool:
+        outcome = await self.writer.delete(resource, "", item.name, uid=item.metadata.uid)
+        if outcome.kind in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
+            return False
+        _require(outcome)
+        return True
+
+    async def _delete_pod(self, action: DeletePod) -> None:
+        pod, seconds = action.pod, action.grace_seconds
+        outcome = await self.writer.delete(
+            PODS, pod.metadata.namespace, pod.name, uid=pod.metadata.uid, grace_period_seconds=seconds
+        )
+        if outcome.applied:
+            self.record(_deleted(pod, seconds))
+        elif outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
+            raise Retry(f"delete pod {pod.key}: {outcome.kind} {outcome.message}")
+
+
+
+def _require(outcome: Outcome) -> None:
+    if not outcome.applied:
+        raise Retry(f"{outcome.kind}: {outcome.message}")
+
+
+def _deleted(pod: Pod, seconds: int) -> Event:
+    message = (
+        f"Deleting the pod to accommodate the terminationTime of the node, it was granted {seconds} seconds of "
+        f"grace-period of its {pod.spec.termination_grace_period_seconds} terminationGracePeriodSeconds, bypassing its "
+        f"PodDisruptionBudget and the {names.DO_NOT_DISRUPT} annotation"
+    )
+    return Event("Pod", pod.name, pod.metadata.uid, "Disrupted", message, namespace=pod.metadata.namespace)
+
+
+def _plain(item: KubeObject) -> Changes:
+    plain: Changes = msgspec.to_builtins(item)
+    return plain
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    """The RFC 7386 merge patch from ``old`` to ``new``: None removes, lists are replaced, maps are descended into."""
+    patch: Changes = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if before == value:
+            continue
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            patch[key] = difference(before, value)
+        else:
+            patch[key] = value
+    return patch

@@ -1,0 +1,71 @@
+"""The status of NodeImages: when published, how old, how many nodes run them, whose new nodes get them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from napsim.core.clock import parse_rfc3339, rfc3339
+from napsim.core.versions import version_date
+from napsim.core.windows import describe_instant
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared, Manifest, node_image_version
+from napsim.live.nodepools import versions_in_use
+from napsim.live.reports import Reports
+from napsim.live.resources import NODE_IMAGES
+from napsim.live.state import ClusterState
+
+
+@dataclass(slots=True)
+class ImageReporter:
+    """``report`` brings all of them up to date."""
+
+    state: ClusterState
+    declared: Declared
+    clock: VirtualClock
+    reports: Reports
+
+    async def report(self) -> None:
+        in_use = versions_in_use(self.state)
+        for name in sorted(self.declared.images):
+            manifest = self.declared.images[name]
+            wanted = self._status(manifest, in_use[node_image_version(manifest)])
+            await self.reports.write(NODE_IMAGES, manifest, manifest.get("status", {}), wanted)
+
+    def _status(self, manifest: Manifest, nodes: int) -> dict[str, Any]:
+        spec, now = manifest["spec"], self.clock.now()
+        published = parse_rfc3339(spec["publishedAt"])
+        built = version_date(spec["version"])
+        classes = self._classes(spec["definition"], spec["version"])
+        return {
+            "observedGeneration": manifest["metadata"].get("generation", 0),
+            "publishedAt": rfc3339(published),
+            "published": describe_instant(published),
+            "age": f"{(now - built).days}d" if built else None,
+            "state": self._state(manifest, published <= now, classes),
+            "nodes": nodes,
+            "nodeClasses": classes,
+            "conditions": self.reports.ready(manifest, ()),
+        }
+
+    def _state(self, manifest: Manifest, published: bool, classes: list[str]) -> str:
+        if not published:
+            return "Upcoming"
+        name, spec = manifest["metadata"]["name"], manifest["spec"]
+        rivals = [
+            parse_rfc3339(other["spec"]["publishedAt"])
+            for key, other in self.declared.images.items()
+            if key != name and other["spec"]["definition"] == spec["definition"]
+        ]
+        now, mine = self.clock.now(), parse_rfc3339(spec["publishedAt"])
+        if any(mine < at <= now for at in rivals):
+            return "Superseded"
+        return "Latest"
+
+    def _classes(self, definition: str, version: str) -> list[str]:
+        ending = f"/images/{definition}/versions/{version}"
+        return [
+            name
+            for name, entry in sorted(self.declared.node_classes.items())
+            if any(image.id.endswith(ending) for image in entry.state.images)
+        ]

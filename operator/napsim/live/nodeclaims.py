@@ -1,0 +1,129 @@
+"""Reconciles one NodeClaim: its launch, registration, initialization, drift, expiry, and its half of the termination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from napsim.api import names
+from napsim.api.durations import parse_duration
+from napsim.core import lifecycle
+from napsim.core.actions import Action, CreateNode, DeleteNodeClaim, PatchNode, PatchNodeClaim, Plan, SetNodeClaimStatus
+from napsim.core.clock import earliest
+from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, drift_condition, drift_of
+from napsim.core.objects import Node, NodeClaim, condition, is_true
+from napsim.core.termination import forgotten_instance, of_claim
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared
+from napsim.live.executor import Executor
+from napsim.live.provider import KwokProvider
+from napsim.live.state import ClusterState
+
+
+@dataclass(slots=True)
+class NodeClaimController:
+    """``reconcile(name)`` carries out the next steps of a NodeClaim and says when (virtual) to look again."""
+
+    state: ClusterState
+    declared: Declared
+    provider: KwokProvider
+    clock: VirtualClock
+    executor: Executor
+    _missing_since: dict[str, datetime] = field(default_factory=dict)  # claim -> real instant its Node was missed
+    _type_found_at: dict[str, datetime] = field(default_factory=dict)
+
+    async def reconcile(self, name: str) -> datetime | None:
+        claim = self.state.claims.get(name)
+        if claim is None:
+            self._missing_since.pop(name, None)
+            self._type_found_at.pop(name, None)
+            return None
+        node = self.state.node_of(claim)
+        now = self.clock.now()
+        plan = of_claim(claim, node, now) if claim.deleting else self._alive(claim, node, now)
+        await self.executor.carry_out(plan.actions)
+        return plan.wake_at
+
+    def _alive(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        if names.TERMINATION_FINALIZER not in claim.metadata.finalizers:
+            return Plan((PatchNodeClaim(claim, add_finalizer=names.TERMINATION_FINALIZER),))
+        expiry = self._expiry(claim, now)
+        if expiry is not None and now >= expiry:
+            return Plan((DeleteNodeClaim(claim, "expired"),))
+        if not is_true(claim.status.conditions, names.LAUNCHED):
+            plan = lifecycle.launch(claim, self.provider.launch(claim, now), now)
+            return Plan(plan.actions, earliest(plan.wake_at, expiry))
+        if lost := self._lost(claim, node):
+            return lost
+        if node is None and not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+            plan = self._join(claim, now)
+        else:
+            plan = lifecycle.advance(claim, node, self.provider.initialized_from(claim, node, now), now)
+        if plan.actions:
+            return Plan(plan.actions, earliest(plan.wake_at, expiry))
+        drift = self._drift(claim, node, now)
+        return Plan(drift.actions, earliest(plan.wake_at, drift.wake_at, expiry))
+
+    def _expiry(self, claim: NodeClaim, now: datetime) -> datetime | None:
+        after = claim.spec.expire_after
+        if after in ("", "Never"):
+            return None
+        return lifecycle.created_at(claim, now) + parse_duration(after)
+
+    def _join(self, claim: NodeClaim, now: datetime) -> Plan:
+        """The instance's Node joins when its registration time has passed."""
+        due = self.provider.node_due(claim, now)
+        given_up = lifecycle.advance(claim, None, None, now)
+        if given_up.actions:
+            return given_up
+        if now < due:
+            return Plan((), earliest(due, given_up.wake_at))
+        return Plan((CreateNode(self.provider.node(claim, now)),), given_up.wake_at)
+
+    def _lost(self, claim: NodeClaim, node: Node | None) -> Plan | None:
+        """A Node that vanished; the informers may be behind for a moment, so it has to stay away for a while."""
+        real = self.clock.real()
+        if node is not None or not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+            self._missing_since.pop(claim.name, None)
+            return None
+        since = self._missing_since.setdefault(claim.name, real)
+        gone: Sequence[Action] = forgotten_instance(claim, node, real - since)
+        wait = timedelta(0) if gone else timedelta(seconds=10) - (real - since)
+        return Plan(tuple(gone), self.clock.timeline.virtual(real + wait) if wait else None)
+
+    # --- drift --------------------------------------------------------------------------------------------------------
+
+    def _drift(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        pool = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
+        node_class = self.declared.node_classes.get(claim.spec.node_class_ref.name)
+        types = InstanceTypes(
+            self.declared.offerings, lifecycle.created_at(claim, now), self._type_found_at.get(claim.name)
+        )
+        verdict = drift_of(
+            claim, pool.view if pool else None, node_class.state if node_class else None, (node,) if node else (),
+            types, now,
+        )  # fmt: skip
+        if verdict.instance_type_found_at is not None:
+            self._type_found_at[claim.name] = verdict.instance_type_found_at
+        return Plan((*self._mark(claim, verdict, now), *_label(node, claim, verdict)), verdict.wake_at)
+
+    def _mark(self, claim: NodeClaim, verdict: DriftVerdict, now: datetime) -> tuple[Action, ...]:
+        edit = drift_condition(claim, verdict, now)
+        if edit is ConditionEdit.UNCHANGED:
+            return ()
+        if edit is ConditionEdit.REMOVE:
+            return (SetNodeClaimStatus(claim, now, remove=(names.DRIFTED,)),)
+        return (SetNodeClaimStatus(claim, now, (edit,)),)
+
+
+def _label(node: Node | None, claim: NodeClaim, verdict: DriftVerdict) -> tuple[Action, ...]:
+    """The Node shows the reason too, so that ``kubectl get nodes -L napsim.dev/drift`` tells."""
+    if node is None:
+        return ()
+    drifted = condition(claim.status.conditions, names.DRIFTED)
+    kept = drifted.reason if drifted and drifted.status == "True" else ""
+    wanted = kept if verdict.keeps_condition else str(verdict.reason)
+    if node.metadata.labels.get(names.DRIFT, "") == wanted:
+        return ()
+    return (PatchNode(node, labels={names.DRIFT: wanted or None}),)

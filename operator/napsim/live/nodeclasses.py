@@ -1,0 +1,145 @@
+"""Reconciles AKSNodeClasses: the Kubernetes version, the pick-up of images, the hash, and the conditions that tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.actions import Event, PatchNodeClaim
+from napsim.core.clock import earliest, rfc3339
+from napsim.core.hash_migration import AKSNODECLASS_KEYS, migrate_hash
+from napsim.core.nodeclasses import NodeClassState, ready_condition, with_condition
+from napsim.core.objects import Condition
+from napsim.core.pickup import Pickup, reconcile
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared, NodeClassEntry
+from napsim.live.executor import Executor
+from napsim.live.reports import Reports
+from napsim.live.resources import AKS_NODE_CLASSES
+from napsim.live.state import ClusterState
+from napsim.live.windows import WindowController
+from napsim.live.workqueue import Retry
+
+log: Final = logging.getLogger(__name__)
+
+_DEPENDENTS: Final = (
+    names.KUBERNETES_VERSION_READY,
+    names.IMAGES_READY,
+    names.SUBNETS_READY,
+    names.VALIDATION_SUCCEEDED,
+)
+
+
+@dataclass(slots=True)
+class NodeClassController:
+    """``reconcile(name)``. ``on_pickup`` records what was picked up before the class shows it."""
+
+    state: ClusterState
+    declared: Declared
+    windows: WindowController
+    clock: VirtualClock
+    executor: Executor
+    reports: Reports
+    on_pickup: Callable[[str, Pickup, datetime], Awaitable[None]]
+
+    async def reconcile(self, name: str) -> datetime | None:
+        entry = self.declared.node_classes.get(name)
+        if entry is None:
+            return None
+        if entry.state.deleting:
+            await self._let_go(entry)
+            return None
+        await self._migrate_hash(entry)
+        now = self.clock.now()
+        found = reconcile(
+            entry.state,
+            self.declared.kubernetes_version,
+            self.declared.catalogue,
+            self.declared.caches.get(name),
+            self.windows.pickup_window(now),
+            self.declared.settings.pickup,
+            now,
+        )
+        if found.cache is not None:
+            self.declared.caches[name] = found.cache
+        if found.pickup.changes:
+            await self.on_pickup(name, found.pickup, now)
+        await self._write(entry, self._complete(found.state, now))
+        self._say(entry, found.pickup)
+        at = found.pickup.requeue if found.pickup.error else None
+        return earliest(found.pickup.wake_at, at)
+
+    async def _let_go(self, entry: NodeClassEntry) -> None:
+        """Upstream's finalizer goes once no claim refers to the class."""
+        finalizers = entry.metadata.finalizers
+        if names.NODECLASS_TERMINATION_FINALIZER not in finalizers or self.state.claims_of_class.get(entry.metadata.name):
+            return
+        kept = [item for item in finalizers if item != names.NODECLASS_TERMINATION_FINALIZER]
+        await self._patch(entry, {"metadata": {"finalizers": kept}}, entry.metadata.resource_version)
+
+    async def _migrate_hash(self, entry: NodeClassEntry) -> None:
+        claims = [self.state.claims[name] for name in sorted(self.state.claims_of_class.get(entry.metadata.name, ()))]
+        migration = migrate_hash(AKSNODECLASS_KEYS, entry.metadata.annotations, claims, entry.hash)
+        for name, annotations in migration.claims.items():
+            await self.executor.carry_out((PatchNodeClaim(self.state.claims[name], annotations=annotations),))
+        if migration.owner:
+            await self._patch(entry, {"metadata": {"annotations": dict(migration.owner)}})
+
+    async def _patch(self, entry: NodeClassEntry, changes: dict[str, Any], version: str = "") -> None:
+        name = entry.metadata.name
+        outcome = await self.executor.writer.patch(AKS_NODE_CLASSES, "", name, changes, resource_version=version)
+        if not outcome.applied:
+            raise Retry(f"AKSNodeClass {name}: {outcome.kind} {outcome.message}")
+        self.declared.take(msgspec.json.decode(outcome.body), self.clock.now())
+
+    def _complete(self, state: NodeClassState, now: datetime) -> NodeClassState:
+        """What this cluster always has: a subnet that exists, a class that is valid."""
+        conditions = state.conditions
+        for type_ in (names.SUBNETS_READY, names.VALIDATION_SUCCEEDED):
+            conditions = with_condition(conditions, Condition(type_, "True", type_), state.generation, now)
+        state = replace(state, conditions=conditions)
+        ready = ready_condition(state, _DEPENDENTS, now)
+        return replace(state, conditions=with_condition(conditions, ready, state.generation, now))
+
+    async def _write(self, entry: NodeClassEntry, state: NodeClassState) -> None:
+        old = entry.manifest.get("status", {})
+        wanted = {
+            "images": [_image(item.id, item.requirements) for item in state.images],
+            "kubernetesVersion": state.kubernetes_version,
+            "conditions": [_condition(item) for item in state.conditions],
+        }
+        if all(old.get(key) == value for key, value in wanted.items()):
+            return
+        await self.reports.write(AKS_NODE_CLASSES, entry.manifest, old, wanted)
+        self.declared.take(entry.manifest, self.clock.now())
+
+    def _say(self, entry: NodeClassEntry, pickup: Pickup) -> None:
+        name, uid = entry.metadata.name, entry.metadata.uid
+        for change in pickup.changes:
+            log.info("new available images updated for nodeclass %s: %s", name, change.message)
+            self.executor.record(
+                Event("AKSNodeClass", name, uid, "ImagePickedUp", change.message, controller="napsim", dedupe=change.message)
+            )
+        if pickup.error:
+            log.warning("nodeclass %s: %s", name, pickup.error)
+
+
+def _image(image_id: str, requirements: Any) -> dict[str, Any]:
+    return {"id": image_id, "requirements": [msgspec.to_builtins(item) for item in requirements]}
+
+
+def _condition(item: Condition) -> dict[str, Any]:
+    return {
+        "type": item.type,
+        "status": item.status,
+        "reason": item.reason,
+        "message": item.message,
+        "lastTransitionTime": rfc3339(item.last_transition_time) if item.last_transition_time else None,
+        "observedGeneration": item.observed_generation,
+    }

@@ -1,0 +1,140 @@
+"""Reconciles one Node: the disruption command in flight on it, marks left over from one, and its half of a termination."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core import commands
+from napsim.core.actions import Action, CreateNodeClaim, DeleteNode
+from napsim.core.commands import Command, Replacement
+from napsim.core.instancetypes import INSTANCE_TYPES
+from napsim.core.nodepools import new_claim
+from napsim.core.objects import Node, NodeClaim, Pod
+from napsim.core.pods import is_mirror, tolerates_disrupted
+from napsim.core.resources import CPU, MEMORY, format_amount
+from napsim.core.termination import Terminating, of_node
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared
+from napsim.live.executor import Executor
+from napsim.live.provider import KwokProvider
+from napsim.live.state import ClusterState
+from napsim.live.workqueue import Retry
+
+log: Final = logging.getLogger(__name__)
+
+_DRAIN_POLL: Final = timedelta(seconds=5)  # real: pods stuck terminating are noticed by the wall clock alone
+
+
+@dataclass(slots=True)
+class NodeController:
+    """``reconcile(name)`` carries out the next steps for a Node and says when (virtual) to look again."""
+
+    state: ClusterState
+    declared: Declared
+    provider: KwokProvider
+    clock: VirtualClock
+    executor: Executor
+    on_failed: Callable[[Command, int], None]
+
+    async def reconcile(self, name: str) -> datetime | None:
+        node = self.state.nodes.get(name)
+        if node is None:
+            return None
+        claim = self.state.claim_of(node)
+        if node.deleting:
+            return await self._terminate(node, claim)
+        if claim is None:
+            return await self._orphan(node)
+        command = self._command(node)
+        if command is not None:
+            return await self._advance(command, node, claim)
+        if not claim.deleting:
+            await self.executor.carry_out(commands.heal(node, claim, self.clock.now()))
+        return None
+
+    def _command(self, node: Node) -> Command | None:
+        try:
+            return commands.recorded(node)
+        except msgspec.DecodeError:
+            log.warning("node %s: annotation %s was not written by napsim; taken off", node.name, names.COMMAND)
+            return None
+
+    async def _orphan(self, node: Node) -> datetime | None:
+        """A Node of ours whose claim is gone goes too; one that was never ours is left alone."""
+        if names.TERMINATION_FINALIZER in node.metadata.finalizers and node.spec.provider_id.startswith("napsim://"):
+            await self.executor.carry_out((DeleteNode(node),))
+        return None
+
+    # --- the command in flight ----------------------------------------------------------------------------------------
+
+    async def _advance(self, command: Command, node: Node, claim: NodeClaim) -> datetime | None:
+        now = self.clock.now()
+        names_wanted = {item.name for item in command.replacements}
+        found = {name: self.state.claims[name] for name in names_wanted if name in self.state.claims}
+        seen = frozenset(name for name in names_wanted if name in self.state.seen)
+        progress = commands.advance(command, node, claim, found, seen, len(self.state.commands), now)
+        if progress.failure:
+            log.warning("node %s: command rolled back: %s", node.name, progress.failure)
+            self.on_failed(command, progress.uninitialized)
+        await self.executor.carry_out(progress.plan.actions)
+        await self.executor.carry_out(self._replacement(item, claim, now) for item in progress.create)
+        return progress.plan.wake_at
+
+    def _replacement(self, wanted: Replacement, claim: NodeClaim, now: datetime) -> Action:
+        pool = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
+        size = INSTANCE_TYPES.get(wanted.instance_type)
+        if pool is None or size is None:
+            raise Retry(f"replacement {wanted.name}: its NodePool or instance type {wanted.instance_type} is missing")
+        requests = self._requests(claim)
+        made = new_claim(
+            pool.pool, pool.template, wanted.name, wanted.placement, size, requests, now,
+            replaces=claim.name, class_hash=self.declared.class_hash(claim.spec.node_class_ref.name),
+        )  # fmt: skip
+        return CreateNodeClaim(made, "drifted")
+
+    def _requests(self, claim: NodeClaim) -> dict[str, str]:
+        """What the replaced node's pods use is what the new one is asked for."""
+        node = self.state.node_of(claim)
+        used = self.state.used_on(node.name) if node else {}
+        return {key: format_amount(key, used[key]) for key in (CPU, MEMORY) if used.get(key)}
+
+    # --- termination --------------------------------------------------------------------------------------------------
+
+    async def _terminate(self, node: Node, claim: NodeClaim | None) -> datetime | None:
+        pods = self.state.pods_on(node.name)
+        state = Terminating(node, claim, pods, self._attachments(node, pods))
+        detach = self.provider.detach(claim.name) if claim else timedelta(0)
+        now = self.clock.instant()
+        plan = of_node(state, self.state.pdbs, detach, now)
+        await self.executor.carry_out(plan.actions)
+        poll = now.timeline.virtual(now.real + _DRAIN_POLL) if pods else None
+        return min((at for at in (plan.wake_at, poll) if at is not None), default=None)
+
+    def _attachments(self, node: Node, pods: tuple[Pod, ...]) -> tuple[str, ...]:
+        """VolumeAttachments of the node, less those of pods that are not drained (they keep their volumes)."""
+        kept = {
+            volume
+            for pod in pods
+            if tolerates_disrupted(pod) or is_mirror(pod)
+            for volume in self._volumes(pod)
+        }
+        return tuple(
+            item.name
+            for item in self.state.attachments.values()
+            if item.spec.node_name == node.name and item.spec.source.persistent_volume_name not in kept
+        )
+
+    def _volumes(self, pod: Pod) -> tuple[str, ...]:
+        wanted = (volume.persistent_volume_claim for volume in pod.spec.volumes)
+        keys = (f"{pod.metadata.namespace}/{item.claim_name}" for item in wanted if item is not None)
+        return tuple(
+            self.state.volume_claims[key].spec.volume_name for key in keys if key in self.state.volume_claims
+        )
+

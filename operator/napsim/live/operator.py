@@ -1,0 +1,210 @@
+"""The operator process: Kopf for the low-count kinds, start-up, probes and shutdown; the engine for the rest.
+
+Kopf watches NodePool, AKSNodeClass, NodeImage, MaintenanceConfiguration and NodeAutoProvisioning and hands each event on.
+It writes nothing: no finalizers, no annotations, no events of its own. The engine acts while this process holds the Lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import random
+import signal
+import socket
+import ssl
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+from prometheus_client import start_http_server
+
+import napsim
+from napsim.api import names
+from napsim.live.client import Client
+from napsim.live.engine import Engine
+from napsim.live.kubeconfig import ConnectionConfig, load_connection
+from napsim.live.leadership import Elector, LeaseTimings
+from napsim.live.metrics import Metrics, PoolCollector
+from napsim.live.writer import NotLeader
+
+log: Final = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 4.0
+_KINDS: Final = (
+    (names.KARPENTER_GROUP, names.KARPENTER_VERSION, "nodepools"),
+    (names.AZURE_GROUP, names.AZURE_VERSION, "aksnodeclasses"),
+    (names.NAPSIM_GROUP, names.NAPSIM_VERSION, "nodeimages"),
+    (names.NAPSIM_GROUP, names.NAPSIM_VERSION, "maintenanceconfigurations"),
+    (names.NAPSIM_GROUP, names.NAPSIM_VERSION, "nodeautoprovisionings"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. Ports: 0 is off."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    lease_namespace: str = "kube-system"
+    lease_name: str = "napsim"
+    lease: LeaseTimings = field(default_factory=LeaseTimings)
+    identity: str = ""
+    metrics_port: int = 0
+    probe_port: int = 0
+
+    @property
+    def holder(self) -> str:
+        """Unique to this process."""
+        return self.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+
+class Operator:
+    """One process. ``run`` returns when it was told to stop."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.identity = options.holder
+        self.metrics = Metrics()
+        self.stopping = asyncio.Event()
+        self.engine: Engine | None = None
+        self._elector: Elector | None = None
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises KubeconfigError and what the API server says to the first request."""
+        connection = load_connection(self.options.kubeconfig, self.options.context)
+        self._listen_to_signals()
+        user_agent = f"napsim/{napsim.__version__} ({self.identity})"
+        async with Client(connection, observe=self.metrics.observe, user_agent=user_agent) as client:
+            elector = self._elector = self._candidate(client)
+            self.engine = Engine(client, elector.is_leader, self.identity, _jitter(), self.metrics)
+            self.metrics.registry.register(PoolCollector(self.engine.readings))
+            if self.options.metrics_port:
+                start_http_server(self.options.metrics_port, registry=self.metrics.registry)
+            await self._serve(connection, elector, self.engine)
+
+    def _candidate(self, client: Client) -> Elector:
+        return Elector(
+            client,
+            namespace=self.options.lease_namespace,
+            name=self.options.lease_name,
+            identity=self.identity,
+            jitter=_jitter(),
+            timings=self.options.lease,
+        )
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+
+    async def _serve(self, connection: ConnectionConfig, elector: Elector, engine: Engine) -> None:
+        """Informers, Kopf and leadership side by side; the first that ends ends all."""
+        jobs: set[asyncio.Future[Any]] = {
+            asyncio.ensure_future(engine.run_informers()),
+            asyncio.ensure_future(self._lead(elector, engine)),
+            asyncio.ensure_future(self._watch_declared(connection, engine)),
+            asyncio.ensure_future(self.stopping.wait()),
+        }
+        done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        await self._shut_down(elector, engine, jobs)
+        for job in done:
+            if not job.cancelled() and (error := job.exception()) is not None:
+                raise error
+
+    async def _shut_down(self, elector: Elector, engine: Engine, jobs: set[asyncio.Future[Any]]) -> None:
+        """Within STOP_SECONDS: finish the writes under way, say what is left to say, give the Lease back."""
+        self.stopping.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS * 0.5):
+                await engine.stop()
+        await engine.recorder.flush(STOP_SECONDS * 0.2)
+        await elector.release()
+        for job in jobs:
+            job.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS * 0.2):
+                await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _lead(self, elector: Elector, engine: Engine) -> None:
+        """Compete, act while leading, compete again."""
+        while not self.stopping.is_set():
+            await elector.acquire()
+            holding = asyncio.ensure_future(elector.hold())
+            self.metrics.leader.set(1)
+            try:
+                await engine.start()
+                gc.freeze()  # what was read at the start stays: the collector need not look at it again
+                await holding
+            except NotLeader:
+                log.warning("leadership was lost while starting")
+            finally:
+                self.metrics.leader.set(0)
+                await engine.stop()
+                holding.cancel()
+            log.warning("no longer the leader: %s is", elector.holder or "nobody")
+
+    # --- Kopf ---------------------------------------------------------------------------------------------------------
+
+    async def _watch_declared(self, connection: ConnectionConfig, engine: Engine) -> None:
+        registry = kopf.OperatorRegistry()
+        self._register(registry, connection, engine)
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.watching.server_timeout = 290
+        settings.networking.request_timeout = 30
+        endpoint = f"http://0.0.0.0:{self.options.probe_port}/healthz" if self.options.probe_port else None
+        await kopf.operator(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            clusterwide=True,
+            liveness_endpoint=endpoint,
+            stop_flag=self.stopping,
+        )
+
+    def _register(self, registry: kopf.OperatorRegistry, connection: ConnectionConfig, engine: Engine) -> None:
+        for group, version, plural in _KINDS:
+
+            @kopf.on.event(group, version, plural, registry=registry)
+            async def observed(event: Mapping[str, Any], **_: Any) -> None:
+                engine.observe(dict(event["object"]), deleted=event["type"] == "DELETED")
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return await _kopf_connection(connection)
+
+        @kopf.on.probe(registry=registry, id="leader")
+        async def leader(**_: Any) -> bool:
+            return engine.leading
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KopfConnection(kopf.ConnectionInfo):
+    """Our connection, as Kopf wants it: the same TLS context, no secrets on disk."""
+
+    tls: ssl.SSLContext | None = None
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        return self.tls or super().as_ssl_context()
+
+
+async def _kopf_connection(connection: ConnectionConfig) -> _KopfConnection:
+    credentials = connection.credentials
+    header = credentials.header() if credentials else None
+    if credentials is not None and header is None:
+        await credentials.refresh()
+        header = credentials.header()
+    token = header.removeprefix("Bearer ") if header else None
+    return _KopfConnection(
+        server=connection.server, token=token, tls=connection.tls, default_namespace=connection.namespace
+    )
+
+
+def _jitter() -> Callable[[], float]:
+    """Back-offs are spread by chance; nothing that is decided is."""
+    return random.Random().random

@@ -1,0 +1,88 @@
+"""The ``kwok`` node provider: instances are fake Nodes, played by KWOK, with timings from NodeAutoProvisioning.
+
+What an instance is (size, image, Node) is decided in ``core``; here is only when it comes, by the virtual clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.clock import parse_rfc3339
+from napsim.core.definitions import node_image_version_of
+from napsim.core.instances import created_annotation, node_of
+from napsim.core.instancetypes import INSTANCE_TYPES, InstanceType, quantities
+from napsim.core.lifecycle import Launch, created_at
+from napsim.core.nodeclasses import image_for, unreadable
+from napsim.core.objects import Node, NodeClaim, condition
+from napsim.core.requirements import label_requirements
+from napsim.live.declared import Declared, NodeClassEntry
+
+
+@dataclass(frozen=True, slots=True)
+class KwokProvider:
+    """Answers for NodeClaims. All instants are virtual."""
+
+    declared: Declared
+
+    def launch(self, claim: NodeClaim, now: datetime) -> Launch:
+        """The instance for the claim, or why there is none."""
+        timings = self.declared.settings.timings
+        ready_at = created_at(claim, now) + timings.draw("launch", claim.name)
+        entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
+        if entry is None:
+            return self._refused(ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", "nodeclass_not_ready")
+        problem = unreadable(entry.state, names.IMAGES_READY)
+        if problem:
+            return self._refused(ready_at, problem, "nodeclass_not_ready")
+        wanted = claim.metadata.labels.get(names.INSTANCE_TYPE, "")
+        size = INSTANCE_TYPES.get(wanted)
+        if size is None:
+            return self._refused(ready_at, f"instance type {wanted!r} is not known", "insufficient_capacity")
+        image = image_for(entry.state.images, label_requirements(size.labels()))
+        if image is None:
+            message = f"no compatible images found for instance type {size.name}"
+            return self._refused(ready_at, message, "insufficient_capacity")
+        return self._instance(ready_at, image.id, size, entry)
+
+    def _refused(self, ready_at: datetime, message: str, failure: str) -> Launch:
+        return Launch(ready_at, failure=failure, message=message)
+
+    def _instance(self, ready_at: datetime, image_id: str, size: InstanceType, entry: NodeClassEntry) -> Launch:
+        shape = (entry.max_pods, entry.os_disk_gb)
+        return Launch(
+            ready_at,
+            image_id,
+            quantities(size.capacity(*shape)),
+            quantities(size.allocatable(*shape)),
+        )
+
+    def node_due(self, claim: NodeClaim, now: datetime) -> datetime:
+        """When the instance of a launched claim joins the cluster."""
+        launched = condition(claim.status.conditions, names.LAUNCHED)
+        since = launched.last_transition_time if launched and launched.last_transition_time else now
+        return since + self.declared.settings.timings.draw("registration", claim.name)
+
+    def node(self, claim: NodeClaim, now: datetime) -> Node:
+        """The Node that joins."""
+        entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
+        version = node_image_version_of(claim.status.image_id)
+        kubernetes = entry.state.kubernetes_version if entry else self.declared.kubernetes_version
+        node = node_of(claim, version, kubernetes, entry.node_labels() if entry else {})
+        annotations = {**node.metadata.annotations, **created_annotation(now)}
+        return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
+
+    def initialized_from(self, claim: NodeClaim, node: Node | None, now: datetime) -> datetime | None:
+        """When the played cloud takes its own and the startup taints off the Node."""
+        if node is None:
+            return None
+        recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
+        since = parse_rfc3339(recorded) if recorded else now
+        return since + self.declared.settings.timings.draw("initialization", claim.name)
+
+    def detach(self, claim: str) -> timedelta:
+        """How long the instance takes to be gone after it was told to go."""
+        return self.declared.settings.timings.draw("detach", claim)

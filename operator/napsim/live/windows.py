@@ -1,0 +1,185 @@
+"""Reconciles MaintenanceConfigurations: which configuration is in force, what its status says, and whether NAP may pick up.
+
+The configuration in force is kept in ``status.effective``: a change counts one lead time after it was made, and an
+operator that starts anew in between goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from napsim.core.clock import parse_rfc3339, rfc3339
+from napsim.core.configuration_specs import ConfigurationError, from_spec
+from napsim.core.configurations import NODE_OS, Configuration
+from napsim.core.fallback import fallback_weekly
+from napsim.core.lead_times import Effective, effective, gate
+from napsim.core.maintenance import ShownWindow, StatusReport, status_report
+from napsim.core.pickup import NO_WINDOW, Window
+from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
+from napsim.core.windows import WindowVerdict
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared, Manifest
+from napsim.live.reports import Reports
+from napsim.live.resources import MAINTENANCE_CONFIGURATIONS
+
+_OTHERS = ("aksManagedAutoUpgradeSchedule", "default")
+
+
+@dataclass(slots=True)
+class WindowController:
+    """``reconcile(name)`` brings one status up to date; ``pickup_window`` answers for the node OS configuration."""
+
+    declared: Declared
+    clock: VirtualClock
+    reports: Reports
+    in_force: dict[str, Effective] = field(default_factory=dict)  # object name -> what holds
+
+    async def reconcile(self, name: str) -> datetime | None:
+        manifest = self.declared.windows.get(name)
+        if manifest is None:
+            self.in_force.pop(name, None)
+            return None
+        now = self.clock.now()
+        old = manifest.get("status", {})
+        try:
+            state, changed_at, kept = self._state(manifest, now)
+        except ConfigurationError as error:
+            self.declared.problems["MaintenanceConfiguration", name] = tuple(str(item) for item in error.errors)
+            await self.reports.problems(MAINTENANCE_CONFIGURATIONS, manifest)
+            return None
+        self.in_force[name] = state
+        report = status_report(state, now, changed_at)
+        wanted = {**kept, **_status(manifest, state, report), "conditions": self.reports.ready(manifest, _unhonoured(manifest))}
+        await self.reports.write(MAINTENANCE_CONFIGURATIONS, manifest, old, wanted)
+        return report.wake_at
+
+    def _state(self, manifest: Manifest, now: datetime) -> tuple[Effective, datetime | None, dict[str, Any]]:
+        """What holds, when the last change was made, and what the status has to remember of it."""
+        generation, status = manifest["metadata"]["generation"], manifest.get("status", {})
+        new = self._configuration(manifest["spec"], status, now)
+        start = new.window.start_date.isoformat() if new.window else None
+        remembered: Mapping[str, Any] | None = status.get("effective")
+        if remembered is not None and remembered["generation"] == generation:
+            return Effective(new), None, {"effective": remembered, "startDate": start}
+        old = self._configuration(remembered["spec"], status, now) if remembered else None
+        changed_at = self._changed_at(manifest, new, now)
+        state = effective(old, new, changed_at, now)
+        if state.takes_effect_at is None:
+            since = rfc3339(min(changed_at + new.lead_time, now))
+            remembered = {"generation": generation, "since": since, "spec": manifest["spec"]}
+            return state, changed_at, {"effective": remembered, "startDate": start}
+        waiting = {"pendingUntil": rfc3339(state.takes_effect_at), "startDate": start}
+        return state, changed_at, {**waiting, **({"effective": remembered} if remembered else {})}
+
+    def _changed_at(self, manifest: Manifest, new: Configuration, now: datetime) -> datetime:
+        """From the status, if this change was seen before; a creation is as old as the object."""
+        metadata, status = manifest["metadata"], manifest.get("status", {})
+        if status.get("observedGeneration") == metadata["generation"] and status.get("pendingUntil"):
+            return parse_rfc3339(status["pendingUntil"]) - new.lead_time
+        if metadata["generation"] == 1 and metadata.get("creationTimestamp"):
+            return min(self.clock.timeline.virtual(parse_rfc3339(metadata["creationTimestamp"])), now)
+        return now
+
+    def _configuration(self, spec: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> Configuration:
+        stored = status.get("startDate")
+        start = date.fromisoformat(stored) if stored else None
+        return from_spec(spec["configName"], _core_spec(spec), now, start, self.declared.settings.windows)
+
+    # --- the node OS window -------------------------------------------------------------------------------------------
+
+    def node_os(self) -> tuple[str, Effective] | None:
+        """The configuration object that governs pick-up; the first by name should there be several."""
+        for name in sorted(self.in_force):
+            manifest = self.declared.windows.get(name)
+            if manifest is not None and manifest["spec"]["configName"] == NODE_OS:
+                return name, self.in_force[name]
+        return None
+
+    def verdict(self, now: datetime) -> WindowVerdict:
+        """Whether images may be picked up now, by the configuration in force or by the fallback."""
+        return gate(self._governing(), now)
+
+    def _governing(self) -> Effective:
+        found = self.node_os()
+        if found is None and self.declared.settings.fallback_mode == "SeededWeekly":
+            return Effective(fallback_weekly(self.declared.settings.fallback_seed))
+        return found[1] if found else Effective(None)
+
+    def pickup_window(self, now: datetime) -> Window:
+        """The verdict as the pick-up takes it."""
+        state = self._governing()
+        found = gate(state, now)
+        if state.configuration is None:
+            if self.node_os() is None and self.declared.settings.fallback_mode == "None":
+                return Window(open=False)
+            return NO_WINDOW if state.takes_effect_at is None else Window(True, state.takes_effect_at, configured=False)
+        return Window(found.open, found.wake_at)
+
+
+def _core_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec with its time zone where ``core`` reads it: in the window, instead of the defaulted offset."""
+    plain = {key: value for key, value in spec.items() if key != "timeZone"}
+    zone, window = spec.get("timeZone"), spec.get("maintenanceWindow")
+    if zone and window:
+        without = {key: value for key, value in window.items() if key != "utcOffset"}
+        plain["maintenanceWindow"] = {**without, "timeZone": zone}
+    return plain
+
+
+def _unhonoured(manifest: Manifest) -> tuple[str, ...]:
+    """The other two configurations are shown, but nothing follows them yet."""
+    name = manifest["spec"]["configName"]
+    return (f"spec.configName {name}",) if name in _OTHERS else ()
+
+
+def _status(manifest: Manifest, state: Effective, report: StatusReport) -> dict[str, Any]:
+    governing = state.configuration or state.pending
+    windows = [_window(item) for item in (report.window, *report.following) if item is not None]
+    current = windows[0] if report.open and windows else None
+    ahead = windows[1:] if current else windows
+    lead = next((item.message for item in report.warnings if item.reason == "LeadTimeTooShort"), None)
+    return {
+        "observedGeneration": manifest["metadata"]["generation"],
+        "state": report.state,
+        "changes": report.changes,
+        "changesAt": rfc3339(report.changes_at) if report.changes_at else None,
+        "window": report.window.utc if report.window else None,
+        "zone": str(governing.zone) if governing else None,
+        "schedule": recurrence_text(governing.window.schedule) if governing and governing.window else None,
+        "current": current,
+        "next": ahead[0] if ahead else None,
+        "following": ahead[1:6],
+        "cutOut": [_cutout(item) for item in report.cutouts],
+        "leadTimeWarning": lead,
+    }
+
+
+def _window(shown: ShownWindow) -> dict[str, str]:
+    window = shown.window
+    end = rfc3339(window.end) if window.end else "9999-12-31T23:59:59Z"
+    return {"start": rfc3339(window.start), "end": end, "utc": shown.utc, "local": shown.local}
+
+
+def _cutout(shown: Any) -> dict[str, str]:
+    span = shown.cutout.occurrence
+    end = rfc3339(span.end) if span.end else "9999-12-31T23:59:59Z"
+    return {"start": rfc3339(span.start), "end": end, "reason": shown.message}
+
+
+def recurrence_text(schedule: Schedule) -> str:
+    """The recurrence in words: ``every 2 weeks on Sunday``."""
+    if isinstance(schedule, Daily):
+        return _every(schedule.interval_days, "day")
+    if isinstance(schedule, Weekly):
+        return f"{_every(schedule.interval_weeks, 'week')} on {schedule.day_of_week.label}"
+    months = _every(schedule.interval_months, "month")
+    if isinstance(schedule, AbsoluteMonthly):
+        return f"{months} on day {schedule.day_of_month}"
+    return f"{months} on the {schedule.week_index.value.lower()} {schedule.day_of_week.label}"
+
+
+def _every(interval: int, unit: str) -> str:
+    return f"every {unit}" if interval == 1 else f"every {interval} {unit}s"

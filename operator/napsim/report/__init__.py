@@ -1,0 +1,1 @@
+"""Rendering of results for terminals and files, and nothing else."""

@@ -1,0 +1,704 @@
+"""When a maintenance configuration is open (planned-maintenance 5, 11; nap 3, 16)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from napsim.core.configurations import (
+    DEFAULT,
+    NODE_OS,
+    Configuration,
+    MaintenanceWindow,
+    NotAllowedDates,
+    NotAllowedTime,
+    Settings,
+    TimeInWeek,
+)
+from napsim.core.recurrence import (
+    AbsoluteMonthly,
+    Daily,
+    RelativeMonthly,
+    Schedule,
+    Weekday,
+    WeekIndex,
+    Weekly,
+)
+from napsim.core.windows import (
+    BEGINNING,
+    RESOLUTION,
+    Window,
+    WindowReason,
+    cutouts,
+    describe,
+    describe_instant,
+    exclusions,
+    occurrences,
+    upcoming,
+    verdict,
+    windows,
+)
+
+SUNDAYS = Weekly(1, Weekday.SUNDAY)
+HOUR = timedelta(hours=1)
+TICK = timedelta(microseconds=1)
+SECOND = timedelta(seconds=1)
+
+
+def at(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def window(start: str, end: str | None) -> Window:
+    return Window(at(start), at(end) if end else None)
+
+
+def days(start: str, end: str) -> NotAllowedDates:
+    return NotAllowedDates(date.fromisoformat(start), date.fromisoformat(end))
+
+
+def configure(
+    schedule: Schedule,
+    start: str,
+    clock: str = "01:00",
+    hours: int = 4,
+    *blocked: NotAllowedDates,
+    offset: float = 0,
+    zone: str | None = None,
+    settings: Settings | None = None,
+) -> Configuration:
+    maintenance_window = MaintenanceWindow(
+        schedule,
+        hours,
+        date.fromisoformat(start),
+        time.fromisoformat(clock),
+        timedelta(hours=offset),
+        zone,
+        blocked,
+    )
+    return Configuration(NODE_OS, maintenance_window, settings=settings or Settings())
+
+
+def legacy(*entries: TimeInWeek, blocked: tuple[NotAllowedTime, ...] = ()) -> Configuration:
+    return Configuration(DEFAULT, None, entries, blocked)
+
+
+def first(configuration: Configuration, count: int, after: str = "2000-01-01") -> list[Window]:
+    return list(islice(windows(configuration, at(after)), count))
+
+
+EXAMPLES = [
+    pytest.param(
+        configure(SUNDAYS, "2025-01-01"),
+        [("2025-01-05T01:00", "2025-01-05T05:00"), ("2025-01-12T01:00", "2025-01-12T05:00")],
+        id="pm:11-1",
+    ),
+    pytest.param(
+        configure(Weekly(3, Weekday.FRIDAY), "2026-06-01", "00:00", 8, offset=5.5),
+        [
+            ("2026-06-04T18:30", "2026-06-05T02:30"),
+            ("2026-06-25T18:30", "2026-06-26T02:30"),
+            ("2026-07-16T18:30", "2026-07-17T02:30"),
+        ],
+        id="pm:11-2",
+    ),
+    pytest.param(
+        configure(AbsoluteMonthly(3, 1), "2023-01-20", "09:00", 4, days("2023-12-23", "2024-01-05"), offset=-8),
+        [(f"{day}T17:00", f"{day}T21:00") for day in ("2023-04-01", "2023-07-01", "2023-10-01", "2024-04-01")],
+        id="pm:11-3",
+    ),
+    pytest.param(
+        configure(Weekly(2, Weekday.SUNDAY), "2026-04-14"),
+        [(f"{day}T01:00", f"{day}T05:00") for day in ("2026-04-26", "2026-05-10", "2026-05-24")],
+        id="pm:11-4",
+    ),
+    pytest.param(
+        configure(RelativeMonthly(2, WeekIndex.LAST, Weekday.MONDAY), "2026-01-15"),
+        [(f"{day}T01:00", f"{day}T05:00") for day in ("2026-01-26", "2026-03-30", "2026-05-25", "2026-07-27")],
+        id="pm:11-6",
+    ),
+    pytest.param(
+        configure(RelativeMonthly(2, WeekIndex.LAST, Weekday.MONDAY), "2026-01-27"),
+        [("2026-03-30T01:00", "2026-03-30T05:00")],
+        id="pm:11-7",
+    ),
+    pytest.param(
+        configure(RelativeMonthly(1, WeekIndex.FIRST, Weekday.MONDAY), "2026-09-01"),
+        [(f"{day}T01:00", f"{day}T05:00") for day in ("2026-09-07", "2026-10-05")],
+        id="pm:11-8",
+    ),
+    pytest.param(
+        configure(AbsoluteMonthly(1, 31), "2026-01-31"),
+        [(f"2026-{day}T01:00", f"2026-{day}T05:00") for day in ("01-31", "03-31", "05-31", "07-31", "08-31")],
+        id="pm:11-9",
+    ),
+    pytest.param(
+        configure(Daily(3), "2026-03-30"),
+        [(f"2026-{day}T01:00", f"2026-{day}T05:00") for day in ("03-30", "04-02", "04-05", "04-08")],
+        id="pm:11-10",
+    ),
+    pytest.param(
+        configure(Weekly(1, Weekday.SATURDAY), "2026-11-21", "22:00", 8, days("2026-11-22", "2026-11-22")),
+        [("2026-11-21T22:00", "2026-11-22T00:00"), ("2026-11-28T22:00", "2026-11-29T06:00")],
+        id="pm:11-11",
+    ),
+    pytest.param(configure(Daily(1), "2026-03-30", "01:00", 24), [("2026-03-30T01:00", None)], id="pm:11-12"),
+    pytest.param(
+        configure(Weekly(1, Weekday.SATURDAY), "2026-11-21", "22:00", 8, days("2026-11-21", "2026-11-21")),
+        [("2026-11-22T00:00", "2026-11-22T06:00"), ("2026-11-28T22:00", "2026-11-29T06:00")],
+        id="pm:5.2-over-midnight-belongs-to-the-day-it-starts-on",
+    ),
+    pytest.param(
+        configure(
+            Daily(1), "2026-03-30", "01:00", 24, days("2026-04-02", "2026-04-03"), days("2026-04-03", "2026-04-05")
+        ),
+        [("2026-03-30T01:00", "2026-04-02T00:00"), ("2026-04-06T00:00", None)],
+        id="pm:5.2-always-open-but-not-on-blocked-days",
+    ),
+    pytest.param(
+        configure(Daily(7), "2026-03-30", "00:00", 24),
+        [("2026-03-30T00:00", "2026-03-31T00:00"), ("2026-04-06T00:00", "2026-04-07T00:00")],
+        id="pm:5.2-all-day-but-not-every-day-closes",
+    ),
+    pytest.param(
+        configure(Weekly(2, Weekday.SUNDAY), "2026-04-14", "01:00", 4, days("2026-05-10", "2026-05-10")),
+        [(f"{day}T01:00", f"{day}T05:00") for day in ("2026-04-26", "2026-05-24", "2026-06-07")],
+        id="pm:5.2-a-blocked-occurrence-still-counts",
+    ),
+    pytest.param(
+        configure(Weekly(2, Weekday.SUNDAY), "2026-04-14", settings=Settings(first_day_of_week=Weekday.MONDAY)),
+        [("2026-04-19T01:00", "2026-04-19T05:00")],
+        id="pm:5.2-weekly-anchor-monday-setting",
+    ),
+    pytest.param(
+        configure(AbsoluteMonthly(1, 31), "2026-01-31", settings=Settings(clamp_short_months=True)),
+        [("2026-01-31T01:00", "2026-01-31T05:00"), ("2026-02-28T01:00", "2026-02-28T05:00")],
+        id="pm:5.2-clamp-short-months",
+    ),
+    pytest.param(
+        configure(SUNDAYS, "2026-11-22", "22:30", 6, offset=-9.5),
+        [("2026-11-23T08:00", "2026-11-23T14:00")],
+        id="pm:5.1-start-time-is-local",
+    ),
+]
+
+
+@pytest.mark.parametrize(("configuration", "expected"), EXAMPLES)
+def test_a_configuration_is_open_in_these_windows(
+    configuration: Configuration, expected: list[tuple[str, str | None]]
+) -> None:
+    assert first(configuration, len(expected)) == [window(*bounds) for bounds in expected]
+
+
+def test_not_allowed_dates_are_local_days_the_last_one_included() -> None:  # pm:11-5, pm:5.3
+    configuration = configure(Daily(1), "2022-01-01", "00:00", 24, days("2022-12-23", "2023-01-03"), offset=2)
+    [blocked] = exclusions(configuration)
+    assert blocked.span == window("2022-12-22T22:00", "2023-01-03T22:00")
+    assert first(configuration, 2, "2022-12-01") == [
+        window("2021-12-31T22:00", "2022-12-22T22:00"),
+        window("2023-01-03T22:00", None),
+    ]
+
+
+def test_a_blocked_span_inside_a_window_leaves_two_pieces_and_the_current_or_next_is_published() -> None:
+    # pm:5.2-two-pieces, pm:5.2-configmap-holds-one-window
+    blocked = NotAllowedTime(at("2026-11-22T02:00"), at("2026-11-22T03:30"))
+    configuration = replace(configure(SUNDAYS, "2026-11-22"), not_allowed_time=(blocked,))
+    morning, later = window("2026-11-22T01:00", "2026-11-22T02:00"), window("2026-11-22T03:30", "2026-11-22T05:00")
+    assert first(configuration, 2) == [morning, later]
+    assert verdict(configuration, at("2026-11-22T01:30")).window == morning
+    assert verdict(configuration, at("2026-11-22T02:00")).window == later
+    assert verdict(configuration, at("2026-11-22T05:00")).window == window("2026-11-29T01:00", "2026-11-29T05:00")
+
+
+def test_a_single_tick_that_is_left_is_no_window() -> None:
+    blocked = NotAllowedTime(at("2026-11-22T01:00") + TICK, at("2026-11-22T05:00"))
+    configuration = replace(configure(SUNDAYS, "2026-11-22"), not_allowed_time=(blocked,))
+    assert first(configuration, 1) == [window("2026-11-29T01:00", "2026-11-29T05:00")]
+
+
+# The legacy form
+
+
+def test_hour_slots_are_utc_and_entries_of_one_day_add_up() -> None:  # pm:2-timeInWeek, pm:5.1-hour-slots
+    configuration = legacy(TimeInWeek(Weekday.SUNDAY, (0, 1)), TimeInWeek(Weekday.SUNDAY, (1, 2, 22, 23)))
+    assert first(configuration, 3, "2026-11-21") == [
+        window("2026-11-22T00:00", "2026-11-22T03:00"),
+        window("2026-11-22T22:00", "2026-11-23T00:00"),
+        window("2026-11-29T00:00", "2026-11-29T03:00"),
+    ]
+
+
+def test_slots_that_adjoin_over_midnight_are_one_window_known_from_its_start() -> None:
+    configuration = legacy(TimeInWeek(Weekday.SATURDAY, (23,)), TimeInWeek(Weekday.SUNDAY))
+    expected = window("2026-11-21T23:00", "2026-11-23T00:00")
+    assert first(configuration, 1, "2026-11-21") == first(configuration, 1, "2026-11-22T23:59:59") == [expected]
+
+
+def test_every_hour_of_the_week_is_always_open() -> None:
+    configuration = legacy(*(TimeInWeek(weekday) for weekday in Weekday))
+    found = verdict(configuration, at("2026-11-21"))
+    assert (found.open, found.window, found.wake_at) == (True, Window(BEGINNING, None), None)
+    assert describe(Window(BEGINNING, None)) == "at all times"
+
+
+def test_all_but_one_hour_of_the_week_is_one_window_of_167_hours() -> None:
+    most = [TimeInWeek(weekday) for weekday in Weekday if weekday is not Weekday.WEDNESDAY]
+    configuration = legacy(*most, TimeInWeek(Weekday.WEDNESDAY, tuple(range(1, 24))))
+    expected = window("2026-11-18T01:00", "2026-11-25T00:00")
+    assert first(configuration, 1, "2026-11-18T01:00") == first(configuration, 1, "2026-11-24T23:59") == [expected]
+
+
+def test_not_allowed_time_cuts_the_legacy_form() -> None:  # pm:5.3-not-allowed-time
+    blocked = NotAllowedTime(at("2026-11-22T01:00"), at("2026-11-22T02:30"))
+    configuration = legacy(TimeInWeek(Weekday.SUNDAY, (0, 1, 2)), blocked=(blocked,))
+    assert first(configuration, 2, "2026-11-21") == [
+        window("2026-11-22T00:00", "2026-11-22T01:00"),
+        window("2026-11-22T02:30", "2026-11-22T03:00"),
+    ]
+
+
+def test_a_window_takes_precedence_over_time_in_week() -> None:  # pm:5.2-default-with-both
+    configuration = replace(configure(SUNDAYS, "2026-11-22"), time_in_week=(TimeInWeek(Weekday.MONDAY),))
+    assert first(configuration, 1) == [window("2026-11-22T01:00", "2026-11-22T05:00")]
+
+
+def test_time_in_week_without_any_hour_never_opens() -> None:
+    assert first(legacy(TimeInWeek(Weekday.SUNDAY, ())), 1) == []
+    assert first(legacy(), 1) == []
+
+
+# The verdict
+
+NOW = at("2026-11-22T12:00")
+
+
+def around(start: timedelta, end: timedelta) -> Configuration:
+    """Every hour but those outside NOW + start … NOW + end."""
+    blocked = NotAllowedTime(at("1900-01-01"), NOW + start), NotAllowedTime(NOW + end, at("2900-01-01"))
+    return replace(configure(Daily(1), "2000-01-01", "00:00", 24), not_allowed_time=blocked)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "is_open"),
+    [
+        pytest.param(None, True, id="nap:P2"),
+        pytest.param(around(HOUR, 2 * HOUR), False, id="nap:P5"),
+        pytest.param(around(-HOUR, HOUR), True, id="nap:P8"),
+        pytest.param(around(timedelta(0), HOUR), False, id="nap:X7-start"),
+        pytest.param(around(-HOUR, timedelta(0)), False, id="nap:X7-end"),
+        pytest.param(around(-SECOND, HOUR), True, id="nap:X7-a-second-after-the-start"),
+        pytest.param(around(-HOUR, SECOND), True, id="nap:X7-a-second-before-the-end"),
+        pytest.param(around(-TICK, HOUR), True, id="nap:X7-a-tick-after-the-start"),
+        pytest.param(around(TICK, HOUR), False, id="nap:X7-a-tick-before-the-start"),
+        pytest.param(around(-HOUR, -TICK), False, id="nap:X7-a-tick-after-the-end"),
+        pytest.param(around(-2 * HOUR, -HOUR), False, id="nap:3-window-in-the-past"),
+    ],
+)
+def test_a_window_is_open_strictly_between_its_bounds(configuration: Configuration | None, is_open: bool) -> None:
+    assert verdict(configuration, NOW).open is is_open
+
+
+def test_without_a_configuration_it_is_open_and_nothing_ends_that() -> None:  # pm:6, nap:P2
+    found = verdict(None, NOW)
+    assert (found.open, found.reason, found.window, found.wake_at) == (True, WindowReason.NO_WINDOW_DATA, None, None)
+    assert upcoming(None, NOW) == ()
+
+
+def test_the_verdict_wakes_a_tick_after_the_start_and_at_the_end() -> None:
+    configuration = configure(SUNDAYS, "2025-01-01")
+    start, end = at("2025-01-05T01:00"), at("2025-01-05T05:00")
+    assert verdict(configuration, at("2025-01-01")).wake_at == start + RESOLUTION
+    assert verdict(configuration, start).wake_at == start + RESOLUTION
+    assert verdict(configuration, start + RESOLUTION).wake_at == end
+    assert verdict(configuration, end).wake_at == at("2025-01-12T01:00") + RESOLUTION
+
+
+def test_a_window_that_was_always_open_has_no_wake_up() -> None:
+    found = verdict(configure(Daily(1), "2020-01-01", "00:00", 24), NOW)
+    assert (found.open, found.wake_at) == (True, None)
+    assert found.message == f"{NODE_OS} is open: from Wed 2020-01-01 00:00 UTC on"
+
+
+def test_messages_name_the_window_and_the_entry_that_cuts_it_out() -> None:
+    configuration = configure(SUNDAYS, "2026-11-01", "01:00", 4, days("2026-11-22", "2026-11-23"))
+    upcoming_window = "next window: Sun 2026-11-29 01:00–05:00 UTC"
+    before = verdict(configuration, at("2026-11-21"))
+    assert (before.reason, before.told_until) == (WindowReason.CLOSED, at("2026-11-22T01:00") + TICK)
+    assert before.message == f"{NODE_OS} is closed; {upcoming_window}"
+    within = verdict(configuration, at("2026-11-22T02:00"))
+    assert (within.reason, within.told_until) == (WindowReason.NOT_ALLOWED, at("2026-11-22T05:00"))
+    assert within.message == f"{NODE_OS} is closed by notAllowedDates[0] (2026-11-22 to 2026-11-23); {upcoming_window}"
+    assert within.wake_at == before.wake_at == at("2026-11-29T01:00") + TICK
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        pytest.param(configure(Daily(1), "2020-01-01", "01:00", 4, days("2020-01-01", "9999-12-31")), id="daily"),
+        pytest.param(configure(Daily(1), "2020-01-01", "01:00", 24, days("2020-01-01", "9999-12-31")), id="all-day"),
+        pytest.param(configure(AbsoluteMonthly(12, 31), "2026-04-01"), id="only-short-months"),
+        pytest.param(configure(Daily(7), "9999-12-31", "23:00", 24, days("9999-12-31", "9999-12-31")), id="last-day"),
+        pytest.param(
+            legacy(TimeInWeek(Weekday.SUNDAY), blocked=(NotAllowedTime(at("0001-01-01"), at("9999-12-31T23:59:59")),)),
+            id="legacy",
+        ),
+        pytest.param(legacy(), id="empty"),
+    ],
+)
+def test_what_can_never_open_is_found_out_at_once(configuration: Configuration) -> None:
+    found = verdict(configuration, NOW)
+    assert (found.open, found.reason, found.wake_at) == (False, WindowReason.NO_FURTHER_WINDOW, None)
+
+
+def test_a_start_years_ago_costs_no_more_than_one_yesterday(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[date] = []
+
+    def counting(self: object, day: date) -> date | None:
+        asked.append(day)
+        return original(self, day)  # type: ignore[arg-type]
+
+    from napsim.core.recurrence import Recurrence
+
+    original = Recurrence.first_on_or_after
+    monkeypatch.setattr(Recurrence, "first_on_or_after", counting)
+    frozen = configure(Daily(1), "1970-01-01", "01:00", 4, days("1970-01-01", "2026-11-22"))
+    assert verdict(frozen, at("1980-01-01")).window == window("2026-11-23T01:00", "2026-11-23T05:00")
+    assert verdict(configure(SUNDAYS, "1970-01-01"), NOW).window == window("2026-11-29T01:00", "2026-11-29T05:00")
+    assert len(asked) < 20
+
+
+@pytest.mark.parametrize("now", ["0001-01-01", "0001-01-03", "9999-12-30", "9999-12-31T23:59:59.999999"])
+@pytest.mark.parametrize("offset", [-14, 0, 14])
+def test_the_ends_of_the_calendar_are_no_error(now: str, offset: float) -> None:
+    configuration = configure(Daily(1), "0001-01-01", "00:00", 23, days("0001-01-01", "0001-01-01"), offset=offset)
+    for found in (verdict(configuration, at(now)), verdict(replace(configuration), at(now))):
+        assert found.window is None or describe(found.window, configuration.zone)
+
+
+# Cut out
+
+
+def test_cutouts_name_the_entry_the_occurrence_and_what_is_left() -> None:
+    blocked = days("2026-11-23", "2026-12-06"), days("2026-12-13", "2026-12-13")
+    configuration = configure(Weekly(1, Weekday.SATURDAY), "2026-11-21", "22:00", 8, *blocked)
+    found = list(cutouts(configuration, window("2026-11-01", "2026-12-31")))
+    assert [(cut.exclusion.field, describe(cut.occurrence), cut.whole, len(cut.left)) for cut in found] == [
+        ("notAllowedDates[0]", "Sat 2026-11-28 22:00 – Sun 2026-11-29 06:00 UTC", True, 0),
+        ("notAllowedDates[0]", "Sat 2026-12-05 22:00 – Sun 2026-12-06 06:00 UTC", True, 0),
+        ("notAllowedDates[1]", "Sat 2026-12-12 22:00 – Sun 2026-12-13 06:00 UTC", False, 1),
+    ]
+    assert found[2].left == (window("2026-12-12T22:00", "2026-12-13T00:00"),)
+
+
+def test_two_entries_can_together_leave_nothing() -> None:
+    blocked = days("2026-11-21", "2026-11-21"), days("2026-11-22", "2026-11-22")
+    configuration = configure(Weekly(1, Weekday.SATURDAY), "2026-11-21", "22:00", 8, *blocked)
+    found = list(cutouts(configuration, window("2026-11-01", "2026-12-31")))
+    assert [(cut.exclusion.field, cut.whole, cut.left) for cut in found] == [
+        ("notAllowedDates[0]", False, ()),
+        ("notAllowedDates[1]", False, ()),
+    ]
+
+
+def test_cutouts_are_lazy_where_an_entry_blocks_for_ever() -> None:
+    configuration = configure(Daily(1), "2020-01-01", "01:00", 4, days("2026-11-22", "9999-12-31"))
+    found = list(islice(cutouts(configuration, Window(NOW, None)), 3))
+    assert [cut.occurrence.start.day for cut in found] == [23, 24, 25]
+
+
+def test_an_entry_that_hits_no_occurrence_cuts_nothing_out() -> None:
+    configuration = configure(SUNDAYS, "2026-11-22", "01:00", 4, days("2026-11-23", "2026-11-28"))
+    assert list(cutouts(configuration, window("2026-11-01", "2026-12-31"))) == []
+
+
+# Time zones
+
+BERLIN = "Europe/Berlin"
+SPRING, AUTUMN = "2026-03-29", "2026-10-25"
+
+
+@pytest.mark.parametrize(
+    ("clock", "day", "expected"),
+    [
+        pytest.param("01:00", SPRING, ("2026-03-29T00:00", "2026-03-29T04:00"), id="clocks-change-within"),
+        pytest.param("02:30", SPRING, ("2026-03-29T01:30", "2026-03-29T05:30"), id="skipped-start-is-03:30"),
+        pytest.param("03:00", SPRING, ("2026-03-29T01:00", "2026-03-29T05:00"), id="start-right-after-the-gap"),
+        pytest.param("02:30", AUTUMN, ("2026-10-25T00:30", "2026-10-25T04:30"), id="repeated-start-the-first-counts"),
+        pytest.param("03:00", AUTUMN, ("2026-10-25T02:00", "2026-10-25T06:00"), id="start-right-after-the-overlap"),
+        pytest.param("01:00", "2026-07-05", ("2026-07-04T23:00", "2026-07-05T03:00"), id="summer"),
+        pytest.param("01:00", "2026-12-06", ("2026-12-06T00:00", "2026-12-06T04:00"), id="winter"),
+    ],
+)
+def test_a_time_zone_follows_the_clocks_and_the_duration_is_elapsed_time(
+    clock: str, day: str, expected: tuple[str, str]
+) -> None:
+    configuration = configure(SUNDAYS, "2026-01-01", clock, 4, zone=BERLIN)
+    found = first(configuration, 60)
+    assert window(*expected) in found
+    assert all(piece.until - piece.start == timedelta(hours=4) for piece in found)
+
+
+def test_a_time_zone_replaces_the_offset() -> None:
+    configuration = configure(SUNDAYS, "2026-01-01", offset=-8, zone=BERLIN)
+    assert first(configuration, 1) == [window("2026-01-04T00:00", "2026-01-04T04:00")]
+
+
+def test_every_day_all_day_has_no_gap_on_the_day_of_25_hours() -> None:
+    found = verdict(configure(Daily(1), "2026-01-01", "00:00", 24, zone=BERLIN), at("2026-10-25T22:30"))
+    assert (found.open, found.wake_at) == (True, None)
+
+
+def test_a_day_of_23_hours_joins_windows_of_23_hours() -> None:
+    configuration = configure(Daily(1), "2026-03-27", "01:00", 23, zone=BERLIN)
+    assert first(configuration, 3) == [
+        window("2026-03-27T00:00", "2026-03-27T23:00"),
+        window("2026-03-28T00:00", "2026-03-28T23:00"),
+        window("2026-03-29T00:00", "2026-03-30T22:00"),
+    ]
+    assert first(configuration, 1, "2026-03-30T21:59:59") == [window("2026-03-29T00:00", "2026-03-30T22:00")]
+
+
+def test_not_allowed_dates_are_days_of_the_time_zone() -> None:
+    configuration = configure(SUNDAYS, "2026-01-01", "01:00", 4, days(SPRING, SPRING), zone=BERLIN)
+    [blocked] = exclusions(configuration)
+    assert blocked.span == window("2026-03-28T23:00", "2026-03-29T22:00")
+
+
+def test_a_day_that_a_time_zone_left_out_blocks_nothing_and_its_window_starts_when_the_next_day_does() -> None:
+    configuration = configure(Daily(1), "2011-12-29", "00:00", 4, days("2011-12-30", "2011-12-30"), zone="Pacific/Apia")
+    assert exclusions(configuration) == ()
+    assert first(configuration, 3) == [
+        window("2011-12-29T10:00", "2011-12-29T14:00"),
+        window("2011-12-30T10:00", "2011-12-30T14:00"),
+        window("2011-12-31T10:00", "2011-12-31T14:00"),
+    ]
+
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("span", "zone", "text"),
+    [
+        (window("2025-01-05T01:00", "2025-01-05T05:00"), "UTC", "Sun 2025-01-05 01:00–05:00 UTC (UTC)"),
+        (window("2025-01-05T22:00", "2025-01-06T00:00"), None, "Sun 2025-01-05 22:00–24:00 UTC"),
+        (window("2025-01-05T00:00", "2025-01-07T00:00"), None, "Sun 2025-01-05 00:00 – Tue 2025-01-07 00:00 UTC"),
+        (window("2025-01-05T01:00:30", "2025-01-05T05:00"), None, "Sun 2025-01-05 01:00:30–05:00 UTC"),
+        (window("2025-01-05T01:00", None), None, "from Sun 2025-01-05 01:00 UTC on"),
+        (Window(BEGINNING, at("2025-01-05T01:00")), None, "until Sun 2025-01-05 01:00 UTC"),
+        (
+            window("2026-03-29T00:00", "2026-03-29T04:00"),
+            BERLIN,
+            "Sun 2026-03-29 01:00 UTC+01:00 – Sun 2026-03-29 06:00 UTC+02:00 (Europe/Berlin)",
+        ),
+        (
+            window("2026-07-04T23:00", "2026-07-05T03:00"),
+            BERLIN,
+            "Sun 2026-07-05 01:00–05:00 UTC+02:00 (Europe/Berlin)",
+        ),
+    ],
+)
+def test_a_window_reads(span: Window, zone: str | None, text: str) -> None:
+    assert (describe(span, ZoneInfo(zone)) if zone else describe(span)) == text
+
+
+def test_a_fixed_offset_reads_as_such() -> None:
+    zone = configure(SUNDAYS, "2026-01-01", offset=5.5).zone
+    assert describe_instant(at("2026-06-04T18:30"), zone) == "Fri 2026-06-05 00:00 UTC+05:30"
+
+
+# Properties
+
+weekdays = st.sampled_from(Weekday)
+schedules: st.SearchStrategy[Schedule] = st.one_of(
+    st.builds(Daily, st.integers(1, 7)),
+    st.builds(Weekly, st.integers(1, 4), weekdays),
+    st.builds(AbsoluteMonthly, st.integers(1, 6), st.integers(1, 31)),
+    st.builds(RelativeMonthly, st.integers(1, 6), st.sampled_from(WeekIndex), weekdays),
+)
+quarters = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
+offsets = st.integers(-56, 56).map(lambda quarter: quarter * timedelta(minutes=15))
+near_dates = st.dates(date(2025, 12, 1), date(2026, 12, 31))
+zones = st.sampled_from(
+    [None, None, BERLIN, "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Gaza"]
+)
+blocked_dates = st.builds(
+    lambda start, length: NotAllowedDates(start, start + timedelta(days=length)), near_dates, st.integers(0, 40)
+)
+instants = st.datetimes(datetime(2025, 12, 1), datetime(2027, 3, 1)).map(lambda found: found.replace(tzinfo=UTC))
+blocked_times = st.builds(
+    lambda start, seconds: NotAllowedTime(start, start + timedelta(seconds=seconds)), instants, st.integers(0, 10**6)
+)
+maintenance_windows = st.builds(
+    MaintenanceWindow,
+    schedules,
+    st.integers(4, 24),
+    near_dates,
+    quarters,
+    offsets,
+    zones,
+    st.lists(blocked_dates, max_size=3).map(tuple),
+)
+hour_slots = st.lists(st.integers(0, 23), max_size=24).map(tuple)
+configurations = st.one_of(
+    st.builds(
+        Configuration,
+        st.just(NODE_OS),
+        maintenance_windows,
+        st.just(()),
+        st.lists(blocked_times, max_size=2).map(tuple),
+        st.builds(Settings, first_day_of_week=weekdays, clamp_short_months=st.booleans()),
+    ),
+    st.builds(
+        Configuration,
+        st.just(DEFAULT),
+        st.none(),
+        st.lists(st.builds(TimeInWeek, weekdays, hour_slots), min_size=1, max_size=7).map(tuple),
+        st.lists(blocked_times, max_size=3).map(tuple),
+    ),
+)
+
+
+@given(configurations, instants)
+def test_windows_come_in_order_and_neither_overlap_nor_touch(configuration: Configuration, now: datetime) -> None:
+    found = upcoming(configuration, now, 30)
+    assert all(one.start < one.until for one in found)
+    assert all(one.until < other.start for one, other in pairwise(found))
+    assert all(one.until > now for one in found)
+
+
+@given(configurations, instants)
+def test_nothing_is_open_inside_a_blocked_span(configuration: Configuration, now: datetime) -> None:
+    for piece in upcoming(configuration, now, 30):
+        for exclusion in exclusions(configuration):
+            assert piece.until <= exclusion.span.start or piece.start >= exclusion.span.until
+
+
+@given(maintenance_windows, instants)
+def test_nothing_is_open_on_a_local_day_that_is_not_allowed(found: MaintenanceWindow, now: datetime) -> None:
+    for piece in upcoming(Configuration(NODE_OS, found), now, 10):
+        until = min(piece.until, piece.start + timedelta(days=3))
+        inside = (piece.start + (until - piece.start) * share / 8 for share in range(1, 8))
+        for day in (instant.astimezone(found.zone).date() for instant in inside):
+            assert not any(blocked.start <= day <= blocked.end for blocked in found.not_allowed_dates)
+
+
+@given(configurations, instants)
+def test_a_window_is_covered_by_occurrences_that_are_not_cut(configuration: Configuration, now: datetime) -> None:
+    for piece in upcoming(configuration, now, 5):
+        reached = piece.start
+        for occurrence in occurrences(configuration, piece.start):
+            if occurrence.start > reached or reached >= piece.until:
+                break
+            reached = max(reached, occurrence.until)
+        assert reached >= piece.until
+
+
+@given(configurations, instants)
+def test_what_is_open_is_what_occurs_and_is_not_blocked(configuration: Configuration, now: datetime) -> None:
+    near = list(takewhile_starting_before(occurrences(configuration, now - timedelta(days=2)), now))
+    spans = [exclusion.span for exclusion in exclusions(configuration)]
+    occurring = any(occurrence.start < now < occurrence.until for occurrence in near)
+    assume(all(now not in (span.start, span.until) for span in [*near, *spans]))
+    assert verdict(configuration, now).open is (occurring and not any(span.contains(now) for span in spans))
+
+
+def takewhile_starting_before(found: Iterator[Window], now: datetime) -> Iterator[Window]:
+    for occurrence in found:
+        if occurrence.start > now:
+            return
+        yield occurrence
+
+
+@given(configurations, instants, st.lists(st.floats(0, 1), max_size=20))
+def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
+    configuration: Configuration, now: datetime, shares: list[float]
+) -> None:
+    found = verdict(configuration, now)
+    horizon = found.wake_at or now + timedelta(days=500)
+    assert horizon > now
+    minutes = (now + timedelta(minutes=minute) for minute in range(0, 240))
+    edges = (horizon - gap for gap in (TICK, SECOND, timedelta(minutes=1), HOUR))
+    spread = (now + (horizon - now) * share for share in shares)
+    for instant in (*minutes, *edges, *spread):
+        if now <= instant < horizon:
+            assert verdict(configuration, instant).open is found.open
+    if found.wake_at:
+        assert verdict(configuration, found.wake_at).open is not found.open
+
+
+@given(configurations, instants, st.floats(0, 1))
+def test_a_message_holds_until_it_says_it_may_change(configuration: Configuration, now: datetime, share: float) -> None:
+    found = verdict(configuration, now)
+    told_until = found.told_until or now + timedelta(days=500)
+    assert told_until > now
+    assert found.wake_at is None or told_until <= found.wake_at
+    for instant in (now + (told_until - now) * share * 0.999, told_until - TICK):
+        later = verdict(configuration, max(instant, now))
+        assert (later.reason, later.message) == (found.reason, found.message)
+
+
+@given(configurations, instants)
+def test_asking_from_within_a_window_gives_the_same_windows(configuration: Configuration, now: datetime) -> None:
+    found = upcoming(configuration, now, 4)
+    for index, piece in enumerate(found):
+        inside = max(piece.start, now) + TICK
+        assert upcoming(configuration, inside, len(found) - index)[: len(found) - index] == found[index:]
+
+
+@given(maintenance_windows, offsets, instants)
+def test_another_offset_shifts_every_window_by_the_difference(
+    found: MaintenanceWindow, offset: timedelta, now: datetime
+) -> None:
+    fixed = replace(found, time_zone=None)
+    shift = fixed.utc_offset - offset
+    other = Configuration(NODE_OS, replace(fixed, utc_offset=offset))
+    expected = [
+        Window(piece.start + shift, piece.end and piece.end + shift)
+        for piece in upcoming(Configuration(NODE_OS, fixed), now, 8)
+    ]
+    assert list(upcoming(other, now + shift, 8)) == expected
+
+
+@given(maintenance_windows, st.integers(-14, 12), instants)
+def test_a_fixed_offset_is_a_time_zone_whose_clocks_never_change(
+    found: MaintenanceWindow, hours: int, now: datetime
+) -> None:
+    fixed = replace(found, time_zone=None, utc_offset=timedelta(hours=-hours))
+    zoned = replace(found, time_zone=f"Etc/GMT{hours:+d}")
+    assert upcoming(Configuration(NODE_OS, fixed), now, 8) == upcoming(Configuration(NODE_OS, zoned), now, 8)
+
+
+@given(maintenance_windows, instants)
+def test_without_exclusions_every_occurrence_starts_on_its_local_day_at_its_local_time(
+    found: MaintenanceWindow, now: datetime
+) -> None:
+    plain = replace(found, time_zone=None, not_allowed_dates=())
+    for occurrence in islice(occurrences(Configuration(NODE_OS, plain), now), 5):
+        local = occurrence.start.astimezone(plain.zone)
+        assert local.time() == plain.start_time
+        assert local.date() >= plain.start_date
+        assert occurrence.end is None or occurrence.end - occurrence.start == plain.duration
+
+
+@given(configurations, instants)
+def test_cutouts_and_what_they_leave_make_up_the_occurrence(configuration: Configuration, now: datetime) -> None:
+    span = Window(now, now + timedelta(days=200))
+    cut: dict[Window, timedelta] = {}
+    for found in islice(cutouts(configuration, span), 40):
+        if found.occurrence.end is None:
+            continue
+        left = sum((piece.until - piece.start for piece in found.left), timedelta(0))
+        assert all(found.occurrence.covers(piece) for piece in found.left)
+        assert left < found.occurrence.until - found.occurrence.start
+        assert left == cut.setdefault(found.occurrence, left)
+        assert not (found.whole and found.left)

@@ -1,0 +1,41 @@
+"""kubectl against a cluster of a test, and waiting for what it shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from napsim.cluster import Cluster
+
+
+def kubectl(
+    cluster: Cluster, *arguments: str, stdin: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl; with `check`, a failure fails the test with what kubectl said."""
+    command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+    return done
+
+
+def apply(cluster: Cluster, *manifests: dict[str, Any]) -> None:
+    """Apply manifests together."""
+    items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    kubectl(cluster, "apply", "--filename=-", stdin=json.dumps(items))
+
+
+def get(cluster: Cluster, *arguments: str) -> dict[str, Any]:
+    """What `kubectl get` answers, parsed."""
+    parsed: dict[str, Any] = json.loads(kubectl(cluster, "get", *arguments, "--output=json").stdout)
+    return parsed
+
+
+def eventually(condition: Callable[[], bool], what: str, *, within_seconds: float = 30.0) -> None:
+    """Wait until `condition` holds; fails the test, naming `what` was awaited, when it does not in time."""
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in {within_seconds:.0f} s not seen: {what}"
+        time.sleep(0.1)
