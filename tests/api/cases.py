@@ -558,6 +558,7 @@ NAP_REFUSED: Final[tuple[Refusal, ...]] = (
     ("a clock that stands", NAP, {"spec.clock.factor": 0}, "spec.clock.factor"),
     ("a clock that runs back", NAP, {"spec.clock.factor": -1}, "spec.clock.factor"),
     ("a clock too fast", NAP, {"spec.clock.factor": 100001}, "spec.clock.factor"),
+    ("a minor version", NAP, {"spec.kubernetesVersion": "1.33"}, "must be a Kubernetes version"),
     ("a start on a day", NAP, {"spec.clock.start": "2026-02-14"}, "must be of type date-time"),
     ("a cache without unit", NAP, {"spec.listCacheDuration": "72"}, _DURATION),
     ("a cache of days", NAP, {"spec.listCacheDuration": "3d"}, _DURATION),

@@ -113,8 +113,9 @@ def test_a_fake_node_gets_ready_and_keeps_its_allocatable_and_pods_on_it_run(clu
     eventually(lambda: is_ready(cluster, "ready"), "node ready")
     assert get(cluster, "node", "ready")["status"]["allocatable"] == ALLOCATABLE
     eventually(lambda: ready_replicas(cluster, "running") == 3, "three pods running")
-    kubectl(cluster, "delete", "deployment/running", "node/ready", "--cascade=foreground")
-    eventually(lambda: not get(cluster, "pods", "--selector=app=running")["items"], "pods gone")
+    kubectl(cluster, "delete", "deployment/running", "--cascade=foreground")
+    assert get(cluster, "pods", "--selector=app=running")["items"] == []
+    kubectl(cluster, "delete", "node/ready")
 
 
 def test_draining_against_a_budget_with_nothing_to_spare_is_refused_and_on_record(cluster: Cluster) -> None:
@@ -131,7 +132,8 @@ def test_draining_against_a_budget_with_nothing_to_spare_is_refused_and_on_recor
     assert set(refusals) == {429}
     cordons = [event for event in audited(cluster, resource="nodes", name="held") if event["verb"] == "patch"]
     assert any(event["responseObject"]["spec"].get("unschedulable") for event in cordons)
-    kubectl(cluster, "delete", "deployment/held", "node/held", "poddisruptionbudget/held")
+    kubectl(cluster, "delete", "deployment/held", "--cascade=foreground")
+    kubectl(cluster, "delete", "poddisruptionbudget/held", "node/held")
 
 
 def test_no_secret_is_on_record_with_its_content(cluster: Cluster) -> None:

@@ -266,7 +266,7 @@ AKS_NODE_CLASS: Final = Kind(
     version=names.AZURE_VERSION,
     plural="aksnodeclasses",
     short_names=("aksnc", "aksncs"),
-    categories=("karpenter", "nap"),
+    categories=("karpenter",),
     deprecated=(("v1alpha2", "use v1beta1.AKSNodeClass instead"),),
     columns=(
         condition_column("Ready"),

@@ -35,7 +35,8 @@ class StructuralSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A default as the field's own writer writes it: 30m, where pydantic would have PT30M."""
-        write = schema["schema"].get("serialization", {}).get("function")
+        inner: Schema = dict(schema["schema"])
+        write = inner.get("serialization", {}).get("function")
         default = schema.get("default")
         if write is None or default is None:
             return super().default_schema(schema)

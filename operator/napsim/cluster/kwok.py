@@ -106,13 +106,13 @@ class Kwok:
     def start_component(self, cluster: Cluster, component: str) -> None:
         """Start one component with the command line that kwokctl recorded, and wait until the API server is ready.
 
-        After an outage of more than a few seconds, those that lost the API server come back as their back-off ends, up to a
-        minute later.
+        After an outage of more than a few seconds, those that lost the API server come back as their back-off ends, up
+        to a minute later.
         """
         if _running(cluster, component):
             return
         if component == "kwok-controller":
-            # Each kwok gives itself a new name and would leave its predecessor's nodes alone until their leases end: 200 s.
+            # Each kwok gives itself a new name and leaves its predecessor's nodes alone until their leases end: 200 s.
             _wait(cluster, "delete", "leases", "--all", "--namespace=kube-node-lease")
         _spawn(cluster, component)
         _wait(cluster, "get", "--raw", "/readyz")
@@ -214,14 +214,17 @@ def _kwokctl(kwokctl: Path, folder: Path, name: str, running: Callable[[float], 
 def _follow(process: subprocess.Popen[bytes], folder: Path, running: Callable[[float], None]) -> None:
     """Wait for kwokctl to end. Raises ClusterError when a component ends meanwhile, which kwokctl would not notice."""
     begun = time.monotonic()
-    started: set[str] = set()
     while process.poll() is None:
         running(time.monotonic() - begun)
-        now = {component for component, found in processes_of(folder, COMPONENTS).items() if found}
-        if ended := sorted(started - now):
-            log = next(folder.glob(f"kwok/clusters/*/logs/{ended[0]}.log"))
-            raise ClusterError(f"{ended[0]} ended while the cluster started; its log ends with\n{_last_lines(log)}")
-        started |= now
+        # kwokctl also runs some of them to ask for their version: those that it means to stay have a pid file.
+        meant_to_run = [(file.stem, file) for file in folder.glob("kwok/clusters/*/pids/*.pid")]
+        found = processes_of(folder, COMPONENTS)
+        for component, file in meant_to_run:
+            if not found[component]:
+                log = file.parents[1] / "logs" / f"{component}.log"
+                raise ClusterError(
+                    f"{component} ended while the cluster started; its log ends with\n{_last_lines(log)}"
+                )
         time.sleep(0.1)
 
 

@@ -1,8 +1,6 @@
 """Requests to one API server over kept-alive connections: raw bytes in, raw bytes or one typed decode out.
 
-No retries here (the writer and the informers have them) and no model of the objects. One request costs about 0.1 ms of
-CPU; whatever would be done per request and need not be (cookies, proxies from the environment, decompression, default
-headers, timers for each timeout value) is done once or switched off.
+No retries here (the writer and the informers have them) and no model of the objects.
 """
 
 from __future__ import annotations
@@ -14,15 +12,14 @@ from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 import napsim
 from napsim.live.credentials import CredentialError
 from napsim.live.errors import ApiError, Gone, TransportError, error_from_answer
 from napsim.live.kubeconfig import ConnectionConfig
 from napsim.live.resources import PODS, Resource
+from napsim.live.transport import Stream, Transport
 
 T = TypeVar("T")
 
@@ -35,9 +32,6 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
 WATCH_TIMEOUT_SECONDS: Final = 290
 SILENCE_SECONDS: Final = 75.0  # the API server sends a bookmark about every 60 s
-_CONNECT_TIMEOUT_SECONDS: Final = 10.0
-_KEEP_ALIVE_SECONDS: Final = 90.0
-_READ_BUFFER_BYTES: Final = 1 << 20
 _LIST_RESTARTS: Final = 5
 _NO_ANSWER: Final = 0  # the code an observer is told when no answer came
 
@@ -98,24 +92,11 @@ class Client:
         self._observe = observe
         self._user_agent = user_agent
         self._monotonic = monotonic
-        self._session: aiohttp.ClientSession | None = None
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
-        self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS)
+        self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
-        # No limit on connections: the writer bounds requests in flight, and a watch holds one connection for itself.
-        connector = aiohttp.TCPConnector(
-            ssl=self._connection.tls or True, limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=300
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept-Encoding", "User-Agent", "Accept", "Content-Type"),
-            headers={"User-Agent": self._user_agent, "Accept": JSON},
-            read_bufsize=_READ_BUFFER_BYTES,
-            proxy=self._connection.proxy,
-        )
+        connection = self._connection
+        self._transport = Transport(connection.server, connection.tls, connection.tls_server_name, self._user_agent)
         return self
 
     async def __aexit__(
@@ -125,9 +106,10 @@ class Client:
 
     async def close(self) -> None:
         """Close every connection, also those of watches."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+            await asyncio.sleep(0)  # what was under way learns of it
 
     @property
     def origin(self) -> str:
@@ -181,7 +163,7 @@ class Client:
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> bytes:
         """Delete one object. The answer is the object (still there) or a Status (gone)."""
-        body = msgspec.json.encode(options) if options is not None else None
+        body = msgspec.json.encode(options if options is not None else DeleteOptions())
         path = resource.path(namespace, name)
         return await self._request("delete", resource.plural, "DELETE", path, body, JSON, timeout_seconds)
 
@@ -269,23 +251,36 @@ class Client:
             "timeoutSeconds": str(timeout_seconds),
             **(selectors or {}),
         }
-        path = f"{resource.path(namespace)}?{urlencode(parameters)}"
-        started = self._monotonic()
-        response = await self._open("watch", resource.plural, "GET", path, None, "", self._watch_timeout)
-        guard = _SilenceGuard(response, silence_seconds)
+        target = f"{resource.path(namespace)}?{urlencode(parameters)}"
+        stream = await self._open_watch(resource.plural, target)
+        guard = _SilenceGuard(stream, silence_seconds)
         try:
-            if response.status != 200:
-                raise await self._refused_watch(response, resource.plural, started)
-            self._observe("watch", resource.plural, 200, self._monotonic() - started)
             yield []
-            async for lines in _lines(response, guard):
+            async for lines in _lines(stream, guard):
                 yield lines
-        except (aiohttp.ClientError, OSError) as error:
-            reason = f"silent for {silence_seconds:g} s" if guard.fired else _describe(error)
-            raise TransportError(f"watch {resource.plural}: {reason}", ambiguous=False) from error
         finally:
             guard.stop()
-            response.close()
+            stream.close()
+
+    async def _open_watch(self, label: str, target: str) -> Stream:
+        started = self._monotonic()
+        code = _NO_ANSWER
+        try:
+            headers = await self._headers("")
+            stream = await self._sending.stream(target, headers, REQUEST_TIMEOUT_SECONDS)
+            code = stream.code
+        except TransportError as error:
+            raise TransportError(f"watch {label}: {error}", ambiguous=False) from error
+        finally:
+            self._observe("watch", label, code, self._monotonic() - started)
+        if code == 200:
+            return stream
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+                body = await stream.read_all()
+        finally:
+            stream.close()
+        raise self._refusal(code, body, stream.retry_after)
 
     # --- the wire -----------------------------------------------------------------------------------------------------
 
@@ -300,84 +295,51 @@ class Client:
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> bytes:
         started = self._monotonic()
-        response = await self._open(verb, label, method, path, body, content_type, self._timeout(timeout_seconds))
+        code = _NO_ANSWER
         try:
-            answer = await response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            self._observe(verb, label, _NO_ANSWER, self._monotonic() - started)
-            raise TransportError(f"{method} {path}: {_describe(error)}", ambiguous=True) from error
-        code = response.status
-        self._observe(verb, label, code, self._monotonic() - started)
+            headers = await self._headers(content_type)
+            answer = await self._sending.exchange(method, path, headers, body, timeout_seconds)
+            code = answer.code
+        except TransportError as error:
+            raise TransportError(f"{method} {path}: {error}", ambiguous=error.ambiguous) from error
+        finally:
+            self._observe(verb, label, code, self._monotonic() - started)
         if code < 300:
-            return answer
-        if code == 401 and self._credentials is not None:
-            self._credentials.reject()
-        raise error_from_answer(code, answer, response.headers.get("Retry-After"))
+            return answer.body
+        raise self._refusal(code, answer.body, answer.retry_after)
 
-    async def _open(
-        self,
-        verb: str,
-        label: str,
-        method: str,
-        path: str,
-        body: bytes | None,
-        content_type: str,
-        timeout: aiohttp.ClientTimeout,
-    ) -> aiohttp.ClientResponse:
-        if self._session is None:
+    @property
+    def _sending(self) -> Transport:
+        if self._transport is None:
             raise RuntimeError("the client is not open: use it as an async context manager")
-        headers = {"Content-Type": content_type} if body is not None else {}
-        if self._credentials is not None:
-            headers["Authorization"] = await self._authorization()
-        started = self._monotonic()
-        try:
-            return await self._session.request(
-                method,
-                URL(self._server + path, encoded=True),
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                server_hostname=self._connection.tls_server_name,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            self._observe(verb, label, _NO_ANSWER, self._monotonic() - started)
-            unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
-            raise TransportError(f"{method} {path}: {_describe(error)}", ambiguous=not unsent) from error
+        return self._transport
 
-    async def _authorization(self) -> str:
-        assert self._credentials is not None
-        header = self._credentials.header()
+    async def _headers(self, content_type: str) -> str:
+        """The header lines of one request. Raises TransportError where no token can be had."""
+        lines = f"Content-Type: {content_type}\r\n" if content_type else ""
+        credentials = self._credentials
+        if credentials is None:
+            return lines
+        header = credentials.header()
         if header is None:
             try:
-                await self._credentials.refresh()
+                await credentials.refresh()
             except CredentialError as error:
                 raise TransportError(str(error), ambiguous=False) from error
-            header = self._credentials.header() or ""
-        return header
+            header = credentials.header()
+        return f"{lines}Authorization: {header}\r\n"
 
-    async def _refused_watch(self, response: aiohttp.ClientResponse, label: str, started: float) -> ApiError:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-            body = await response.read()
-        self._observe("watch", label, response.status, self._monotonic() - started)
-        if response.status == 401 and self._credentials is not None:
+    def _refusal(self, code: int, body: bytes, retry_after: str | None) -> ApiError:
+        if code == 401 and self._credentials is not None:
             self._credentials.reject()
-        return error_from_answer(response.status, body, response.headers.get("Retry-After"))
-
-    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        found = self._timeouts.get(seconds)
-        if found is None:
-            connect = min(seconds, _CONNECT_TIMEOUT_SECONDS)
-            found = self._timeouts[seconds] = aiohttp.ClientTimeout(total=seconds, sock_connect=connect)
-        return found
+        return error_from_answer(code, body, retry_after)
 
 
 class _SilenceGuard:
-    """Closes a response when nothing came for a while. One timer that looks back, instead of one reset per read."""
+    """Breaks a stream off when nothing came for a while. One timer that looks back, instead of one reset per read."""
 
-    def __init__(self, response: aiohttp.ClientResponse, seconds: float) -> None:
-        self.fired = False
-        self._response = response
+    def __init__(self, stream: Stream, seconds: float) -> None:
+        self._stream = stream
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
@@ -393,16 +355,14 @@ class _SilenceGuard:
         remaining = self._heard_at + self._seconds - self._loop.time()
         if remaining > 0:
             self._timer = self._loop.call_later(remaining, self._look)
-            return
-        self.fired = True
-        self._response.close()
+        else:
+            self._stream.break_off(f"silent for {self._seconds:g} s")
 
 
-async def _lines(response: aiohttp.ClientResponse, guard: _SilenceGuard) -> AsyncIterator[list[bytes]]:
+async def _lines(stream: Stream, guard: _SilenceGuard) -> AsyncIterator[list[bytes]]:
     """Whole lines, in batches as they arrive; a line may span any number of reads."""
-    read = response.content.readany
     pending: list[bytes] = []
-    while chunk := await read():
+    while chunk := await stream.read():
         guard.heard()
         lines = chunk.split(b"\n")
         if len(lines) == 1:
@@ -416,9 +376,3 @@ async def _lines(response: aiohttp.ClientResponse, guard: _SilenceGuard) -> Asyn
         if last:
             pending.append(last)
         yield lines
-    if guard.fired:
-        raise aiohttp.ClientConnectionError("silent")
-
-
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

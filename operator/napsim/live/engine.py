@@ -109,12 +109,12 @@ class Engine:
         self.disruption = Disruption(state, declared, clock, executor, self._wake_disruption, self._on_decision)
         self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
         self.classes = NodeClassController(
-            state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up
+            state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up, self._on_declared
         )
         self.claims = NodeClaimController(state, declared, provider, clock, executor)
         self.nodes = NodeController(state, declared, provider, clock, executor, self._on_failed)
         self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
-        self.pools = NodePoolController(state, declared, clock, executor, self.reports, self.provisioner)
+        self.pools = NodePoolController(state, declared, clock, executor, self.reports, self.provisioner, self._on_declared)
         self.images = ImageReporter(state, declared, clock, self.reports)
         self.evictions = Evictions(
             state, lambda: self.executor, self._enqueue_eviction, self._on_eviction_answer, self._on_evicted

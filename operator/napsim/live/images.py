@@ -40,7 +40,7 @@ class ImageReporter:
         return {
             "observedGeneration": manifest["metadata"].get("generation", 0),
             "publishedAt": rfc3339(published),
-            "published": describe_instant(published),
+            "published": describe_instant(published.replace(microsecond=0)),
             "age": f"{(now - built).days}d" if built else None,
             "state": self._state(manifest, published <= now, classes),
             "nodes": nodes,

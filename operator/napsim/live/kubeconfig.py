@@ -2,7 +2,7 @@
 
 Looked for in the order of client-go's deferred loading rules: an explicit path, ``KUBECONFIG`` (several files, first
 setting wins), ``~/.kube/config``, and last the pod's service account. Fails closed: a setting that would change whom
-we speak as (impersonation, basic auth, auth providers) and is not supported is an error, never ignored.
+we speak as or how (impersonation, basic auth, auth providers, proxies) and is not supported is an error, not ignored.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from napsim.live.credentials import CredentialError, Credentials, ExecToken, Fil
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
+_UNSUPPORTED_CLUSTER_FIELDS: Final = {"proxy-url": "proxies are not supported"}
 _UNSUPPORTED_USER_FIELDS: Final = {
     "username": "basic authentication was removed from Kubernetes; use a token, a client certificate or exec",
     "password": "basic authentication was removed from Kubernetes; use a token, a client certificate or exec",
@@ -53,7 +54,6 @@ class ConnectionConfig:
     namespace: str
     origin: str
     tls_server_name: str | None = None
-    proxy: str | None = None
 
 
 def load_connection(
@@ -202,9 +202,7 @@ def _connect(entry: _Section, cluster: _Section, user: _Section, origin: str) ->
     server = _required(cluster, "server").rstrip("/")
     if not server.startswith(("https://", "http://")):
         raise cluster.error("server", f"must start with https:// or http://, is {server!r}")
-    problems = [str(user.error(name, why)) for name, why in _UNSUPPORTED_USER_FIELDS.items() if user.values.get(name)]
-    if problems:
-        raise KubeconfigError("\n".join(problems))
+    _refuse_unsupported(cluster, user)
     return ConnectionConfig(
         server=server,
         tls=_tls(cluster, user) if server.startswith("https://") else None,
@@ -212,8 +210,18 @@ def _connect(entry: _Section, cluster: _Section, user: _Section, origin: str) ->
         namespace=entry.text("namespace") or "default",
         origin=origin,
         tls_server_name=cluster.text("tls-server-name") or None,
-        proxy=cluster.text("proxy-url") or None,
     )
+
+
+def _refuse_unsupported(cluster: _Section, user: _Section) -> None:
+    problems = [
+        str(section.error(name, why))
+        for section, fields in ((cluster, _UNSUPPORTED_CLUSTER_FIELDS), (user, _UNSUPPORTED_USER_FIELDS))
+        for name, why in fields.items()
+        if section.values.get(name)
+    ]
+    if problems:
+        raise KubeconfigError("\n".join(problems))
 
 
 def _tls(cluster: _Section, user: _Section) -> ssl.SSLContext:

@@ -47,6 +47,7 @@ class NodeClassController:
     executor: Executor
     reports: Reports
     on_pickup: Callable[[str, Pickup, datetime], Awaitable[None]]
+    on_written: Callable[[str, str], None]  # kind, name: what rests on the class is to be looked at
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.node_classes.get(name)
@@ -97,6 +98,7 @@ class NodeClassController:
         if not outcome.applied:
             raise Retry(f"AKSNodeClass {name}: {outcome.kind} {outcome.message}")
         self.declared.take(msgspec.json.decode(outcome.body), self.clock.now())
+        self.on_written(AKS_NODE_CLASSES.kind, name)
 
     def _complete(self, state: NodeClassState, now: datetime) -> NodeClassState:
         """What this cluster always has: a subnet that exists, a class that is valid."""
@@ -118,6 +120,7 @@ class NodeClassController:
             return
         await self.reports.write(AKS_NODE_CLASSES, entry.manifest, old, wanted)
         self.declared.take(entry.manifest, self.clock.now())
+        self.on_written(AKS_NODE_CLASSES.kind, entry.metadata.name)
 
     def _say(self, entry: NodeClassEntry, pickup: Pickup) -> None:
         name, uid = entry.metadata.name, entry.metadata.uid

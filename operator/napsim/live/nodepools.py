@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -35,6 +36,7 @@ class NodePoolController:
     executor: Executor
     reports: Reports
     provisioner: Provisioner
+    on_written: Callable[[str, str], None]  # kind, name: what rests on the pool is to be looked at
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.pools.get(name)
@@ -56,6 +58,7 @@ class NodePoolController:
             if not outcome.applied:
                 raise Retry(f"NodePool {name}: {outcome.kind} {outcome.message}")
             self.declared.take(msgspec.json.decode(outcome.body), self.clock.now())
+            self.on_written(NODE_POOLS.kind, name)
 
     async def report(self, name: str) -> None:
         """Bring the status up to date."""

@@ -78,12 +78,12 @@ class RolloutReporter:
         self.clock.turn(timeline)
 
     def _clock(self, timeline: Timeline) -> dict[str, Any]:
-        now = timeline.virtual(self.clock.real())
+        now = timeline.virtual(self.clock.real()).replace(microsecond=0)
         return {
             "anchorReal": timeline.anchor_real.isoformat(),
             "anchorVirtual": timeline.anchor_virtual.isoformat(),
             "factor": timeline.factor,
-            "now": rfc3339(now.replace(microsecond=0)),
+            "now": rfc3339(now),
             "display": f"{describe_instant(now)} x{timeline.factor:g}",
         }
 

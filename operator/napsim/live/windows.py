@@ -80,8 +80,9 @@ class WindowController:
         if status.get("observedGeneration") == metadata["generation"] and status.get("pendingUntil"):
             return parse_rfc3339(status["pendingUntil"]) - new.lead_time
         if metadata["generation"] == 1 and metadata.get("creationTimestamp"):
-            return min(self.clock.timeline.virtual(parse_rfc3339(metadata["creationTimestamp"])), now)
-        return now
+            created = self.clock.timeline.virtual(parse_rfc3339(metadata["creationTimestamp"]))
+            return min(created, now).replace(microsecond=0)
+        return now.replace(microsecond=0)
 
     def _configuration(self, spec: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> Configuration:
         stored = status.get("startDate")
