@@ -1,1 +1,1 @@
-"""What a rollout costs: ``python -m tests.bench`` measures the operator against the same writes made by a bare client."""
+"""What a rollout costs: ``python -m tests.bench`` sets the operator beside a bare client that makes the same writes."""

@@ -1,4 +1,4 @@
-"""What the benchmark runs: one pool of full nodes, ten pods on each, ten Deployments with a PodDisruptionBudget each."""
+"""What the benchmark runs: one pool of full nodes, ten pods on each, ten Deployments with one budget for each."""
 
 from __future__ import annotations
 

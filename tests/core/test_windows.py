@@ -25,6 +25,7 @@ from napsim.core.configurations import (
 from napsim.core.recurrence import (
     AbsoluteMonthly,
     Daily,
+    Recurrence,
     RelativeMonthly,
     Schedule,
     Weekday,
@@ -340,6 +341,16 @@ def test_messages_name_the_window_and_the_entry_that_cuts_it_out() -> None:
     assert within.wake_at == before.wake_at == at("2026-11-29T01:00") + TICK
 
 
+def test_a_blocked_span_within_a_window_says_so_until_it_ends() -> None:
+    blocked = NotAllowedTime(at("2026-11-22T02:00"), at("2026-11-22T03:30"))
+    configuration = replace(configure(SUNDAYS, "2026-11-22"), not_allowed_time=(blocked,))
+    within = verdict(configuration, at("2026-11-22T02:00"))
+    assert (within.reason, within.told_until) == (WindowReason.NOT_ALLOWED, at("2026-11-22T03:30"))
+    assert "notAllowedTime[0] (2026-11-22T02:00:00Z to 2026-11-22T03:30:00Z)" in within.message
+    after = verdict(configuration, at("2026-11-22T03:30"))
+    assert (after.open, after.reason, after.told_until) == (False, WindowReason.CLOSED, at("2026-11-22T03:30") + TICK)
+
+
 @pytest.mark.parametrize(
     "configuration",
     [
@@ -362,11 +373,9 @@ def test_what_can_never_open_is_found_out_at_once(configuration: Configuration) 
 def test_a_start_years_ago_costs_no_more_than_one_yesterday(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[date] = []
 
-    def counting(self: object, day: date) -> date | None:
+    def counting(self: Recurrence, day: date) -> date | None:
         asked.append(day)
-        return original(self, day)  # type: ignore[arg-type]
-
-    from napsim.core.recurrence import Recurrence
+        return original(self, day)
 
     original = Recurrence.first_on_or_after
     monkeypatch.setattr(Recurrence, "first_on_or_after", counting)
@@ -380,8 +389,9 @@ def test_a_start_years_ago_costs_no_more_than_one_yesterday(monkeypatch: pytest.
 @pytest.mark.parametrize("offset", [-14, 0, 14])
 def test_the_ends_of_the_calendar_are_no_error(now: str, offset: float) -> None:
     configuration = configure(Daily(1), "0001-01-01", "00:00", 23, days("0001-01-01", "0001-01-01"), offset=offset)
-    for found in (verdict(configuration, at(now)), verdict(replace(configuration), at(now))):
-        assert found.window is None or describe(found.window, configuration.zone)
+    found = verdict(configuration, at(now))
+    assert found.window is None or describe(found.window, configuration.zone)
+    assert found.window is not None or found.reason is WindowReason.NO_FURTHER_WINDOW
 
 
 # Cut out

@@ -6,8 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -59,9 +58,9 @@ class Server:
     """The kinds as the API server serves them."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.api: client.ApiClient = config.new_client_from_config(str(cluster.kubeconfig))  # type: ignore[no-untyped-call]
-        self.objects = client.CustomObjectsApi(self.api)
-        self.definitions = client.ApiextensionsV1Api(self.api)
+        api = config.new_client_from_config(str(cluster.kubeconfig))  # type: ignore[no-untyped-call]
+        self.objects = client.CustomObjectsApi(api)
+        self.definitions = client.ApiextensionsV1Api(api)
 
     def install(self) -> list[str]:
         """Makes the CustomResourceDefinitions that are not there; returns their names once every kind is served."""
@@ -87,17 +86,28 @@ class Server:
             raise
         return True
 
-    def create(self, manifest: Manifest) -> Manifest:
-        """The object, stored. Raises ApiException."""
-        return self._send("POST", manifest, "")
+    def create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """The object as the API server stores it, or would. Raises ApiException."""
+        plural, (group, version) = _kind(manifest).plural, manifest["apiVersion"].split("/")
+        mode = "All" if dry_run else None
+        return cast(
+            "Manifest",
+            self.objects.create_cluster_custom_object(
+                group, version, plural, manifest, dry_run=mode, field_validation="Strict"
+            ),
+        )
 
-    def try_create(self, manifest: Manifest) -> Manifest:
-        """The object as the API server would store it. Raises ApiException."""
-        return self._send("POST", manifest, "", dryRun="All")
+    def replace(self, manifest: Manifest) -> Manifest:
+        """The object after a PUT of it. Raises ApiException."""
+        kind, name = _kind(manifest), manifest["metadata"]["name"]
+        put = self.objects.replace_cluster_custom_object
+        return cast("Manifest", put(kind.group, kind.version, kind.plural, name, manifest, field_validation="Strict"))
 
-    def replace(self, manifest: Manifest, part: str = "") -> Manifest:
-        """The object after a PUT of it, or of its status (``/status``). Raises ApiException."""
-        return self._send("PUT", manifest, f"/{manifest['metadata']['name']}{part}")
+    def replace_status(self, manifest: Manifest) -> Manifest:
+        """The object after a PUT of its status. Raises ApiException."""
+        kind, name = _kind(manifest), manifest["metadata"]["name"]
+        put = self.objects.replace_cluster_custom_object_status
+        return cast("Manifest", put(kind.group, kind.version, kind.plural, name, manifest, field_validation="Strict"))
 
     def delete(self, manifest: Manifest) -> None:
         """Deletes the object, finalizers or not."""
@@ -105,18 +115,6 @@ class Server:
         without = {"metadata": {"finalizers": None}}
         self.objects.patch_cluster_custom_object(kind.group, kind.version, kind.plural, name, without)
         self.objects.delete_cluster_custom_object(kind.group, kind.version, kind.plural, name)
-
-    def _send(self, method: str, manifest: Manifest, path: str, **query: str) -> Manifest:
-        plural = _kind(manifest).plural
-        answer = self.api.rest_client.request(
-            method,
-            f"{self.api.configuration.host}/apis/{manifest['apiVersion']}/{plural}{path}?"
-            + urlencode({"fieldValidation": "Strict", **query}),
-            headers={"Content-Type": "application/json"},
-            body=manifest,
-        )
-        stored: Manifest = json.loads(answer.data)
-        return stored
 
 
 def _kind(manifest: Manifest) -> Kind:
@@ -159,7 +157,7 @@ def verdict(server: Server, send: Callable[[Server], Manifest]) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_api_server_judges_a_manifest_as_the_table_says(server: Server, case: Case) -> None:
-    refusal = verdict(server, lambda server: server.try_create(case.manifest))
+    refusal = verdict(server, lambda server: server.create(case.manifest, dry_run=True))
     assert (refusal == "") is case.accept, refusal
     assert all(fragment in refusal for fragment in case.fragments), refusal
 
@@ -169,7 +167,7 @@ def test_the_api_server_fills_in_the_same_defaults_as_the_models(server: Server,
     manifest = {key: value for key, value in GOOD[name].items() if key != "apiVersion"}
     kind = next(kind for kind in KINDS if kind.name == manifest["kind"])
     manifest["apiVersion"] = f"{kind.group}/{kind.version}"
-    stored = kind.model.parse(server.try_create(manifest), strict=True).stored()
+    stored = kind.model.parse(server.create(manifest, dry_run=True), strict=True).stored()
     assert _without_empty(stored["spec"]) == _without_empty(kind.model.parse(manifest).to_manifest()["spec"])
 
 
@@ -198,7 +196,7 @@ def test_the_api_server_and_the_models_judge_an_update_the_same(
 def test_nothing_of_a_full_status_is_lost_on_the_api_server(server: Server, store: Store, name: str) -> None:
     manifest = store({**good(name), "metadata": {"name": "default"}})
     status = STATUSES[name]
-    answer = server.replace({**manifest, "status": status}, "/status")
+    answer = server.replace_status({**manifest, "status": status})
     assert answer["status"] == status
     model: KubeObject = _kind(answer).model.parse(answer, strict=True)
     assert _without_empty(model.to_manifest()["status"]) == _without_empty(status)
@@ -220,7 +218,7 @@ def test_a_static_pool_is_scaled_through_its_subresource(cluster: Cluster, store
 @pytest.mark.parametrize("name", STATUSES)
 def test_every_column_shows_a_value(server: Server, cluster: Cluster, store: Store, name: str) -> None:
     made = store({**good(name), "metadata": {"name": "default", "labels": LABELS}})
-    server.replace({**made, "status": STATUSES[name]}, "/status")
+    server.replace_status({**made, "status": STATUSES[name]})
     header, row = kubectl(cluster, "get", f"{_kind(made).plural}/default", "--output=wide").stdout.splitlines()
     starts = [header.index(f"{column.name.upper()}") for column in _kind(made).columns]
     shown = {column.name: row[start:].split("  ")[0] for column, start in zip(_kind(made).columns, starts, strict=True)}

@@ -130,8 +130,9 @@ def test_draining_against_a_budget_with_nothing_to_spare_is_refused_and_on_recor
     refusals = [event["responseStatus"]["code"] for event in audited(cluster, resource="pods", subresource="eviction")]
     assert refusals
     assert set(refusals) == {429}
-    cordons = [event for event in audited(cluster, resource="nodes", name="held") if event["verb"] == "patch"]
-    assert any(event["responseObject"]["spec"].get("unschedulable") for event in cordons)
+    writes = [event for event in audited(cluster, resource="nodes", name="held") if event["verb"] == "patch"]
+    nodes = [event["responseObject"] for event in writes if event["responseStatus"]["code"] == 200]
+    assert any(node["spec"].get("unschedulable") for node in nodes)
     kubectl(cluster, "delete", "deployment/held", "--cascade=foreground")
     kubectl(cluster, "delete", "poddisruptionbudget/held", "node/held")
 

@@ -105,12 +105,11 @@ def test_client_certificates_come_inline_or_as_files_and_stay_nowhere(
 
 
 def test_verification_can_be_switched_off_and_a_server_name_given(tmp_path: Path) -> None:
-    content = document(cluster={"insecure-skip-tls-verify": True, "tls-server-name": "api", "proxy-url": "http://p:1"})
+    content = document(cluster={"insecure-skip-tls-verify": True, "tls-server-name": "api"})
     connection = load_connection(write(tmp_path / "config", content))
     assert connection.tls is not None
     assert connection.tls.verify_mode is ssl.CERT_NONE
     assert connection.tls_server_name == "api"
-    assert connection.proxy == "http://p:1"
 
 
 def test_several_files_are_merged_and_the_first_setting_wins(tmp_path: Path) -> None:
@@ -148,6 +147,7 @@ def test_nothing_anywhere_says_what_to_do(tmp_path: Path) -> None:
         (document(cluster={"certificate-authority": "nope.crt"}), "certificate-authority: cannot be read: .*nope.crt"),
         (document(user={"client-certificate-data": "eA=="}), "client-key: is required"),
         (document(user={"client-certificate-data": "eA==", "client-key-data": "eA=="}), "client-key is not usable"),
+        (document(cluster={"proxy-url": "http://p:1"}), r"cluster.proxy-url: proxies are not supported"),
         (document(user={"as": "admin"}), r"users\[dev\].user.as: impersonation is not supported"),
         (document(user={"exec": {"args": []}}), "exec: must be a mapping with a command"),
         (document(user={"exec": {"command": "x", "apiVersion": "v1alpha1"}}), "apiVersion: 'v1alpha1' is not one of"),

@@ -45,7 +45,7 @@ class StructuralSchema(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """The schema of a model, with its rules."""
         result = super().model_schema(schema)
-        model: type[Model] = schema["cls"]
+        model = cast("type[Model]", schema["cls"])
         rules = [rule.schema() for rule in (*model.RULES, *model.TRANSITIONS)]
         return {**result, VALIDATIONS: [*result.get(VALIDATIONS, []), *rules]} if rules else result
 

@@ -131,7 +131,7 @@ def _closed(configuration: Configuration, window: Window, now: datetime) -> Wind
     by = _excluding(configuration, now) if occurrence.contains(now) else None
     if by is not None:
         reason, why = WindowReason.NOT_ALLOWED, f" by {by.field} ({by.text})"
-        told_until = min(wake_at, _later(by.span.until, RESOLUTION), occurrence.until)
+        told_until = min(wake_at, by.span.until, occurrence.until)
     elif occurrence.start >= now:
         told_until = min(wake_at, occurrence.start + RESOLUTION)
     message = f"{configuration.name} is closed{why}; next window: {describe(window)}"
@@ -139,8 +139,7 @@ def _closed(configuration: Configuration, window: Window, now: datetime) -> Wind
 
 
 def _excluding(configuration: Configuration, now: datetime) -> Exclusion | None:
-    """The first entry that blocks ``now``, its last instant included: at the start of what is left nothing is open."""
-    return next((found for found in exclusions(configuration) if found.span.start <= now <= found.span.until), None)
+    return next((found for found in exclusions(configuration) if found.span.start <= now < found.span.until), None)
 
 
 def upcoming(configuration: Configuration | None, now: datetime, count: int = 5) -> tuple[Window, ...]:

@@ -37,4 +37,4 @@ def configure(format_: str, level: str, stream: TextIO) -> None:
     text = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonFormatter() if format_ == "json" else text)
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(max(LEVELS[level], logging.WARNING))
+    logging.getLogger("kopf").setLevel(max(LEVELS[level], logging.ERROR))  # it warns of signals that are ours to handle

@@ -14,6 +14,7 @@ import random
 import signal
 import socket
 import ssl
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from napsim.live.writer import NotLeader
 log: Final = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
+_WATCH_SECONDS: Final = 290
+_REQUEST_SECONDS: Final = 30
 _KINDS: Final = (
     (names.KARPENTER_GROUP, names.KARPENTER_VERSION, "nodepools"),
     (names.AZURE_GROUP, names.AZURE_VERSION, "aksnodeclasses"),
@@ -104,10 +107,12 @@ class Operator:
 
     async def _serve(self, connection: ConnectionConfig, elector: Elector, engine: Engine) -> None:
         """Informers, Kopf and leadership side by side; the first that ends ends all."""
+        kopf_thread = _Kopf(connection, engine, self.options.probe_port)
+        kopf_thread.start()
         jobs: set[asyncio.Future[Any]] = {
             asyncio.ensure_future(engine.run_informers()),
             asyncio.ensure_future(self._lead(elector, engine)),
-            asyncio.ensure_future(self._watch_declared(connection, engine)),
+            kopf_thread.ended,
             asyncio.ensure_future(self.stopping.wait()),
         }
         done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +124,7 @@ class Operator:
     async def _shut_down(self, elector: Elector, engine: Engine, jobs: set[asyncio.Future[Any]]) -> None:
         """Within STOP_SECONDS: finish the writes under way, say what is left to say, give the Lease back."""
         self.stopping.set()
+        log.info("stopping")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS * 0.5):
                 await engine.stop()
@@ -148,39 +154,57 @@ class Operator:
                 holding.cancel()
             log.warning("no longer the leader: %s is", elector.holder or "nobody")
 
-    # --- Kopf ---------------------------------------------------------------------------------------------------------
 
-    async def _watch_declared(self, connection: ConnectionConfig, engine: Engine) -> None:
+class _Kopf(threading.Thread):
+    """Kopf in a thread and event loop of its own.
+
+    In ours it would take over the signals and, on its way out, cancel every task of the loop, the Lease's included.
+    ``ended`` gets the exception, or None, when it ends.
+    """
+
+    def __init__(self, connection: ConnectionConfig, engine: Engine, probe_port: int) -> None:
+        super().__init__(name="kopf", daemon=True)
+        self._connection = connection
+        self._engine = engine
+        self._probe_port = probe_port
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._operate())
+        except Exception as error:  # whatever it is, the operator has to hear of it
+            self._loop.call_soon_threadsafe(self.ended.set_exception, error)
+
+    async def _operate(self) -> None:
         registry = kopf.OperatorRegistry()
-        self._register(registry, connection, engine)
+        self._register(registry)
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
-        settings.watching.server_timeout = 290
-        settings.networking.request_timeout = 30
-        endpoint = f"http://0.0.0.0:{self.options.probe_port}/healthz" if self.options.probe_port else None
+        settings.watching.server_timeout = _WATCH_SECONDS
+        settings.networking.request_timeout = _REQUEST_SECONDS
+        endpoint = f"http://0.0.0.0:{self._probe_port}/healthz" if self._probe_port else None
         await kopf.operator(
-            registry=registry,
-            settings=settings,
-            standalone=True,
-            clusterwide=True,
-            liveness_endpoint=endpoint,
-            stop_flag=self.stopping,
+            registry=registry, settings=settings, standalone=True, clusterwide=True, liveness_endpoint=endpoint
         )
 
-    def _register(self, registry: kopf.OperatorRegistry, connection: ConnectionConfig, engine: Engine) -> None:
+    def _register(self, registry: kopf.OperatorRegistry) -> None:
         for group, version, plural in _KINDS:
 
             @kopf.on.event(group, version, plural, registry=registry)
             async def observed(event: Mapping[str, Any], **_: Any) -> None:
-                engine.observe(dict(event["object"]), deleted=event["type"] == "DELETED")
+                self._loop.call_soon_threadsafe(self._observe, dict(event["object"]), event["type"] == "DELETED")
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.ConnectionInfo:
-            return await _kopf_connection(connection)
+            return await _kopf_connection(self._connection)
 
         @kopf.on.probe(registry=registry, id="leader")
         async def leader(**_: Any) -> bool:
-            return engine.leading
+            return self._engine.leading
+
+    def _observe(self, manifest: Mapping[str, Any], deleted: bool) -> None:
+        self._engine.observe(manifest, deleted=deleted)
 
 
 @dataclass(frozen=True, kw_only=True)

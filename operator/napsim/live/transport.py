@@ -111,7 +111,6 @@ class Transport:
                     self._port,
                     ssl=self._tls,
                     server_hostname=self._server_name,
-                    happy_eyeballs_delay=0.25,
                 )
         except OSError as error:  # TimeoutError and ssl.SSLError are such
             raise TransportError(f"{self._host}:{self._port}: {_describe(error)}", ambiguous=False) from error
@@ -277,15 +276,19 @@ class _Connection(asyncio.Protocol):
                 self._head = data
                 return
             self._head = b""
-            if not self._begin(data[:end]):
-                self._take(data[end + 4 :])
-                return
+            body = self._begin(data[:end])
             data = data[end + 4 :]
+            if body is None:
+                self._take(data)
+                return
+            self._body = body
+            self._in_head = False
             if self._streamed:
                 self._wake()
-        body = self._body
-        if body is None or body.done:
+        elif self._body is None or self._body.done:
             raise ValueError("more than was announced")
+        else:
+            body = self._body
         body.feed(data, self._pieces)
         if body.done:
             self.usable = body.reusable
@@ -294,19 +297,17 @@ class _Connection(asyncio.Protocol):
             self._wake()
             self._hold_back(len(data))
 
-    def _begin(self, head: bytes) -> bool:
-        """Read status line and headers; False for an interim answer, after which the real one comes."""
+    def _begin(self, head: bytes) -> _Body | None:
+        """Read status line and headers; None for an interim answer, after which the real one comes."""
         if not head.startswith(b"HTTP/1."):
             raise ValueError(f"the answer begins {head[:20]!r}")
         self._code = int(head[9:12])
         if self._code < 200:
-            return False
+            return None
         lines = head.lower()
         retry_after = _field(lines, b"\r\nretry-after:")
         self._retry_after = retry_after.decode("ascii", "replace") if retry_after is not None else None
-        self._body = _body_of(self._code, lines)
-        self._in_head = False
-        return True
+        return _body_of(self._code, lines)
 
     def _hold_back(self, received: int) -> None:
         self._waiting_bytes += received

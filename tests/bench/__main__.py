@@ -1,0 +1,61 @@
+"""``python -m tests.bench [--nodes 20,100,300] [--thousand] [--budget 10%,100%]``: what a rollout costs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+from rich.console import Console
+
+from tests.bench.results import Report, tables
+from tests.bench.scenario import Plan, measure_all
+from tests.e2e.auditor import constant
+
+
+def main(
+    nodes: Annotated[str, typer.Option(help="sizes to measure, as in 20,100,300")] = "20,100,300",
+    thousand: Annotated[bool, typer.Option("--thousand", help="measure 1,000 nodes too")] = False,
+    budget: Annotated[str, typer.Option(help="budgets of the NodePool, a rollout for each")] = "10%,100%",
+    output: Annotated[Literal["table", "json"], typer.Option(help="for people, or for programs")] = "table",
+    logs: Annotated[Path | None, typer.Option(help="folder for the operator's logs, kept")] = None,
+    operator_options: Annotated[str, typer.Option(help="options for napsim run, as one string")] = "",
+) -> None:
+    """Measure rollouts of full nodes: CPU, requests and memory of the operator, beside a client that only writes.
+
+    Exit codes: 0 measured and every rule held; 1 a rule was broken or a rollout did not end; 2 wrong usage.
+    """
+    sizes = [int(text) for text in nodes.split(",")] + ([1000] if thousand else [])
+    budgets = tuple(budget.split(","))
+    for text in budgets:
+        constant(text)
+    signal.signal(signal.SIGTERM, _interrupted)
+    told, begun = Console(stderr=True, highlight=False), time.monotonic()
+
+    def tell(text: str) -> None:
+        told.print(f"[dim]{time.monotonic() - begun:6.0f} s[/] {text}")
+
+    plans = [Plan(size, budgets, tuple(shlex.split(operator_options)), logs) for size in sizes]
+    report = Report(os.cpu_count() or 0, platform.python_version(), measure_all(plans, tell))
+    if output == "json":
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    else:
+        Console().print(*tables(report))
+    raise typer.Exit(1 if report.failed else 0)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that clusters and processes are ended on the way out."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    typer.run(main)
