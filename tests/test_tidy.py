@@ -203,7 +203,7 @@ def proves_something(test: ast.AST, module: ast.Module) -> bool:
     called = list(calls(test))
     if any(call in {("pytest", "raises"), ("pytest", "warns"), ("pytest", "fail")} for call in called):
         return True
-    if any(name.lstrip("_").startswith(("assert", "expect", "check", "require")) for _, name in called):
+    if any(name.lstrip("_").startswith(("assert", "check", "eventually", "expect", "require")) for _, name in called):
         return True
     names = {name for owner, name in called if owner in {"", "self"}}
     return any(

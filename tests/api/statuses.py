@@ -141,6 +141,6 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
             "maxDisrupting": 3,
             "everBlocked": 1,
         },
-        "conditions": [_condition("Ready"), _condition("NotYetHonoured")],
+        "conditions": [_condition("Ready"), _condition("RolledOut"), _condition("NotYetHonoured")],
     },
 }

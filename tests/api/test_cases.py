@@ -11,7 +11,8 @@ import pytest
 from napsim.api.crd import object_schema
 from napsim.api.registry import KINDS
 from napsim.api.validation import errors_of
-from tests.api.cases import CASES, GOOD, Case
+from tests.api.cases import CASES, Case
+from tests.api.good import GOOD
 from tests.api.paths import Path, places
 
 

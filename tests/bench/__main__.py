@@ -48,7 +48,8 @@ def main(
     if output == "json":
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     else:
-        Console().print(*tables(report))
+        # Where there is no terminal to fit into, a table is as wide as its columns need.
+        Console(width=None if sys.stdout.isatty() else 160).print(*tables(report))
     raise typer.Exit(1 if report.failed else 0)
 
 
@@ -57,5 +58,8 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

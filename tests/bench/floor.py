@@ -88,13 +88,13 @@ class BareClient:
 
     async def _launch(self, node: Body, claim: Body, name: str) -> None:
         api = self._api
-        new = await api.request("POST", CLAIMS, _fresh(claim, name) | {"spec": claim["spec"]})
+        new = await api.request("POST", CLAIMS, _fresh(claim, "NodeClaim", name) | {"spec": claim["spec"]})
         launched = _conditions(claim)
         launched["status"] |= {"providerID": f"floor://{name}", "nodeName": ""}
         await api.patch(f"{CLAIMS}/{name}/status", launched)
         spec = {"providerID": f"floor://{name}", "taints": [_taint("unregistered", "NoExecute")]}
         owner = {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "name": name, "uid": new["metadata"]["uid"]}
-        body = _fresh(node, name) | {"spec": spec, "status": _sizes(node)}
+        body = _fresh(node, "Node", name) | {"spec": spec, "status": _sizes(node)}
         body["metadata"] |= {"ownerReferences": [owner]}
         body["metadata"]["labels"] |= {"kubernetes.io/hostname": name, "karpenter.sh/initialized": None}
         body["metadata"]["labels"] = {key: value for key, value in body["metadata"]["labels"].items() if value}
@@ -121,12 +121,12 @@ def _taint(name: str, effect: str) -> Body:
     return {"key": f"karpenter.sh/{name}", "effect": effect}
 
 
-def _fresh(old: Body, name: str) -> Body:
-    """The object again under another name, with what a controller would have written on it itself."""
+def _fresh(old: Body, kind: str, name: str) -> Body:
+    """The object again under another name, with its labels and annotations (items of a list do not say their kind)."""
     metadata = {key: copy.deepcopy(old["metadata"].get(key) or {}) for key in ("labels", "annotations")}
     return {
-        "apiVersion": old["apiVersion"],
-        "kind": old["kind"],
+        "apiVersion": {"Node": "v1", "NodeClaim": "karpenter.sh/v1"}[kind],
+        "kind": kind,
         "metadata": {"name": name, "finalizers": [FINALIZER], **metadata},
     }
 
@@ -159,5 +159,8 @@ def main(
     sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(_run(kubeconfig, concurrency))) + b"\n")
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -28,12 +28,15 @@ AIM_RSS_MB: Final = {20: 100, 100: 100, 300: 250, 1000: 250}
 
 
 class StartUp(msgspec.Struct, frozen=True):
-    """An operator started beside a cluster that is there: CPU until it was idle, with so many nodes and pods."""
+    """An operator started beside a cluster that is there: CPU until it was idle, with so many nodes and pods.
+
+    ``settled_after_seconds`` is None if it was not idle within a minute; the CPU is then that of the minute.
+    """
 
     nodes: int
     pods: int
     cpu_ms: float
-    settled_after_seconds: float
+    settled_after_seconds: float | None
     rss_mb: float
 
 
@@ -122,7 +125,7 @@ def _costs(sizes: Sequence[Size]) -> Table:
                 f"{_judged(rollout.cpu_ms_per_node, AIM_CPU_MS)} ({cpu})",
                 f"{_judged(rollout.requests_per_node, AIM_REQUESTS)} ({requests})",
                 f"{_judged(rollout.peak_rss_mb, AIM_RSS_MB.get(size.nodes, 250))} ({rss})",
-                _judged(rollout.start_up.cpu_ms, AIM_START_UP_CPU_MS),
+                _judged(rollout.start_up.cpu_ms, AIM_START_UP_CPU_MS) + _unsettled(rollout.start_up),
                 f"{rollout.idle_cpu_ms_per_second:.1f}",
             )
     return table
@@ -130,6 +133,10 @@ def _costs(sizes: Sequence[Size]) -> Table:
 
 def _judged(value: float, aim: float) -> str:
     return f"[{'green' if value <= aim else 'yellow'}]{value:,.1f}[/]"
+
+
+def _unsettled(start_up: StartUp) -> str:
+    return " [red]never idle[/]" if start_up.settled_after_seconds is None else ""
 
 
 def _ratios(sizes: Sequence[Size]) -> Table:

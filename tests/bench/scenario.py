@@ -35,7 +35,7 @@ POLL_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 20.0
 SETTLED_CPU_MS_PER_SECOND: Final = 50.0
 SETTLED_SECONDS: Final = 3
-START_UP_SECONDS: Final = 120.0
+START_UP_SECONDS: Final = 60.0
 SETUP_SECONDS: Final = 60.0
 FLOOR_CONCURRENCY: Final = 16
 
@@ -188,7 +188,7 @@ class _Scenario:
         )
 
     async def _start_up(self, operator: OperatorProcess) -> StartUp:
-        """Wait until the operator has used next to no CPU for some seconds; what it used until then."""
+        """Wait until the operator has used next to no CPU for some seconds; what it used until then, idle or not."""
         begun, history = time.monotonic(), [cpu_ms(operator.pid)]
         while time.monotonic() - begun < START_UP_SECONDS:
             await asyncio.sleep(1)
@@ -197,7 +197,7 @@ class _Scenario:
             if len(recent) > SETTLED_SECONDS and recent[-1] - recent[0] < SETTLED_SECONDS * SETTLED_CPU_MS_PER_SECOND:
                 took = time.monotonic() - begun - SETTLED_SECONDS
                 return StartUp(self._plan.nodes, self._plan.pods, recent[0], took, rss_mb(operator.pid))
-        raise TimedOut(f"the operator was not idle {START_UP_SECONDS:.0f} s after its start: {history[-1]:.0f} ms CPU")
+        return StartUp(self._plan.nodes, self._plan.pods, history[-1], None, rss_mb(operator.pid))
 
     async def _idle(self, operator: OperatorProcess) -> float:
         before = cpu_ms(operator.pid)

@@ -54,7 +54,7 @@ def settings() -> Body:
         "metadata": {"name": "default"},
         "spec": {
             "imageExpiry": {"enabled": False},
-            "listCacheDuration": "0s",
+            "listCacheDuration": "1s",
             "timings": dict.fromkeys(("launch", "registration", "initialization", "detach"), at_once),
         },
     }

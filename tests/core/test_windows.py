@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napsim.core.configurations import (
@@ -544,7 +544,11 @@ zones = st.sampled_from(
 blocked_dates = st.builds(
     lambda start, length: NotAllowedDates(start, start + timedelta(days=length)), near_dates, st.integers(0, 40)
 )
-instants = st.datetimes(datetime(2025, 12, 1), datetime(2027, 3, 1)).map(lambda found: found.replace(tzinfo=UTC))
+FIRST_INSTANT = at("2025-12-01")
+instants = st.one_of(
+    st.integers(0, 450 * 96).map(lambda quarter: FIRST_INSTANT + quarter * timedelta(minutes=15)),
+    st.integers(0, 450 * 86_400 * 10**6).map(lambda micros: FIRST_INSTANT + micros * TICK),
+)
 blocked_times = st.builds(
     lambda start, seconds: NotAllowedTime(start, start + timedelta(seconds=seconds)), instants, st.integers(0, 10**6)
 )
@@ -578,6 +582,7 @@ configurations = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_windows_come_in_order_and_neither_overlap_nor_touch(configuration: Configuration, now: datetime) -> None:
     found = upcoming(configuration, now, 30)
@@ -586,6 +591,7 @@ def test_windows_come_in_order_and_neither_overlap_nor_touch(configuration: Conf
     assert all(one.until > now for one in found)
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_nothing_is_open_inside_a_blocked_span(configuration: Configuration, now: datetime) -> None:
     for piece in upcoming(configuration, now, 30):
@@ -593,6 +599,7 @@ def test_nothing_is_open_inside_a_blocked_span(configuration: Configuration, now
             assert piece.until <= exclusion.span.start or piece.start >= exclusion.span.until
 
 
+@settings(deadline=None)
 @given(maintenance_windows, instants)
 def test_nothing_is_open_on_a_local_day_that_is_not_allowed(found: MaintenanceWindow, now: datetime) -> None:
     for piece in upcoming(Configuration(NODE_OS, found), now, 10):
@@ -602,6 +609,7 @@ def test_nothing_is_open_on_a_local_day_that_is_not_allowed(found: MaintenanceWi
             assert not any(blocked.start <= day <= blocked.end for blocked in found.not_allowed_dates)
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_a_window_is_covered_by_occurrences_that_are_not_cut(configuration: Configuration, now: datetime) -> None:
     for piece in upcoming(configuration, now, 5):
@@ -613,6 +621,7 @@ def test_a_window_is_covered_by_occurrences_that_are_not_cut(configuration: Conf
         assert reached >= piece.until
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_what_is_open_is_what_occurs_and_is_not_blocked(configuration: Configuration, now: datetime) -> None:
     near = list(takewhile_starting_before(occurrences(configuration, now - timedelta(days=2)), now))
@@ -629,6 +638,7 @@ def takewhile_starting_before(found: Iterator[Window], now: datetime) -> Iterato
         yield occurrence
 
 
+@settings(deadline=None)
 @given(configurations, instants, st.lists(st.floats(0, 1), max_size=20))
 def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
     configuration: Configuration, now: datetime, shares: list[float]
@@ -636,7 +646,7 @@ def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
     found = verdict(configuration, now)
     horizon = found.wake_at or now + timedelta(days=500)
     assert horizon > now
-    minutes = (now + timedelta(minutes=minute) for minute in range(0, 240))
+    minutes = (now + timedelta(minutes=minute) for minute in range(0, 240, 5))
     edges = (horizon - gap for gap in (TICK, SECOND, timedelta(minutes=1), HOUR))
     spread = (now + (horizon - now) * share for share in shares)
     for instant in (*minutes, *edges, *spread):
@@ -646,6 +656,7 @@ def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
         assert verdict(configuration, found.wake_at).open is not found.open
 
 
+@settings(deadline=None)
 @given(configurations, instants, st.floats(0, 1))
 def test_a_message_holds_until_it_says_it_may_change(configuration: Configuration, now: datetime, share: float) -> None:
     found = verdict(configuration, now)
@@ -657,6 +668,7 @@ def test_a_message_holds_until_it_says_it_may_change(configuration: Configuratio
         assert (later.reason, later.message) == (found.reason, found.message)
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_asking_from_within_a_window_gives_the_same_windows(configuration: Configuration, now: datetime) -> None:
     found = upcoming(configuration, now, 4)
@@ -665,6 +677,7 @@ def test_asking_from_within_a_window_gives_the_same_windows(configuration: Confi
         assert upcoming(configuration, inside, len(found) - index)[: len(found) - index] == found[index:]
 
 
+@settings(deadline=None)
 @given(maintenance_windows, offsets, instants)
 def test_another_offset_shifts_every_window_by_the_difference(
     found: MaintenanceWindow, offset: timedelta, now: datetime
@@ -679,6 +692,7 @@ def test_another_offset_shifts_every_window_by_the_difference(
     assert list(upcoming(other, now + shift, 8)) == expected
 
 
+@settings(deadline=None)
 @given(maintenance_windows, st.integers(-14, 12), instants)
 def test_a_fixed_offset_is_a_time_zone_whose_clocks_never_change(
     found: MaintenanceWindow, hours: int, now: datetime
@@ -688,6 +702,7 @@ def test_a_fixed_offset_is_a_time_zone_whose_clocks_never_change(
     assert upcoming(Configuration(NODE_OS, fixed), now, 8) == upcoming(Configuration(NODE_OS, zoned), now, 8)
 
 
+@settings(deadline=None)
 @given(maintenance_windows, instants)
 def test_without_exclusions_every_occurrence_starts_on_its_local_day_at_its_local_time(
     found: MaintenanceWindow, now: datetime
@@ -700,6 +715,7 @@ def test_without_exclusions_every_occurrence_starts_on_its_local_day_at_its_loca
         assert occurrence.end is None or occurrence.end - occurrence.start == plain.duration
 
 
+@settings(deadline=None)
 @given(configurations, instants)
 def test_cutouts_and_what_they_leave_make_up_the_occurrence(configuration: Configuration, now: datetime) -> None:
     span = Window(now, now + timedelta(days=200))

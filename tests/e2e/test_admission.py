@@ -15,15 +15,18 @@ from kubernetes.client.exceptions import ApiException
 
 from napsim.api.base import KubeObject
 from napsim.api.kinds import Kind
+from napsim.api.manifests import load_manifests
 from napsim.api.registry import KINDS, kind_of
 from napsim.api.validation import errors_of
 from napsim.cluster import Cluster
-from tests.api.cases import CASES, GOOD, Case, good
+from tests.api.cases import CASES, Case
+from tests.api.good import GOOD, good
 from tests.api.paths import GONE, Manifest, changed
 from tests.api.statuses import STATUSES
 from tests.e2e.kubectl import get, kubectl
 
 CRDS = Path(__file__).parents[2] / "crds"
+EXAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "examples").glob("*.yaml"))
 POOL, STATIC, PLAIN = good("NodePool"), good("NodePool", 1), good("NodePool", 2)
 CLAIM, IMAGE, UNPATCHED = good("NodeClaim"), good("NodeImage"), good("NodeImage", 1)
 REFERENCE = "spec.template.spec.nodeClassRef"
@@ -34,6 +37,7 @@ LABELS = {
     "node.kubernetes.io/instance-type": "Standard_D4s_v5",
     "topology.kubernetes.io/zone": "westeurope-1",
 }
+EMPTY = {"NodePool": ["Replicas"]}  # a dynamic pool has none
 ALLOWED = ""
 UPDATES: tuple[tuple[Manifest, dict[str, Any], str], ...] = (
     (POOL, TO_STATIC, "Cannot transition NodePool between static (replicas set) and dynamic (replicas unset)"),
@@ -215,6 +219,12 @@ def test_a_static_pool_is_scaled_through_its_subresource(cluster: Cluster, store
     assert get(cluster, "nodepools/static")["spec"]["replicas"] == 5
 
 
+def test_nap_is_the_settings_of_the_cluster_for_kubectl(cluster: Cluster, store: Store) -> None:
+    store(good("NodeAutoProvisioning"))
+    store(good("AKSNodeClass"))
+    assert [item["kind"] for item in get(cluster, "nap")["items"]] == ["NodeAutoProvisioning"]
+
+
 @pytest.mark.parametrize("name", STATUSES)
 def test_every_column_shows_a_value(server: Server, cluster: Cluster, store: Store, name: str) -> None:
     made = store({**good(name), "metadata": {"name": "default", "labels": LABELS}})
@@ -222,4 +232,19 @@ def test_every_column_shows_a_value(server: Server, cluster: Cluster, store: Sto
     header, row = kubectl(cluster, "get", f"{_kind(made).plural}/default", "--output=wide").stdout.splitlines()
     starts = [header.index(f"{column.name.upper()}") for column in _kind(made).columns]
     shown = {column.name: row[start:].split("  ")[0] for column, start in zip(_kind(made).columns, starts, strict=True)}
-    assert [name for name, value in shown.items() if value in ("", "<none>")] == []
+    assert [column for column, value in shown.items() if value in ("", "<none>")] == EMPTY.get(name, [])
+
+
+@pytest.fixture(scope="module")
+def shop(cluster: Cluster) -> Iterator[None]:
+    """The namespace that the example workloads make for themselves, which a dry run does not."""
+    kubectl(cluster, "create", "namespace", "shop")
+    yield
+    kubectl(cluster, "delete", "namespace", "shop")
+
+
+@pytest.mark.usefixtures("server", "shop")
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_kubectl_applies_an_example(cluster: Cluster, file: Path) -> None:
+    applied = kubectl(cluster, "apply", "--dry-run=server", f"--filename={file}").stdout
+    assert applied.count("(server dry run)") == len(list(load_manifests(file.read_text("utf-8"))))

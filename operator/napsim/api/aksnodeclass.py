@@ -266,6 +266,7 @@ AKS_NODE_CLASS: Final = Kind(
     version=names.AZURE_VERSION,
     plural="aksnodeclasses",
     short_names=("aksnc", "aksncs"),
+    # Not upstream's second category, nap: kubectl would take it for our short name of NodeAutoProvisioning.
     categories=("karpenter",),
     deprecated=(("v1alpha2", "use v1beta1.AKSNodeClass instead"),),
     columns=(

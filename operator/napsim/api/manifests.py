@@ -37,14 +37,14 @@ def _resolvers() -> dict[str, list[tuple[str, Any]]]:
 def _plain_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int:
     """A number, or the text itself where PyYAML sees base 60: 01:00, +05:30."""
     if ":" in node.value:
-        return node.value
+        return str(node.value)
     return int(loader.construct_yaml_int(node))
 
 
 def _plain_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float:
     """The same for a number with a point; a whole one is an integer, as it is once it has been JSON."""
     if ":" in node.value:
-        return node.value
+        return str(node.value)
     number = float(loader.construct_yaml_float(node))
     return int(number) if number.is_integer() else number
 

@@ -46,7 +46,7 @@ class StructuralSchema(GenerateJsonSchema):
         """The schema of a model, with its rules."""
         result = super().model_schema(schema)
         model = cast("type[Model]", schema["cls"])
-        rules = [rule.schema() for rule in (*model.RULES, *model.TRANSITIONS)]
+        rules = [*(rule.schema() for rule in model.RULES), *(rule.schema() for rule in model.TRANSITIONS)]
         return {**result, VALIDATIONS: [*result.get(VALIDATIONS, []), *rules]} if rules else result
 
 

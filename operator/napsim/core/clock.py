@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+PATIENCE_REAL: Final = timedelta(seconds=10)  # what kubelet, KWOK and scheduler may take at least, on any clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Timeline:
             return self.anchor_real + (virtual - self.anchor_virtual) / self.factor
         except OverflowError:
             return datetime.max.replace(tzinfo=UTC)
+
+    def patience(self, limit: timedelta) -> timedelta:
+        """A virtual time limit on what others do in real time: never shorter than ten real seconds.
+
+        Up to factor 60 Karpenter's limits of 5 to 15 minutes are hardly touched; above, a node that is merely starting
+        would be given up.
+        """
+        return max(limit, PATIENCE_REAL * self.factor)
 
     def turned(self, real: datetime, factor: float) -> Timeline:
         """The same virtual instant at ``real``, going on at another speed."""

@@ -19,6 +19,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.actions import Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
+from napsim.core.clock import Timeline
 from napsim.core.nodepools import Placement, claim_name
 from napsim.core.objects import Condition, Node, NodeClaim, is_true
 from napsim.core.pods import DISRUPTED
@@ -100,6 +101,7 @@ def advance(
     replacements: Mapping[str, NodeClaim],
     launched_before: frozenset[str],
     queued: int,
+    timeline: Timeline,
     now: datetime,
 ) -> Progress:
     """The next step of a command. ``launched_before`` are names that this process has seen exist.
@@ -111,7 +113,7 @@ def advance(
         return Progress(completed=True)
     waiting = [item for item in command.replacements if not _is_initialized(replacements.get(item.name))]
     missing = [item for item in waiting if item.name not in replacements]
-    deadline = command.started_at + timeout(queued)
+    deadline = command.started_at + timeline.patience(timeout(queued))
     if waiting and any(item.name in launched_before for item in missing):
         return _failed(command, node, claim, "replacement was deleted", len(waiting), now)
     if waiting and now >= deadline:

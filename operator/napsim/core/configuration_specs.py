@@ -268,7 +268,8 @@ def _time_in_week(section: _Section) -> TimeInWeek | None:
     """Without hour slots: every hour of the day. An empty list is absent, as it is in the requests that tools send."""
     section.only(("day", "hourSlots"))
     weekday = section.choice("day", _WEEKDAYS)
-    slots = section.fields.get("hourSlots") or ALL_HOURS
+    given = section.fields.get("hourSlots")
+    slots = ALL_HOURS if given is None or given == [] else given
     valid = isinstance(slots, list | tuple) and all(type(slot) is int and 0 <= slot <= 23 for slot in slots)
     if not valid:
         section.refuse("hourSlots", "a list of integers from 0 to 23")

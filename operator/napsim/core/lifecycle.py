@@ -18,7 +18,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
-from napsim.core.clock import parse_rfc3339
+from napsim.core.clock import Timeline, parse_rfc3339
 from napsim.core.instances import CLOUD_UNINITIALIZED, EPHEMERAL_TAINTS, provider_id
 from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
 from napsim.core.resources import amount
@@ -49,10 +49,10 @@ def created_at(claim: NodeClaim, fallback: datetime) -> datetime:
     return parse_rfc3339(recorded) if recorded else fallback
 
 
-def launch(claim: NodeClaim, answer: Launch, now: datetime) -> Plan:
+def launch(claim: NodeClaim, answer: Launch, timeline: Timeline, now: datetime) -> Plan:
     """The claim's status once the provider has answered; its deletion when it cannot answer well."""
     if now < answer.ready_at:
-        deadline = created_at(claim, now) + LAUNCH_TIMEOUT
+        deadline = created_at(claim, now) + timeline.patience(LAUNCH_TIMEOUT)
         if now >= deadline:
             return Plan((DeleteNodeClaim(claim, "launch_timeout"),))
         return Plan((), min(answer.ready_at, deadline))
@@ -81,7 +81,9 @@ def _waiting(type_: str, reason: str, message: str = "") -> Condition:
     return Condition(type=type_, status="Unknown", reason=reason, message=message)
 
 
-def advance(claim: NodeClaim, node: Node | None, initialized_from: datetime | None, now: datetime) -> Plan:
+def advance(
+    claim: NodeClaim, node: Node | None, initialized_from: datetime | None, timeline: Timeline, now: datetime
+) -> Plan:
     """The next step of a launched claim: register, initialize, or give up.
 
     ``initialized_from`` is the virtual instant from which the provider lets the node be initialized (its startup taints
@@ -90,16 +92,16 @@ def advance(claim: NodeClaim, node: Node | None, initialized_from: datetime | No
     if is_true(claim.status.conditions, names.INITIALIZED_CONDITION):
         return IDLE
     if node is None or node.deleting:
-        return _await_node(claim, now)
+        return _await_node(claim, timeline, now)
     if not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
         return _register(claim, node, initialized_from, now)
     return _initialize(claim, node, initialized_from, now)
 
 
-def _await_node(claim: NodeClaim, now: datetime) -> Plan:
+def _await_node(claim: NodeClaim, timeline: Timeline, now: datetime) -> Plan:
     if is_true(claim.status.conditions, names.REGISTERED_CONDITION):
         return IDLE
-    deadline = created_at(claim, now) + REGISTRATION_TIMEOUT
+    deadline = created_at(claim, now) + timeline.patience(REGISTRATION_TIMEOUT)
     return Plan((DeleteNodeClaim(claim, "registration_timeout"),)) if now >= deadline else Plan((), deadline)
 
 

@@ -43,8 +43,8 @@ class StatusReport:
 
     Windows, ``open`` and ``changes_at`` are those of what is in force; the checks are those of the configuration as it
     is written (``takes_effect_at`` is set while the two differ). ``changes_at`` is the bound of the current or next
-    window, or when a pending change counts; ``wake_at`` is when to make the report again. ``more_cutouts`` says that the
-    list was cut.
+    window, or when a pending change counts; ``wake_at`` is when to make the report again. ``more_cutouts`` says that
+    the list was cut.
     """
 
     open: bool

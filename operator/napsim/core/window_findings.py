@@ -46,13 +46,13 @@ class Finding:
 Check = Callable[[Configuration, tuple[Window, ...]], Finding | None]
 
 
-def _no_further_window(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
-    if shown:
+def _no_further_window(configuration: Configuration, ahead: tuple[Window, ...]) -> Finding | None:
+    if ahead:
         return None
     return Finding(FindingReason.NO_FURTHER_WINDOW, f"{configuration.name} never opens again: nothing is left of it")
 
 
-def _default_not_weekly(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _default_not_weekly(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     if configuration.name != DEFAULT or configuration.window is None:
         return None
     match configuration.window.schedule:
@@ -62,7 +62,7 @@ def _default_not_weekly(configuration: Configuration, shown: tuple[Window, ...])
     return Finding(FindingReason.DEFAULT_NOT_WEEKLY, message)
 
 
-def _day_above_28(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _day_above_28(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     schedule = configuration.window.schedule if configuration.window else None
     if not isinstance(schedule, AbsoluteMonthly) or schedule.day_of_month <= 28:
         return None
@@ -72,39 +72,39 @@ def _day_above_28(configuration: Configuration, shown: tuple[Window, ...]) -> Fi
     return Finding(FindingReason.DAY_ABOVE_28, message)
 
 
-def _short_window(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _short_window(_configuration: Configuration, ahead: tuple[Window, ...]) -> Finding | None:
     least = timedelta(hours=MIN_DURATION_HOURS)
-    short = [describe(window) for window in shown if window.until - window.start < least]
+    short = [describe(window) for window in ahead if window.until - window.start < least]
     if not short:
         return None
     message = f"shorter than the {MIN_DURATION_HOURS} h that AKS advises: {'; '.join(short)}"
     return Finding(FindingReason.SHORT_WINDOW, message)
 
 
-def _time_in_week_ignored(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _time_in_week_ignored(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     if configuration.window is None or not configuration.time_in_week:
         return None
     return Finding(FindingReason.TIME_IN_WEEK_IGNORED, "timeInWeek does not count beside maintenanceWindow")
 
 
-def _utc_offset_ignored(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _utc_offset_ignored(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     window = configuration.window
     if window is None or window.time_zone is None or not window.utc_offset:
         return None
     return Finding(FindingReason.UTC_OFFSET_IGNORED, f"utcOffset does not count beside timeZone {window.time_zone}")
 
 
-def _assumed(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _assumed(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     return Finding(FindingReason.ASSUMED, configuration.assumption) if configuration.assumption else None
 
 
-def _always_open(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
-    if not shown or shown[-1].end is not None:
+def _always_open(configuration: Configuration, ahead: tuple[Window, ...]) -> Finding | None:
+    if not ahead or ahead[-1].end is not None:
         return None
-    return Finding(FindingReason.ALWAYS_OPEN, f"{configuration.name} never closes again: {describe(shown[-1])}")
+    return Finding(FindingReason.ALWAYS_OPEN, f"{configuration.name} never closes again: {describe(ahead[-1])}")
 
 
-def _weekly_anchor(configuration: Configuration, shown: tuple[Window, ...]) -> Finding | None:
+def _weekly_anchor(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     schedule = configuration.window.schedule if configuration.window else None
     if not isinstance(schedule, Weekly) or schedule.interval_weeks == 1:
         return None

@@ -36,8 +36,9 @@ RESOLUTION: Final = datetime.resolution
 
 # A local start lies at most a day (plus a skipped local day) before its window ends.
 _LOOK_BACK: Final = timedelta(days=2)
-# No joined window that ends is longer: hour slots of a week, one of them missing.
-_LONGEST: Final = timedelta(days=8)
+# No joined window that ends is longer: two daily ones around a change of the clocks; hour slots of a week but one.
+_LONGEST: Final = timedelta(days=3)
+_LONGEST_OF_HOUR_SLOTS: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ def windows(configuration: Configuration, after: datetime) -> Iterator[Window]:
     The first one may have begun before ``after``. Finds nothing, in bounded time, when nothing can ever be open.
     """
     held: Window | None = None
-    for piece in _pieces(configuration, _later(after, -_LONGEST)):
+    longest = _LONGEST if configuration.window else _LONGEST_OF_HOUR_SLOTS
+    for piece in _pieces(configuration, _later(after, -longest)):
         if held is not None and piece.start <= held.until:
             held = Window(held.start, _later_end(held, piece))
             continue
@@ -199,29 +201,35 @@ def _recurring(window: MaintenanceWindow, recurrence: Recurrence, after: datetim
 
 def _hour_slots(entries: Sequence[TimeInWeek], after: datetime) -> Iterator[Window]:
     """The legacy form: the runs of hours within each day, in UTC; several entries of one day add up."""
-    hours = {
-        weekday: sorted({slot for entry in entries if entry.day is weekday for slot in entry.hour_slots})
-        for weekday in Weekday
-    }
-    count = sum(map(len, hours.values()))
-    if count == 7 * 24:
+    runs = [
+        _runs({slot for entry in entries if entry.day is weekday for slot in entry.hour_slots}) for weekday in Weekday
+    ]
+    if all(found == [(0, 24)] for found in runs):
         yield from _endless(BEGINNING, after)
-    elif count:
+    elif any(runs):
         for ordinal in range(after.astimezone(UTC).toordinal(), date.max.toordinal() + 1):
             midnight = datetime.combine(date.fromordinal(ordinal), time(0), UTC)
-            slots = hours[Weekday(midnight.weekday())]
-            runs = _joined(_slot(midnight, slot) for slot in slots)
-            yield from (run for run in runs if run.until > after)
+            for first, last in runs[midnight.weekday()]:
+                end = _later(midnight, timedelta(hours=last))
+                if end > after:
+                    yield Window(midnight + timedelta(hours=first), end)
+
+
+def _runs(slots: Iterable[int]) -> list[tuple[int, int]]:
+    """Hours that adjoin, as (first, last excluded)."""
+    runs: list[tuple[int, int]] = []
+    for slot in sorted(slots):
+        if runs and runs[-1][1] == slot:
+            runs[-1] = (runs[-1][0], slot + 1)
+        else:
+            runs.append((slot, slot + 1))
+    return runs
 
 
 def _endless(start: datetime, after: datetime) -> Iterator[Window]:
     """An occurrence with an open end: it ends after every instant but FOREVER."""
     if after < FOREVER:
         yield Window(start, None)
-
-
-def _slot(midnight: datetime, slot: int) -> Window:
-    return Window(midnight + timedelta(hours=slot), _later(midnight, timedelta(hours=slot + 1)))
 
 
 def exclusions(configuration: Configuration) -> tuple[Exclusion, ...]:

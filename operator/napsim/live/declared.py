@@ -25,7 +25,7 @@ from napsim.core.images import Catalogue, ListCache, PublishedImage
 from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND
 from napsim.core.nodeclasses import NodeClassState, StatusImage
 from napsim.core.nodepools import NodePool, budgets_of
-from napsim.core.objects import Condition, ObjectMeta, Requirement
+from napsim.core.objects import Condition, ObjectMeta, Requirement, is_true
 from napsim.core.provisioning import Offer, offer_of
 from napsim.core.requirements import requirements_of
 from napsim.live.settings import Settings, settings_of
@@ -64,6 +64,11 @@ class NodeClassEntry:
     os_disk_gb: int
     image_family: str
     manifest: Manifest
+
+    @property
+    def ready(self) -> bool:
+        """Nodes are launched for classes that are Ready only."""
+        return is_true(self.state.conditions, names.READY)
 
     def node_labels(self) -> dict[str, str]:
         """The labels that NAP's nodes of this class carry (karpenter-provider-azure ``pkg/apis/v1beta1/labels.go``)."""
@@ -167,7 +172,7 @@ class Declared:
         found = []
         for entry in self.pools.values():
             node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-            if entry.pool.is_static or node_class is None or entry.pool.deleting:
+            if entry.pool.is_static or node_class is None or entry.pool.deleting or not node_class.ready:
                 continue
             found.append(self.offer(entry, node_class, overhead))
         return sorted(found, key=lambda offer: (-offer.pool.spec.weight, offer.pool.name))

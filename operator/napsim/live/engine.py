@@ -198,8 +198,7 @@ class Engine:
         for name, claim in self.state.claims.items():
             self.queues["nodeclaims"].add(name)
             self.disruption.on_claim(claim, name)
-        if self.state.pending:
-            self.provisioner.on_pending()
+        self._provision()
         self.dirty = Dirty(nap=True, pools=True, images=True)
 
     async def _read_version(self) -> None:
@@ -260,13 +259,13 @@ class Engine:
             self._add_claims(self.state.claims_of_pool.get(name, ()))
             self.dirty.pools = True
             self.disruption.nudge()
-            if self.state.pending:
-                self.provisioner.on_pending()
+            self._provision()
         elif kind == "AKSNodeClass":
             self.queues["nodeclasses"].add(name)
             self._add_claims(self.state.claims_of_class.get(name, ()))
             for pool in self.declared.pools:
                 self.queues["nodepools"].add(pool)
+            self._provision()
             self.dirty.pools = self.dirty.images = True
         elif kind == "MaintenanceConfiguration":
             self.queues["windows"].add(name)
@@ -276,6 +275,11 @@ class Engine:
             self._add_classes()
         else:
             self._spawn(self._on_settings())
+
+    def _provision(self) -> None:
+        """What keeps pods pending may have changed."""
+        if self.state.pending:
+            self.provisioner.on_pending()
 
     async def _on_settings(self) -> None:
         await self.rollout.set_clock()
@@ -353,6 +357,7 @@ class Engine:
             self.queues["nodepools"].add(claim.metadata.labels.get(names.NODEPOOL, ""))
         if new is None and old is not None:
             self.rollout.was_replaced(old)
+            self._provision()
         self.rollout.look()
         self.dirty.nap = self.dirty.pools = True
 

@@ -52,14 +52,15 @@ class NodeClaimController:
         if expiry is not None and now >= expiry:
             return Plan((DeleteNodeClaim(claim, "expired"),))
         if not is_true(claim.status.conditions, names.LAUNCHED):
-            plan = lifecycle.launch(claim, self.provider.launch(claim, now), now)
+            plan = lifecycle.launch(claim, self.provider.launch(claim, now), self.clock.timeline, now)
             return Plan(plan.actions, earliest(plan.wake_at, expiry))
         if lost := self._lost(claim, node):
             return lost
         if node is None and not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
             plan = self._join(claim, now)
         else:
-            plan = lifecycle.advance(claim, node, self.provider.initialized_from(claim, node, now), now)
+            due = self.provider.initialized_from(claim, node, now)
+            plan = lifecycle.advance(claim, node, due, self.clock.timeline, now)
         if plan.actions:
             return Plan(plan.actions, earliest(plan.wake_at, expiry))
         drift = self._drift(claim, node, now)
@@ -74,7 +75,7 @@ class NodeClaimController:
     def _join(self, claim: NodeClaim, now: datetime) -> Plan:
         """The instance's Node joins when its registration time has passed."""
         due = self.provider.node_due(claim, now)
-        given_up = lifecycle.advance(claim, None, None, now)
+        given_up = lifecycle.advance(claim, None, None, self.clock.timeline, now)
         if given_up.actions:
             return given_up
         if now < due:

@@ -79,9 +79,7 @@ class NodePoolController:
         manifest, reports = entry.manifest, self.reports
         reference = entry.pool.spec.template.spec.node_class_ref.name
         node_class = self.declared.node_classes.get(reference)
-        ready = node_class is not None and any(
-            item.type == names.READY and item.status == "True" for item in node_class.state.conditions
-        )
+        ready = node_class is not None and node_class.ready
         old = manifest.get("status", {}).get("conditions", ())
         problem = "" if ready else f"NodeClass {reference} is {'not ready' if node_class else 'missing'}"
         status = "True" if ready else "False"

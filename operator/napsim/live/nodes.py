@@ -79,7 +79,9 @@ class NodeController:
         names_wanted = {item.name for item in command.replacements}
         found = {name: self.state.claims[name] for name in names_wanted if name in self.state.claims}
         seen = frozenset(name for name in names_wanted if name in self.state.seen)
-        progress = commands.advance(command, node, claim, found, seen, len(self.state.commands), now)
+        progress = commands.advance(
+            command, node, claim, found, seen, len(self.state.commands), self.clock.timeline, now
+        )
         if progress.failure:
             log.warning("node %s: command rolled back: %s", node.name, progress.failure)
             self.on_failed(command, progress.uninitialized)

@@ -27,6 +27,7 @@ from napsim.live.state import ClusterState, is_marked
 
 BATCH_IDLE: Final = timedelta(seconds=1)
 BATCH_MAXIMUM: Final = timedelta(seconds=10)
+LOOK_AGAIN: Final = timedelta(seconds=10)  # real: while pods are pending, what keeps them so is the scheduler's work
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Provisioner:
         for key, reason in found.unplaced.items():
             self.executor.record(_failed(self.state.pending[key], reason))
         await self.executor.carry_out(self._claim(item, now) for item in self._within_limits(found.new_nodes))
-        return None
+        return self.clock.timeline.virtual(self.clock.real() + LOOK_AGAIN)
 
     def _claim(self, wanted: NewNode, now: datetime) -> CreateNodeClaim:
         entry = self.declared.pools[wanted.pool.name]
@@ -161,7 +162,7 @@ class Provisioner:
 
     async def _grow(self, entry: NodePoolEntry, missing: int) -> None:
         node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-        if node_class is None:
+        if node_class is None or not node_class.ready:
             return
         offer = self.declared.offer(entry, node_class, {})
         if not offer.types or not offer.zones:

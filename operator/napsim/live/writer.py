@@ -370,7 +370,7 @@ class Writer:
             except (ApiError, TransportError) as error:
                 doubtful |= isinstance(error, ServerError) or (isinstance(error, TransportError) and error.ambiguous)
                 wished = error.retry_after_seconds if isinstance(error, ApiError) else 0.0
-                delay = max(backoff.next(), wished)
+                delay = wished + backoff.next()  # spread, lest all who were told the same come back at once
                 if self._monotonic() + delay > deadline:
                     kind = OutcomeKind.THROTTLED if isinstance(error, Throttled) else OutcomeKind.UNAVAILABLE
                     return Outcome(kind, str(error), retry_after_seconds=wished, attempts=attempts)

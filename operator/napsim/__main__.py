@@ -1,0 +1,5 @@
+"""``python -m napsim`` is ``napsim``."""
+
+from napsim.cli.main import app
+
+app()

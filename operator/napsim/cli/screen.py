@@ -1,0 +1,77 @@
+"""A terminal taken over for a live view, and given back as it was: alternate screen, single keys, size changes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from napsim.report.frame import frame
+from napsim.report.view import View
+
+
+class _Frame:
+    """Renders a view for whatever size the terminal has at that moment."""
+
+    def __init__(self, view: View, story: Sequence[str], footer: str) -> None:
+        self._view = view
+        self._story = story
+        self._footer = footer
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = frame(self._view, console.size.width, console.size.height, self._story, self._footer)
+        yield Text("\n").join(lines)
+
+
+class Screen:
+    """Shows frames until ``close``; what is on it last is gone then."""
+
+    def __init__(self, console: Console, footer: str) -> None:
+        self._footer = footer
+        self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
+
+    def show(self, view: View, story: Sequence[str] = ()) -> None:
+        """Draw a frame now."""
+        self._live.update(_Frame(view, story, self._footer), refresh=True)
+
+    def open(self) -> None:
+        self._live.start(refresh=False)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+@contextmanager
+def screen(console: Console, footer: str) -> Iterator[Screen]:
+    """The terminal for the time of the block; it is given back whatever happens."""
+    taken = Screen(console, footer)
+    taken.open()
+    try:
+        yield taken
+    finally:
+        taken.close()
+
+
+@contextmanager
+def keys(on_key: Callable[[str], None]) -> Iterator[None]:
+    """Calls ``on_key`` for each key pressed during the block, without echo; none come where there is no terminal."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    loop = asyncio.get_running_loop()
+    tty.setcbreak(descriptor)
+    loop.add_reader(descriptor, lambda: on_key(sys.stdin.read(1)))
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

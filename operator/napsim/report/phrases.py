@@ -1,0 +1,85 @@
+"""Short phrases about parts of a view; the frame and the plain lines say the same things in the same words."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Final
+
+from napsim.report.times import full, short, span, zone_of
+from napsim.report.view import Blocked, Clock, Phase, PickUp, Pool, Rollout, Waiting, Window
+
+ROLLOUT: Final = {
+    Rollout.ROLLED_OUT: "rolled out",
+    Rollout.WAITING_FOR_WINDOW: "waiting for the window",
+    Rollout.ROLLING_OUT: "rolling out",
+    Rollout.BLOCKED: "blocked",
+}
+_SHOWN: Final = (Phase.DRIFTED, Phase.BLOCKED, Phase.DISRUPTING, Phase.DRAINING, Phase.LAUNCHING)
+
+
+def clock(found: Clock, zone_name: str) -> str:
+    """``Sun 2026-02-15 02:14 UTC ×600`` and, where the window is read in another zone, the local time."""
+    text = f"{full(found.now)} UTC ×{found.factor:g}" if found.factor != 1 else f"{full(found.now)} UTC"
+    zone = zone_of(zone_name)
+    if zone.utcoffset(found.now) == UTC.utcoffset(found.now):
+        return text
+    return f"{text}   {short(found.now, found.now, zone)} {zone_name}"
+
+
+def window(found: Window, now: Clock) -> str:
+    """``closes Sun 05:00 UTC, in 2h46m (06:00 Europe/Berlin)``; why it is as it is, where nothing will change it."""
+    if found.changes_at is None:
+        return found.message or "and stays so"
+    verb = "closes" if found.open else "opens"
+    text = f"{verb} {short(found.changes_at, now.now)} UTC, in {span(found.changes_at - now.now)}"
+    zone = zone_of(found.zone)
+    if zone.utcoffset(found.changes_at) != UTC.utcoffset(found.changes_at):
+        text += f" ({short(found.changes_at, now.now, zone)} {found.zone})"
+    return text
+
+
+def budget(pool: Pool) -> str:
+    """``2 of 3``: nodes disrupted now, of those that the budgets allow."""
+    return f"{pool.disrupting} of {'unlimited' if pool.allowed is None else pool.allowed}"
+
+
+def phases(pool: Pool) -> str:
+    """``6 drifted, 2 disrupting``: where the nodes are that are not done; empty when all are."""
+    counts = ((pool.count(phase), phase) for phase in _SHOWN)
+    return ", ".join(f"{count} {phase}" for count, phase in counts if count)
+
+
+def budget_change(pool: Pool, now: Clock) -> str:
+    """What is special about the budget now; empty for a plain one that allows something."""
+    if pool.error:
+        return f"budget allows nothing: {pool.error}"
+    if pool.allowed not in (0, None):
+        return ""
+    what = "no budget restricts now" if pool.allowed is None else "budget allows nothing now"
+    return f"{what}; changes {short(pool.changes_at, now.now)} UTC" if pool.changes_at else what
+
+
+def since(blocked: Blocked, now: Clock) -> str:
+    """``since Sun 01:10, 1h04m``."""
+    if blocked.since is None:
+        return ""
+    return f"since {short(blocked.since, now.now)}, {span(now.now - blocked.since)}"
+
+
+def waiting(found: Waiting, now: Clock, *, window_open: bool) -> str:
+    """Which image is not picked up yet, and what for."""
+    text = f"{found.version} ({found.definition}) published {short(found.published_at, now.now)}"
+    if found.listed_at is not None and (window_open or found.published_at > now.now):
+        return f"{text}, images are listed again {short(found.listed_at, now.now)}"
+    return f"{text}, {'about to be picked up' if window_open else 'waits for the window'}"
+
+
+def pick_up(found: PickUp) -> str:
+    """``default 2404gen2containerd 202601.27.0 → 202602.13.0 (MaintenanceWindow)``."""
+    versions = " → ".join(version for version in (found.from_version, found.to_version or "none") if version)
+    return f"{found.node_class} {found.definition} {versions} ({found.rule})"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

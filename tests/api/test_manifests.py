@@ -1,0 +1,55 @@
+"""Manifests are read as kubectl reads them."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from napsim.api.manifests import load_manifests
+
+
+def value_of(text: str) -> object:
+    (manifest,) = load_manifests(f"value: {text}")
+    return manifest["value"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("01:00", "01:00"),
+        ("22:30", "22:30"),
+        ("+05:30", "+05:30"),
+        ("-08:00", "-08:00"),
+        ("2026-02-15", "2026-02-15"),
+        ("2026-02-14T23:00:00Z", "2026-02-14T23:00:00Z"),
+        ("202602.13.0", "202602.13.0"),
+        ("12", 12),
+        ("4.0", 4),
+        ("0.5", 0.5),
+        ("yes", True),
+        ("null", None),
+        ("None", "None"),
+    ],
+)
+def test_a_plain_value_is_what_it_is_for_kubectl(text: str, value: object) -> None:
+    assert value_of(text) == value
+    assert type(value_of(text)) is type(value)
+
+
+def test_a_key_that_comes_twice_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="'b' comes twice"):
+        list(load_manifests("a:\n  b: 1\n  b: 2\n"))
+
+
+def test_lists_are_taken_apart_and_empty_documents_skipped() -> None:
+    text = "---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\n"
+    assert [manifest["kind"] for manifest in load_manifests(text)] == ["A", "B", "C"]
+
+
+def test_a_document_that_is_no_object_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="must be an object, not str"):
+        list(load_manifests("just text"))
+
+
+def test_json_is_read_too() -> None:
+    assert list(load_manifests('{"kind": "A", "at": "01:00"}')) == [{"kind": "A", "at": "01:00"}]

@@ -1,0 +1,213 @@
+"""A rehearsal: a cluster of its own, the operator as its own process, manifests, and what is seen of them.
+
+Everything is asked of the API server; nothing of the operator's memory is looked at. What was done is read from the audit
+log, by the auditor.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from napsim.cluster import Cluster, create_cluster, delete_cluster
+from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, Violation, audit, read
+from tests.e2e.conftest import unused_name
+from tests.e2e.kubectl import apply, get, kubectl
+
+CRDS: Final = Path(__file__).parents[2] / "crds"
+OLD, NEW = "202601.27.0", "202602.13.0"
+IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
+POOL: Final = "karpenter.sh/nodepool"
+DRIFT: Final = "napsim.dev/drift"
+DISRUPTED: Final = "karpenter.sh/disrupted"
+SATURDAY_EVENING: Final = "2026-02-14T20:00:00Z"
+_STEP_SECONDS: Final = 0.25
+
+Manifest = dict[str, Any]
+
+
+@dataclass(slots=True)
+class OperatorProcess:
+    """``napsim run`` on a cluster."""
+
+    cluster: Cluster
+    options: tuple[str, ...] = ()
+    identity: str = "one"
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.cluster.folder / f"operator-{self.identity}.log"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "napsim", "run", "--kubeconfig", str(self.cluster.kubeconfig)]
+        command += ["--identity", self.identity, "--lease-seconds", "3", *self.options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """SIGKILL, as by a machine that is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> float:
+        """SIGTERM; the seconds it took to end."""
+        began = time.monotonic()
+        self._end(signal.SIGTERM)
+        return time.monotonic() - began
+
+    def _end(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(timeout=30)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped in mid-air (SIGSTOP), as by a machine that does not answer, and then going on as if nothing was."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One cluster and its operators."""
+
+    cluster: Cluster
+    operators: list[OperatorProcess] = field(default_factory=list)
+
+    # --- doing --------------------------------------------------------------------------------------------------------
+
+    def operator(self, identity: str = "one", *options: str) -> OperatorProcess:
+        made = OperatorProcess(self.cluster, options, identity)
+        self.operators.append(made)
+        made.start()
+        return made
+
+    def apply(self, *manifests: Manifest) -> None:
+        apply(self.cluster, *manifests)
+
+    def patch(self, kind: str, name: str, changes: str, *arguments: str) -> None:
+        kubectl(self.cluster, "patch", kind, name, "--type=merge", f"--patch={changes}", *arguments)
+
+    def delete(self, kind: str, name: str, *arguments: str) -> None:
+        kubectl(self.cluster, "delete", kind, name, "--wait=false", *arguments)
+
+    # --- seeing -------------------------------------------------------------------------------------------------------
+
+    def items(self, kind: str, *arguments: str) -> list[Manifest]:
+        found: list[Manifest] = get(self.cluster, kind, *arguments)["items"]
+        return found
+
+    def get(self, kind: str, name: str, *arguments: str) -> Manifest:
+        return get(self.cluster, kind, name, *arguments)
+
+    def versions(self, pool: str = "default") -> Counter[str]:
+        """Initialized nodes of the pool by image version."""
+        nodes = self.items("nodes", f"--selector={POOL}={pool},karpenter.sh/initialized=true")
+        return Counter(node["metadata"]["labels"][IMAGE_VERSION].rsplit("-", 1)[-1] for node in nodes)
+
+    def disrupted(self) -> list[str]:
+        return [node["metadata"]["name"] for node in self.items("nodes") if _tainted(node)]
+
+    def nap(self) -> Manifest:
+        status: Manifest = self.get("nodeautoprovisioning", "default").get("status", {})
+        return status
+
+    def virtual_now(self) -> datetime:
+        """The cluster's clock, computed from its anchors."""
+        clock = self.nap()["clock"]
+        real, virtual = (datetime.fromisoformat(clock[key]) for key in ("anchorReal", "anchorVirtual"))
+        return virtual + (datetime.now(UTC) - real) * float(clock["factor"])
+
+    def virtual_line(self) -> Callable[[datetime], datetime]:
+        """Real instants as virtual ones, for the auditor."""
+        clock = self.nap()["clock"]
+        real, virtual = (datetime.fromisoformat(clock[key]) for key in ("anchorReal", "anchorVirtual"))
+        factor = float(clock["factor"])
+        return lambda instant: virtual + (instant - real) * factor
+
+    def events(self, reason: str) -> list[Manifest]:
+        found: list[Manifest] = self.items("events.v1.events.k8s.io", "--all-namespaces")
+        return [event for event in found if event["reason"] == reason]
+
+    def eventually(self, what: str, condition: Callable[[], bool], within_seconds: float = 60.0) -> None:
+        """Wait until it is seen; fails with the ends of the operators' logs when it is not."""
+        deadline = time.monotonic() + within_seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"in {within_seconds:g} s not seen: {what}\n{self.story()}")
+            time.sleep(_STEP_SECONDS)
+
+    def steadily(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
+        """Fails as soon as it is not so."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert condition(), f"no longer so: {what}\n{self.story()}"
+            time.sleep(_STEP_SECONDS)
+
+    def until_virtual(self, instant: str, within_seconds: float = 120.0) -> None:
+        at = datetime.fromisoformat(instant)
+        self.eventually(f"the clock shows {instant}", lambda: self.virtual_now() >= at, within_seconds)
+
+    def story(self) -> str:
+        """What a person would look at first."""
+        shown = kubectl(self.cluster, "get", "nodes,nodeclaims,nap,mc", "-o", "wide", check=False).stdout
+        logs = [f"--- {item.identity}\n" + "\n".join(item.log.read_text().splitlines()[-15:]) for item in self.operators]
+        return "\n".join([shown, *logs])
+
+    # --- auditing -----------------------------------------------------------------------------------------------------
+
+    def record(self) -> Record:
+        return read(self.cluster.audit_log)
+
+    def violations(self, *rules: Any) -> tuple[Violation, ...]:
+        return audit(self.record(), rules)
+
+    def assert_sound(self, budgets: dict[str, Any], sizes: dict[str, int]) -> Record:
+        """Budgets held throughout, nothing was done twice, nothing is left over."""
+        record = self.record()
+        rules = (
+            BudgetNeverExceeded(budgets, to_virtual=self.virtual_line()),
+            NoDoubleWork(),
+            NothingLeaked(sizes),
+        )
+        found = audit(record, rules)
+        assert not found, "\n".join(str(item) for item in found) + "\n" + self.story()
+        return record
+
+
+def _tainted(node: Manifest) -> bool:
+    return any(taint["key"] == DISRUPTED for taint in node["spec"].get("taints", ()))
+
+
+@contextmanager
+def rehearsal(**options: Any) -> Iterator[Rehearsal]:
+    """A cluster with the CRDs; at the end its operators end and it is gone."""
+    cluster = create_cluster(unused_name(), **options)
+    made = Rehearsal(cluster)
+    try:
+        kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
+        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        yield made
+    finally:
+        for operator in made.operators:
+            operator.kill()
+        delete_cluster(cluster.name)
+
+
+def after(instant: str, **more: float) -> str:
+    """An instant later than another, both RFC 3339."""
+    return (datetime.fromisoformat(instant) + timedelta(**more)).isoformat().replace("+00:00", "Z")

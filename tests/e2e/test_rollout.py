@@ -1,0 +1,134 @@
+"""The main job: windows, pick-up, drift, replacement, on a real API server with the operator as its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import manifests as m
+from tests.e2e.auditor.statistics import replaced
+from tests.e2e.rehearsal import DRIFT, NEW, OLD, Rehearsal, after, rehearsal
+
+NODES = 4
+PUBLISHED = "2026-02-01T00:00:00Z"
+
+
+@pytest.fixture
+def world() -> Iterator[Rehearsal]:
+    with rehearsal() as made:
+        yield made
+
+
+def settle(world: Rehearsal, *extra: m.Manifest, nodes: int = NODES, budgets: list[m.Manifest] | None = None, **nap: object) -> None:
+    """A pool full of nodes on the old image, the window's configuration in force for long."""
+    world.apply(
+        m.nap(**nap),  # type: ignore[arg-type]  # the settings of one test
+        m.window(),
+        m.node_class(),
+        m.image(OLD, PUBLISHED),
+        m.pool(budgets=budgets),
+        m.deployment("web", nodes * 10),
+        m.pdb("web", maxUnavailable="25%"),
+        *extra,
+    )
+    world.operator()
+    world.eventually(f"{nodes} nodes on {OLD}", lambda: world.versions() == {OLD: nodes})
+    world.eventually("the window's configuration is in force", lambda: "closed" in world.nap().get("window", ""))
+
+
+def test_an_image_waits_for_its_window_and_the_rollout_goes_on_after_the_window_closes(world: Rehearsal) -> None:
+    settle(world, factor=1200)
+    world.apply(m.image(NEW))
+
+    world.steadily("nothing changes while the window is closed", lambda: world.versions() == {OLD: NODES}, seconds=4)
+    assert world.virtual_now().isoformat() < "2026-02-15T01:00"
+
+    world.eventually(f"all nodes on {NEW}", lambda: world.versions() == {NEW: NODES})
+    (pickup,) = [item for item in world.nap()["pickups"] if item.get("to") == NEW]
+    assert pickup["rule"] == "WindowOpen"
+    assert "2026-02-15T01:00:00" < pickup["at"] < "2026-02-15T01:10"
+    world.eventually("the rollout is over", lambda: world.nap()["phase"] == "RolledOut")
+    record = world.assert_sound({"default": "2"}, {"default": NODES})
+    assert replaced(record) == NODES
+
+
+def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_image(world: Rehearsal) -> None:
+    """Slow instances stretch the rollout far past the end of the window."""
+    slow = {"launch": {"fixed": "1m"}, "registration": {"fixed": "1h"}, "initialization": {"fixed": "30m"}}
+    settle(world, budgets=[{"nodes": "1"}], factor=3600, timings=slow)
+    world.apply(m.image(NEW))
+    world.until_virtual("2026-02-15T05:00:00Z")
+    assert "closed" in world.nap()["window"]
+    assert world.versions()[OLD] > 0
+
+    world.apply(m.deployment("late", 10))
+    world.eventually("every node on the adopted image", lambda: world.versions() == {NEW: NODES + 1}, within_seconds=120)
+    world.assert_sound({"default": "1"}, {"default": NODES + 1})
+
+
+def test_an_image_older_than_ninety_days_is_replaced_in_a_closed_window(world: Rehearsal) -> None:
+    settle(world, start="2026-04-26T12:00:00Z")
+    world.apply(m.image(NEW))
+    # 202601.27.0 is of 27 January; it is 90 days old on 27 April at 00:00, a Monday: the window opens on Sunday alone.
+    world.until_virtual("2026-04-26T23:30:00Z")
+    assert world.versions() == {OLD: NODES}
+
+    world.eventually(f"all nodes on {NEW}", lambda: world.versions() == {NEW: NODES})
+    (pickup,) = [item for item in world.nap()["pickups"] if item.get("to") == NEW]
+    assert pickup["rule"] == "ImageExpired"
+    assert "90 days" in pickup["reason"]
+    assert NEW in world.nap()["forced"]
+    world.assert_sound({"default": "2"}, {"default": NODES})
+
+
+def test_without_the_ninety_day_rule_an_old_image_stays_until_the_window(world: Rehearsal) -> None:
+    settle(world, start="2026-04-26T20:00:00Z", imageExpiry={"enabled": False})
+    world.apply(m.image(NEW))
+    world.until_virtual("2026-04-27T03:00:00Z")
+    assert world.versions() == {OLD: NODES}
+    assert not world.nap().get("forced")
+
+
+def test_a_new_node_class_gets_the_latest_image_in_a_closed_window(world: Rehearsal) -> None:
+    settle(world)
+    world.apply(m.image(NEW))
+    world.apply(m.node_class("fresh"), m.pool("fresh", replicas=1, node_class="fresh"))
+
+    world.eventually(f"the fresh pool on {NEW}", lambda: world.versions("fresh") == {NEW: 1})
+    assert world.versions() == {OLD: NODES}
+    rules = {item["nodeClass"]: item["rule"] for item in world.nap()["pickups"] if item.get("to") == NEW}
+    assert rules == {"fresh": "NewNodeClass"}
+
+
+def test_a_kubernetes_upgrade_goes_past_the_window(world: Rehearsal) -> None:
+    settle(world)
+    world.apply(m.image(NEW))
+    world.steadily("nothing changes before the upgrade", lambda: world.versions() == {OLD: NODES}, seconds=2)
+    world.patch("nodeautoprovisioning", "default", '{"spec": {"kubernetesVersion": "1.36.9"}}')
+
+    world.eventually("nodes drift for their Kubernetes version", lambda: _drifts(world) == {"K8sVersionDrift"})
+    world.eventually(f"all nodes on {NEW}", lambda: world.versions() == {NEW: NODES})
+    (pickup,) = [item for item in world.nap()["pickups"] if item.get("to") == NEW]
+    assert pickup["rule"] == "KubernetesUpgrade"
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in world.items("nodes")} == {"v1.36.9"}
+
+
+def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a_closed_window(world: Rehearsal) -> None:
+    settle(world)
+    world.apply(m.image(NEW))
+    before = {node["metadata"]["name"] for node in world.items("nodes")}
+    world.patch("aksnodeclass", "default", '{"spec": {"osDiskSizeGB": 256}}')
+
+    world.eventually("nodes drift for their class", lambda: _drifts(world) == {"NodeClassDrift"})
+    world.eventually(
+        "all nodes are replaced",
+        lambda: not before & {node["metadata"]["name"] for node in world.items("nodes")}
+        and world.versions() == {OLD: NODES},
+    )
+    assert world.virtual_now().isoformat() < after("2026-02-15T01:00:00Z")
+
+
+def _drifts(world: Rehearsal) -> set[str]:
+    labels = [node["metadata"]["labels"].get(DRIFT) for node in world.items("nodes")]
+    return {label for label in labels if label}
