@@ -27,7 +27,7 @@ controlplane: $(installed) ## Build the control plane into the user's cache: 6 m
 	@$(bin)/napsim cluster build
 
 crds: $(installed) ## Generate crds/ from the models.
-	@$(bin)/napsim crds
+	@$(bin)/napsim crds crds
 
 format: $(installed) ## Format the code and sort imports.
 	@$(bin)/ruff check --quiet --select I --fix .

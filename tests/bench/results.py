@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from tests.bench.floor import Floor
@@ -105,10 +106,12 @@ def tables(report: Report) -> list[RenderableType]:
     """Everything for people, most telling first."""
     shown: list[RenderableType] = [_costs(report.sizes), _ratios(report.sizes), _course(report.sizes)]
     shown += [_requests(size) for size in report.sizes if size.rollouts]
-    shown += [f"[red]{size.nodes} nodes: {size.error}" for size in report.sizes if size.error]
+    shown += [f"[red]{size.nodes} nodes: {escape(size.error)}" for size in report.sizes if size.error]
     for size in report.sizes:
         for rollout in size.rollouts:
-            shown += [f"[red]{size.nodes} nodes, {rollout.budget}: {violation}" for violation in rollout.violations]
+            shown += [
+                f"[red]{size.nodes} nodes, {rollout.budget}: {escape(violation)}" for violation in rollout.violations
+            ]
     return shown
 
 

@@ -61,7 +61,7 @@ def test_each_error_has_the_exit_code_of_the_help_and_its_message_on_standard_er
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_being_interrupted_and_being_terminated_are_told_alike(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:

@@ -31,8 +31,8 @@ def test_without_a_terminal_there_is_a_line_every_half_minute_with_the_estimate(
 ) -> None:
     assert shown(monkeypatch, terminal=False).splitlines() == [
         "building kubernetes (about 240 s)",
-        "building kubernetes: 30 s of about 240 s",
-        "building kubernetes: 60 s of about 240 s",
+        "building kubernetes: 30 s, expected about 240 s",
+        "building kubernetes: 60 s, expected about 240 s",
         "building kubernetes: done in 70.5 s",
         "downloading",
         "downloading: 31 s",

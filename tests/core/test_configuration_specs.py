@@ -94,6 +94,20 @@ def test_a_file_with_and_one_without_the_properties_level_say_the_same() -> None
     assert read({"properties": spec()}) == read(spec())
 
 
+def test_a_time_zone_may_stand_beside_the_window_or_in_it() -> None:
+    beside = read(spec() | {"timeZone": "Europe/Berlin"})
+    assert beside == read(spec(timeZone="Europe/Berlin"))
+    assert beside.window is not None
+    assert beside.window.time_zone == "Europe/Berlin"
+
+
+def test_an_offset_beside_a_time_zone_is_refused() -> None:
+    allowed = "must be absent or +00:00 beside timeZone Europe/Berlin, which decides the offset"
+    refused = errors(spec(utcOffset="+02:00") | {"timeZone": "Europe/Berlin"})
+    assert refused == [f'{W}.utcOffset: Invalid value: "+02:00": {allowed}']
+    assert errors(spec() | {"timeZone": "Berlin"}) == [f'spec.timeZone: Invalid value: "Berlin": {ZONE}']
+
+
 def test_an_azure_service_operator_spec_may_carry_its_own_fields() -> None:  # pm:4
     given = spec() | {"azureName": NODE_OS, "owner": {"name": "aks"}, "operatorSpec": {}}
     assert read(given) == read(spec())
@@ -306,6 +320,13 @@ def test_a_window_is_refused_with_field_value_and_what_is_allowed(fields: dict[s
             'spec.timeInWeek: Invalid value: [{"day": "Monday"}]: must be absent: it is for default alone, '
             "aksManagedAutoUpgradeSchedule takes maintenanceWindow",
             id="legacy-form-of-another-name",
+        ),
+        pytest.param(
+            {"timeInWeek": [{"day": "Monday"}], "timeZone": "Europe/Berlin"},
+            DEFAULT,
+            'spec.timeZone: Invalid value: "Europe/Berlin": '
+            "must be absent beside timeInWeek alone, whose hours are UTC",
+            id="pm:5.1-hour-slots-are-utc",
         ),
         pytest.param(
             {"timeInWeek": [{"day": "Monday", "hourSlots": [24]}]},

@@ -28,9 +28,12 @@ def day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def days(schedule: Schedule, start: str, count: int, after: str | None = None, **choices: object) -> list[str]:
-    recurrence = Recurrence(schedule, day(start), **choices)  # type: ignore[arg-type]
-    return [found.isoformat() for found in islice(recurrence.from_day(day(after or start)), count)]
+def days(schedule: Schedule, start: str, count: int, after: str | None = None) -> list[str]:
+    return from_day(Recurrence(schedule, day(start)), count, after or start)
+
+
+def from_day(recurrence: Recurrence, count: int, after: str) -> list[str]:
+    return [found.isoformat() for found in islice(recurrence.from_day(day(after)), count)]
 
 
 DECIDED = [
@@ -98,12 +101,13 @@ def test_a_schedule_falls_on_these_days(schedule: Schedule, start: str, expected
     ],
 )
 def test_the_weekly_count_starts_with_the_week_of_the_start_date(first_day: Weekday, expected: str) -> None:
-    assert days(Weekly(2, Weekday.SUNDAY), "2026-04-14", 1, first_day_of_week=first_day) == [expected]
+    recurrence = Recurrence(Weekly(2, Weekday.SUNDAY), day("2026-04-14"), first_day_of_week=first_day)
+    assert from_day(recurrence, 1, "2026-04-14") == [expected]
 
 
 def test_a_short_month_can_be_clamped_to_its_last_day() -> None:  # pm:5.2-clamp-short-months
-    found = days(AbsoluteMonthly(1, 31), "2028-01-31", 4, clamp_short_months=True)
-    assert found == ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]
+    recurrence = Recurrence(AbsoluteMonthly(1, 31), day("2028-01-31"), clamp_short_months=True)
+    assert from_day(recurrence, 4, "2028-01-31") == ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]
 
 
 def test_nothing_occurs_before_the_start_date() -> None:  # pm:5.1-start-date

@@ -31,12 +31,11 @@ def configure(
     name: str = NODE_OS,
     *,
     start_time: time = time(1),
-    utc_offset: timedelta = timedelta(0),
     time_zone: str | None = None,
     not_allowed_dates: tuple[NotAllowedDates, ...] = (),
 ) -> Configuration:
     start = date(2026, 1, 1)
-    window = MaintenanceWindow(schedule, hours, start, start_time, utc_offset, time_zone, not_allowed_dates)
+    window = MaintenanceWindow(schedule, hours, start, start_time, timedelta(0), time_zone, not_allowed_dates)
     return Configuration(name, window)
 
 
@@ -94,12 +93,6 @@ def test_the_recommended_configuration_gives_rise_to_nothing() -> None:  # nap:1
             FindingReason.TIME_IN_WEEK_IGNORED,
             "timeInWeek does not count beside maintenanceWindow",
             id="pm:5.2-default-with-both",
-        ),
-        pytest.param(
-            configure(time_zone="Europe/Berlin", utc_offset=timedelta(hours=2)),
-            FindingReason.UTC_OFFSET_IGNORED,
-            "utcOffset does not count beside timeZone Europe/Berlin",
-            id="utc-offset-beside-time-zone",
         ),
         pytest.param(
             configure(not_allowed_dates=blocked("2026-01-01", "9999-12-31")),

@@ -404,12 +404,12 @@ def test_an_api_server_that_throttles_is_waited_for(make_cluster: MakeCluster, t
     async def scenario() -> None:
         async with Client(load_connection(account)) as client:
             writer = Writer(client, leading, jitter=random.random, requests_in_flight=60, give_up_seconds=60)
-            outcomes = await asyncio.gather(*(writer.create(NODES, "", node(f"pushed-{n}")) for n in range(60)))
-        assert [outcome.kind for outcome in outcomes] == [OutcomeKind.APPLIED] * 60
+            outcomes = await asyncio.gather(*(writer.create(NODES, "", node(f"pushed-{n}")) for n in range(20)))
+        assert [outcome.kind for outcome in outcomes] == [OutcomeKind.APPLIED] * 20
         assert writer.retries["create", "nodes"] > 0
 
     asyncio.run(scenario())
-    assert len(get(cluster, "nodes")["items"]) == 60
+    assert len(get(cluster, "nodes")["items"]) == 20
 
 
 def as_service_account(cluster: Cluster, folder: Path) -> Path:

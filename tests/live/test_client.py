@@ -103,6 +103,9 @@ def test_requests_are_observed_with_verb_resource_and_code() -> None:
         told: list[tuple[str, str, int]] = []
         steps = [answering({}), answering({}), failing(404, "NotFound"), answering({}, 201)]
 
+        def enough(_lines: list[bytes]) -> None:
+            raise LookupError("enough")
+
         def observe(verb: str, resource: str, code: int, seconds: float) -> None:
             assert seconds >= 0
             told.append((verb, resource, code))
@@ -113,8 +116,8 @@ def test_requests_are_observed_with_verb_resource_and_code() -> None:
             with pytest.raises(NotFound):
                 await client.delete(NODES, "", "n")
             await client.evict("default", "p")
-            async for _ in client.watch(PODS, "1"):
-                break
+            with pytest.raises(LookupError, match="enough"):
+                await client.watch(PODS, "1", enough)
         async with client:
             with pytest.raises(TransportError):
                 await client.get(NODES, "", "n")

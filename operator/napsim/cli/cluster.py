@@ -112,8 +112,8 @@ def kubeconfig(name: Name = "napsim") -> None:
 
 @contextmanager
 def _errors_as_exit_codes() -> Iterator[None]:
-    """Errors as one message on standard error and the exit codes that --help names; SIGTERM interrupts like Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    """Errors as one message on standard error and the exit codes of --help; SIGTERM and SIGHUP are like Ctrl-C."""
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except (ClusterExists, ClusterNotFound) as error:
@@ -125,7 +125,8 @@ def _errors_as_exit_codes() -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise _failure("interrupted, and cleaned up", _INTERRUPTED) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

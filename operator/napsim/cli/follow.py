@@ -30,6 +30,8 @@ from napsim.report.observed import Observed
 from napsim.report.view import View
 
 _LOOK_AGAIN_SECONDS: Final = 30.0
+_LISTED_SECONDS: Final = 5.0
+_ESSENTIAL: Final = ("nodes", "nodeclaims", "nodepools")
 _INFORMER_LOG: Final = logging.getLogger("napsim.live.informer")
 # Events on pods and their owners outnumber all others by far; the API server leaves them out.
 _EVENTS_ON: Final = ",".join(
@@ -45,6 +47,7 @@ class _Source:
     kind: type[KubeObject]
     field: str
     selectors: dict[str, str] | None = None
+    namespace: str = ""
 
 
 _SOURCES: Final = (
@@ -56,6 +59,7 @@ _SOURCES: Final = (
     _Source(resources.MAINTENANCE_CONFIGURATIONS, observed.MaintenanceConfiguration, "windows"),
     _Source(resources.NODE_AUTO_PROVISIONINGS, observed.NodeAutoProvisioning, "nap"),
     _Source(resources.EVENTS, observed.Event, "events", {"fieldSelector": _EVENTS_ON}),
+    _Source(resources.LEASES, observed.Lease, "leases", {"fieldSelector": "metadata.name=napsim"}, "kube-system"),
 )
 
 
@@ -86,7 +90,7 @@ class Follower:
         try:
             async with asyncio.TaskGroup() as group:
                 missing = await self._start(group, _SOURCES)
-                await asyncio.gather(*(informer.synced.wait() for informer in self._informers.values()))
+                await self._until_listed()
                 self.synced.set()
                 while missing:
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
@@ -94,6 +98,16 @@ class Follower:
         finally:
             _INFORMER_LOG.removeHandler(self._problems)
             _INFORMER_LOG.propagate = True
+
+    async def _until_listed(self) -> None:
+        """Until all was listed, or else what a view cannot do without: RBAC may forbid the others."""
+        waiting = {plural: asyncio.create_task(item.synced.wait()) for plural, item in self._informers.items()}
+        try:
+            await asyncio.wait(waiting.values(), timeout=_LISTED_SECONDS)
+            await asyncio.gather(*(task for plural, task in waiting.items() if plural in _ESSENTIAL))
+        finally:
+            for task in waiting.values():
+                task.cancel()
 
     def view(self) -> View:
         """The view now."""
@@ -133,6 +147,7 @@ class Follower:
             source.kind,
             self._on_change,
             jitter=random.random,
+            namespace=source.namespace,
             selectors=source.selectors,
             keep=_is_kept if source.kind is observed.Event else None,
         )
@@ -164,9 +179,9 @@ class _Problems(logging.Handler):
         self._last: dict[str, tuple[float, str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        first = record.args[0] if isinstance(record.args, tuple) and record.args else ""
-        if first in self._informers:
-            self._last[str(first)] = (time.monotonic(), str(record.args[1]) if record.args else "")
+        if isinstance(record.args, tuple) and len(record.args) == 2 and record.args[0] in self._informers:
+            plural, error = record.args
+            self._last[str(plural)] = (time.monotonic(), str(error))
             self._changed.set()
 
     def current(self) -> list[str]:

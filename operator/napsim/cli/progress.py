@@ -59,8 +59,8 @@ class _Lines:
         if elapsed_seconds >= self._next_line[step]:
             self._next_line[step] += _LINE_EVERY_SECONDS
             estimate = self._estimates[step]
-            of = f" of about {estimate:.0f} s" if estimate else ""
-            self._say(f"{step}: {elapsed_seconds:.0f} s{of}")
+            expected = f", expected about {estimate:.0f} s" if estimate else ""
+            self._say(f"{step}: {elapsed_seconds:.0f} s{expected}")
 
     def finished(self, step: str, elapsed_seconds: float) -> None:
         self._say(f"{step}: done in {elapsed_seconds:.1f} s")

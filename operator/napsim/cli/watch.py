@@ -1,4 +1,4 @@
-"""``napsim watch``: a live view of the rollout in any cluster that has Karpenter's objects, napsim's or the real one's."""
+"""``napsim watch``: a live view of the rollout in a cluster, whether napsim or the real Karpenter runs there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napsim.report.view import View
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2
 _SYNC_SECONDS: Final = 20.0
-_FRAME_HEIGHT: Final = 40
+_FRAME_HEIGHT: Final = 24
 _DEFAULT_SIZE: Final = 80
 
 app = typer.Typer(add_completion=False)
@@ -47,7 +47,7 @@ class Output(StrEnum):
 def watch(
     kubeconfig: Annotated[
         Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account."),
+        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
     ] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
@@ -56,9 +56,7 @@ def watch(
         typer.Option("--plain", help="One line for each change, no terminal control; so it is without a terminal."),
     ] = False,
     output: Annotated[Output, typer.Option(help="text, or json: one document for each change.")] = Output.TEXT,
-    interval: Annotated[
-        float, typer.Option(min=0.1, max=60, help="At least so many seconds between two frames.")
-    ] = 0.5,
+    interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two frames, at least.")] = 0.5,
 ) -> None:
     """Show a cluster's rollout live: windows, pools by image version, budgets, what is blocked and why."""
     try:

@@ -51,6 +51,7 @@ _TOP_LEVEL: Final = (
     "maintenanceWindow",
     "timeInWeek",
     "notAllowedTime",
+    "timeZone",
     "configName",
     "azureName",
     "owner",
@@ -97,9 +98,10 @@ def from_spec(
 ) -> Configuration:
     """The configuration that ``spec`` (JSON types; null is absent) describes, under its AKS name ``name``.
 
-    A ``properties`` level around the spec, as in files for ``az``, is accepted. Without ``startDate`` the window starts
-    on ``stored_start_date``; without that, on the local day of ``created_at``, which the caller then has to store
-    (``configuration.window.start_date``), so that it is never computed again.
+    A ``properties`` level around the spec, as in files for ``az``, is accepted; ``timeZone`` may stand beside the
+    window, as in our kind, or in it. Without ``startDate`` the window starts on ``stored_start_date``; without that, on
+    the local day of ``created_at``, which the caller then has to store (``configuration.window.start_date``), so that
+    it is never computed again.
     Raises ConfigurationError with every error found.
     """
     errors: list[FieldError] = []
@@ -107,8 +109,9 @@ def from_spec(
     inner = spec.get("properties")
     top = _Section("properties", inner, errors) if isinstance(inner, Mapping) else _Section("spec", spec, errors)
     top.only(_TOP_LEVEL)
+    time_zone = _time_zone(top)
     section = top.section("maintenanceWindow")
-    window = _window(section, created_at, stored_start_date) if section else None
+    window = _window(section, time_zone, created_at, stored_start_date) if section else None
     time_in_week = tuple(filter(None, (_time_in_week(entry) for entry in top.sections("timeInWeek"))))
     not_allowed = tuple(filter(None, (_not_allowed_time(entry) for entry in top.sections("notAllowedTime"))))
     _check_presence(name, top)
@@ -130,6 +133,8 @@ def _check_presence(name: str, top: _Section) -> None:
         top.refuse("maintenanceWindow", "given" + (", or timeInWeek" if name == DEFAULT else ""))
     elif window is None and name != DEFAULT:
         top.refuse("timeInWeek", f"absent: it is for {DEFAULT} alone, {name} takes maintenanceWindow")
+    elif window is None and top.fields.get("timeZone") is not None:
+        top.refuse("timeZone", "absent beside timeInWeek alone, whose hours are UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,13 @@ class _Section:
         return [_Section(f"{self.path}.{key}[{index}]", entry, self.errors) for index, entry in enumerate(value)]
 
 
-def _window(section: _Section, created_at: datetime, stored_start_date: date | None) -> MaintenanceWindow | None:
+def _time_zone(section: _Section) -> str | None:
+    return _optional(section, "timeZone", _to_zone, "the name of an IANA time zone, such as Europe/Berlin")
+
+
+def _window(
+    section: _Section, outer_zone: str | None, created_at: datetime, stored_start_date: date | None
+) -> MaintenanceWindow | None:
     section.only(("schedule", "durationHours", "startDate", "startTime", "utcOffset", "timeZone", "notAllowedDates"))
     schedule = _schedule(section)
     duration = section.integer("durationHours", MIN_DURATION_HOURS, MAX_DURATION_HOURS)
@@ -198,7 +209,9 @@ def _window(section: _Section, created_at: datetime, stored_start_date: date | N
     offset = _optional(
         section, "utcOffset", _to_offset, "an offset from -14:00 to +14:00, such as +05:30"
     ) or timedelta(0)
-    time_zone = _optional(section, "timeZone", _to_zone, "the name of an IANA time zone, such as Europe/Berlin")
+    time_zone = _time_zone(section) or outer_zone
+    if time_zone and offset:
+        section.refuse("utcOffset", f"absent or +00:00 beside timeZone {time_zone}, which decides the offset")
     start_date = _optional(section, "startDate", _to_date, "a date such as 2026-02-05")
     blocked = tuple(filter(None, (_not_allowed_dates(entry) for entry in section.sections("notAllowedDates"))))
     if schedule is None or duration is None or start_time is None:

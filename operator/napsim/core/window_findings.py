@@ -27,7 +27,6 @@ class FindingReason(StrEnum):
     DAY_ABOVE_28 = "DayMissingInShortMonths"
     SHORT_WINDOW = "WindowShorterThanFourHours"
     TIME_IN_WEEK_IGNORED = "TimeInWeekIgnored"
-    UTC_OFFSET_IGNORED = "UtcOffsetIgnored"
     # findings
     NO_CONFIGURATION = "NoMaintenanceConfiguration"
     ASSUMED = "AssumedFallbackSchedule"
@@ -87,13 +86,6 @@ def _time_in_week_ignored(configuration: Configuration, _ahead: tuple[Window, ..
     return Finding(FindingReason.TIME_IN_WEEK_IGNORED, "timeInWeek does not count beside maintenanceWindow")
 
 
-def _utc_offset_ignored(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
-    window = configuration.window
-    if window is None or window.time_zone is None or not window.utc_offset:
-        return None
-    return Finding(FindingReason.UTC_OFFSET_IGNORED, f"utcOffset does not count beside timeZone {window.time_zone}")
-
-
 def _assumed(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     return Finding(FindingReason.ASSUMED, configuration.assumption) if configuration.assumption else None
 
@@ -123,7 +115,6 @@ WARNINGS: Final[tuple[Check, ...]] = (
     _day_above_28,
     _short_window,
     _time_in_week_ignored,
-    _utc_offset_ignored,
 )
 FINDINGS: Final[tuple[Check, ...]] = (_assumed, _always_open, _weekly_anchor)
 

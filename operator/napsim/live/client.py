@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 from urllib.parse import urlencode
@@ -30,8 +30,8 @@ STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
-WATCH_TIMEOUT_SECONDS: Final = 290
-SILENCE_SECONDS: Final = 75.0  # the API server sends a bookmark about every 60 s
+WATCH_TIMEOUT_SECONDS: Final = 240
+WATCH_GRACE_SECONDS: Final = 15.0  # by then the API server must have ended a watch that was to end
 _LIST_RESTARTS: Final = 5
 _NO_ANSWER: Final = 0  # the code an observer is told when no answer came
 
@@ -233,16 +233,22 @@ class Client:
         self,
         resource: Resource,
         resource_version: str,
+        take: Callable[[list[bytes]], None],
         *,
         namespace: str = "",
         selectors: Mapping[str, str] | None = None,
         timeout_seconds: int = WATCH_TIMEOUT_SECONDS,
-        silence_seconds: float = SILENCE_SECONDS,
-    ) -> AsyncGenerator[list[bytes], None]:
-        """Batches of event lines since ``resource_version``, as they come in; ends when the API server ends it.
+        silence_seconds: float = 0.0,
+    ) -> None:
+        """Hand batches of event lines since ``resource_version`` to ``take``; returns when the API server ends it.
 
-        A batch is what one read brought: an empty one says that the watch stands. Raises ApiError for an answer other
-        than 200, TransportError when the connection breaks or nothing at all came for ``silence_seconds``.
+        A batch is what one read brought; the first one is empty and says that the watch stands. ``take`` is called
+        right from the socket, because waking a task for each event would cost more than the event. Raises ApiError for
+        an answer other than 200, TransportError when the connection breaks or nothing at all came for
+        ``silence_seconds``, and whatever ``take`` raises. Silence shorter than the watch is ordinary: on a quiet
+        collection the API server sends no bookmark either, if it has no newer version to tell (apiserver v0.36
+        pkg/storage/cacher/cache_watcher.go). So by default it is taken for an error only after the time at which the
+        watch should have ended; a peer that is gone is noticed sooner, by TCP (see ``transport``).
         """
         parameters = {
             "watch": "1",
@@ -253,11 +259,10 @@ class Client:
         }
         target = f"{resource.path(namespace)}?{urlencode(parameters)}"
         stream = await self._open_watch(resource.plural, target)
-        guard = _SilenceGuard(stream, silence_seconds)
+        guard = _SilenceGuard(stream, silence_seconds or timeout_seconds + WATCH_GRACE_SECONDS)
         try:
-            yield []
-            async for lines in _lines(stream, guard):
-                yield lines
+            take([])
+            await stream.pump(_Lines(take, guard).feed)
         finally:
             guard.stop()
             stream.close()
@@ -359,20 +364,26 @@ class _SilenceGuard:
             self._stream.break_off(f"silent for {self._seconds:g} s")
 
 
-async def _lines(stream: Stream, guard: _SilenceGuard) -> AsyncIterator[list[bytes]]:
-    """Whole lines, in batches as they arrive; a line may span any number of reads."""
-    pending: list[bytes] = []
-    while chunk := await stream.read():
-        guard.heard()
+class _Lines:
+    """Cuts what comes in into whole lines; a line may span any number of reads."""
+
+    def __init__(self, take: Callable[[list[bytes]], None], guard: _SilenceGuard) -> None:
+        self._take = take
+        self._guard = guard
+        self._pending: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> None:
+        self._guard.heard()
         lines = chunk.split(b"\n")
-        if len(lines) == 1:
-            pending.append(chunk)
-            continue
-        if pending:
-            pending.append(lines[0])
-            lines[0] = b"".join(pending)
-            pending.clear()
         last = lines.pop()
-        if last:
+        pending = self._pending
+        if lines:
+            if pending:
+                pending.append(lines[0])
+                lines[0] = b"".join(pending)
+                pending.clear()
+            if last:
+                pending.append(last)
+            self._take(lines)
+        elif last:
             pending.append(last)
-        yield lines

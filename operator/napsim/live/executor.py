@@ -1,8 +1,9 @@
 """Carries out what core decided: one guarded write for each action.
 
-An action is about an object as it was seen. Labels and annotations are patched with the object's uid as precondition;
-lists (taints, finalizers, conditions) with its resourceVersion, because a merge patch replaces them whole. Whatever does
-not apply any more raises ``Retry``: the key is decided on again from the new state.
+An action is about an object as it was seen: its uid is a precondition of every patch. Conditions and finalizers of our
+kinds are patched with the resourceVersion too, because a merge patch replaces lists whole. A Node's lists are tested
+themselves (JSON patch), so that the kubelet's writes never stand in the way. Whatever does not apply any more raises
+``Retry``: the key is decided on again from the new state.
 """
 
 from __future__ import annotations
@@ -109,9 +110,9 @@ class Executor:
             case SetNodeClaimStatus():
                 await self._set_status(action)
             case PatchNode():
-                await self._patch(NODES, action.node, patched_node(action.node, action))
+                await self._patch_node(action)
             case PatchNodeClaim():
-                await self._patch(NODE_CLAIMS, action.claim, patched_claim(action.claim, action))
+                await self._patch_claim(action)
             case CreateNodeClaim():
                 await self._create(NODE_CLAIMS, action.claim)
                 self.on_created(action)
@@ -136,17 +137,20 @@ class Executor:
             )
         )
 
-    async def _patch(self, resource: Resource, old: KubeObject, new: KubeObject) -> None:
-        changes = difference(_plain(old), _plain(new))
+    async def _patch_node(self, action: PatchNode) -> None:
+        operations = node_operations(action.node, patched_node(action.node, action))
+        if len(operations) > 1:
+            _require(await self.writer.patch_json(NODES, "", action.node.name, operations))
+
+    async def _patch_claim(self, action: PatchNodeClaim) -> None:
+        claim = action.claim
+        changes = difference(_plain(claim), _plain(patched_claim(claim, action)))
         if not changes:
             return
-        lists = "finalizers" in changes.get("metadata", {}) or "spec" in changes
-        metadata = {**changes.get("metadata", {}), "uid": old.metadata.uid}
-        version = old.metadata.resource_version if lists else ""
+        metadata = {**changes["metadata"], "uid": claim.metadata.uid}
+        version = claim.metadata.resource_version if "finalizers" in metadata else ""
         _require(
-            await self.writer.patch(
-                resource, "", old.name, {**changes, "metadata": metadata}, resource_version=version
-            )
+            await self.writer.patch(NODE_CLAIMS, "", claim.name, {"metadata": metadata}, resource_version=version)
         )
 
     async def _create(self, resource: Resource, item: Node | NodeClaim) -> None:
@@ -193,6 +197,42 @@ def _deleted(pod: Pod, seconds: int) -> Event:
 def _plain(item: KubeObject) -> Changes:
     plain: Changes = msgspec.to_builtins(item)
     return plain
+
+
+def node_operations(old: Node, new: Node) -> list[Changes]:
+    """The JSON patch (RFC 6902) from one state of a Node to another.
+
+    It tests the uid and each list that it replaces, and nothing else: a status that the kubelet wrote in between is no
+    conflict, taints that somebody else changed are.
+    """
+    operations: list[Changes] = [{"op": "test", "path": "/metadata/uid", "value": old.metadata.uid}]
+    operations += _map_operations("/metadata/labels", old.metadata.labels, new.metadata.labels)
+    operations += _map_operations("/metadata/annotations", old.metadata.annotations, new.metadata.annotations)
+    before, after = list(old.metadata.finalizers), list(new.metadata.finalizers)
+    operations += _list_operations("/metadata/finalizers", before, after)
+    before, after = msgspec.to_builtins(list(old.spec.taints)), msgspec.to_builtins(list(new.spec.taints))
+    return operations + _list_operations("/spec/taints", before, after)
+
+
+def _map_operations(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[Changes]:
+    if not old and new:
+        return [{"op": "add", "path": path, "value": dict(new)}]
+    gone = [{"op": "remove", "path": f"{path}/{_escaped(key)}"} for key in old if key not in new]
+    changed = (key for key, value in new.items() if old.get(key) != value)
+    return gone + [{"op": "add", "path": f"{path}/{_escaped(key)}", "value": new[key]} for key in changed]
+
+
+def _list_operations(path: str, old: list[Any], new: list[Any]) -> list[Changes]:
+    if old == new:
+        return []
+    if not old:
+        return [{"op": "add", "path": path, "value": new}]
+    after: Changes = {"op": "replace", "path": path, "value": new} if new else {"op": "remove", "path": path}
+    return [{"op": "test", "path": path, "value": old}, after]
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:

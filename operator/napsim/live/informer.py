@@ -20,7 +20,7 @@ import msgspec
 
 from napsim.core.objects import KubeObject, ObjectMeta
 from napsim.live.backoff import Backoff
-from napsim.live.client import SILENCE_SECONDS, WATCH_TIMEOUT_SECONDS, Client, ListPage
+from napsim.live.client import WATCH_TIMEOUT_SECONDS, Client, ListPage
 from napsim.live.errors import ApiError, Gone, Status, TransportError, error_from_status
 from napsim.live.resources import Resource
 
@@ -82,7 +82,7 @@ class Informer(Generic[T]):
         page_size: int = 500,
         resync_seconds: float = 0.0,
         watch_seconds: int = WATCH_TIMEOUT_SECONDS,
-        silence_seconds: float = SILENCE_SECONDS,
+        silence_seconds: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store: dict[str, T] = {}
@@ -170,22 +170,18 @@ class Informer(Generic[T]):
         """Follow the collection until the API server ends the watch in its own time."""
         self.counts.watches += 1
         started = self._monotonic()
-        heard = False
-        batches = self._client.watch(
+        events_before = self.counts.events
+        version_before = self._version
+        await self._client.watch(
             self._resource,
             str(self._version),
+            self._take,
             namespace=self._namespace,
             selectors=self._selectors,
             timeout_seconds=self._watch_length(),
             silence_seconds=self._silence_seconds,
         )
-        async with aclosing(batches):
-            async for lines in batches:
-                self.last_contact = self._monotonic()
-                if lines:
-                    heard = True
-                    self._backoff.reset()
-                    self._take(lines)
+        heard = self.counts.events != events_before or self._version != version_before
         if not heard and self._monotonic() - started < _SHORT_WATCH_SECONDS:
             raise TransportError("the watch ended as soon as it began", ambiguous=False)
 
@@ -198,6 +194,9 @@ class Informer(Generic[T]):
 
     def _take(self, lines: list[bytes]) -> None:
         """Bring the store up to date with the lines of a watch, in order. Raises what an ERROR event says."""
+        self.last_contact = self._monotonic()
+        if lines:
+            self._backoff.reset()
         decode = self._decode_event
         for line in lines:
             if not line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from napsim.core.actions import Event, PatchNodeClaim
 from napsim.core.clock import earliest, rfc3339
 from napsim.core.hash_migration import AKSNODECLASS_KEYS, migrate_hash
 from napsim.core.nodeclasses import NodeClassState, ready_condition, with_condition
-from napsim.core.objects import Condition
+from napsim.core.objects import Condition, Requirement
 from napsim.core.pickup import Pickup, reconcile
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, NodeClassEntry
@@ -133,8 +133,9 @@ class NodeClassController:
             log.warning("nodeclass %s: %s", name, pickup.error)
 
 
-def _image(image_id: str, requirements: Any) -> dict[str, Any]:
-    return {"id": image_id, "requirements": [msgspec.to_builtins(item) for item in requirements]}
+def _image(image_id: str, requirements: Iterable[Requirement]) -> dict[str, Any]:
+    listed = [{"key": item.key, "operator": item.operator, "values": list(item.values)} for item in requirements]
+    return {"id": image_id, "requirements": listed}
 
 
 def _condition(item: Condition) -> dict[str, Any]:

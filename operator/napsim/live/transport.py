@@ -9,9 +9,11 @@ and ``Connection: close``.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -22,6 +24,12 @@ CONNECT_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 60.0  # the API server itself closes what was idle for 90 s
 _HEAD_LIMIT: Final = 1 << 16
 _PAUSE_BYTES: Final = 8 << 20  # a stream whose reader is behind by so much is not read from
+_KEEP_ALIVE_OPTIONS: Final = (
+    ("TCP_KEEPIDLE", 15),  # seconds of quiet before the first probe
+    ("TCP_KEEPINTVL", 5),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 30_000),  # milliseconds that what was sent may stay unacknowledged
+)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -136,6 +144,13 @@ class Stream:
         """What has come since the last read, at least one byte; b"" at the end. Raises TransportError."""
         return await self._connection.read()
 
+    async def pump(self, sink: Callable[[bytes], None]) -> None:
+        """Hand what comes to ``sink`` as soon as it comes, until the end: no task is woken in between.
+
+        Raises TransportError, and whatever ``sink`` raises.
+        """
+        await self._connection.pump(sink)
+
     async def read_all(self) -> bytes:
         """Everything until the end."""
         pieces: list[bytes] = []
@@ -159,7 +174,7 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._registry = registry
         self._transport: asyncio.Transport | None = None
-        self._error: TransportError | None = None
+        self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
         self._in_head = True
@@ -170,6 +185,7 @@ class _Connection(asyncio.Protocol):
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._paused = False
+        self._sink: Callable[[bytes], None] | None = None
 
     # --- for Transport and Stream -------------------------------------------------------------------------------------
 
@@ -198,6 +214,17 @@ class _Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
         return content
+
+    async def pump(self, sink: Callable[[bytes], None]) -> None:
+        while self._pieces:
+            sink(await self.read())
+        if self._body is None or self._body.done:
+            return
+        self._sink = sink
+        try:
+            await self._wait()
+        finally:
+            self._sink = None
 
     def give_up(self, reason: str) -> None:
         """Fail the exchange under way and close."""
@@ -234,7 +261,7 @@ class _Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _fail(self, error: TransportError) -> None:
+    def _fail(self, error: Exception) -> None:
         self.usable = False
         if self._error is None:
             self._error = error
@@ -245,6 +272,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # asyncio sets TCP_NODELAY itself
+        _notice_absence(transport.get_extra_info("socket"))
         self._registry.add(self)
         self.usable = True
 
@@ -290,12 +318,24 @@ class _Connection(asyncio.Protocol):
         else:
             body = self._body
         body.feed(data, self._pieces)
+        if self._sink is not None and self._pieces:
+            self._pour(self._sink)
         if body.done:
             self.usable = body.reusable
             self._wake()
         elif self._streamed and self._pieces:
             self._wake()
             self._hold_back(len(data))
+
+    def _pour(self, sink: Callable[[bytes], None]) -> None:
+        pieces = self._pieces
+        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        try:
+            sink(content)
+        except Exception as error:  # noqa: BLE001 - it is raised where the pumping is awaited
+            self._fail(error)
+            self.abort()
 
     def _begin(self, head: bytes) -> _Body | None:
         """Read status line and headers; None for an interim answer, after which the real one comes."""
@@ -314,6 +354,15 @@ class _Connection(asyncio.Protocol):
         if self._waiting_bytes > _PAUSE_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+
+def _notice_absence(connected: socket.socket) -> None:
+    """Have the kernel find out within about 30 s that the peer is gone, at no cost to us."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE_OPTIONS:
+        option = getattr(socket, name, None)  # which of them there are depends on the operating system
+        if option is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _field(lines: bytes, name: bytes) -> bytes | None:

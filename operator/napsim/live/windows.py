@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.configuration_specs import ConfigurationError, from_spec
@@ -25,7 +25,9 @@ from napsim.live.declared import Declared, Manifest
 from napsim.live.reports import Reports
 from napsim.live.resources import MAINTENANCE_CONFIGURATIONS
 
-_OTHERS = ("aksManagedAutoUpgradeSchedule", "default")
+_OTHERS: Final = ("aksManagedAutoUpgradeSchedule", "default")
+_FINDINGS: Final = "Findings"
+_SAME_NAME: Final = "SeveralOfOneName"
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class WindowController:
             return None
         self.in_force[name] = state
         report = status_report(state, now, changed_at)
-        wanted = {**kept, **_status(manifest, state, report), "conditions": self.reports.ready(manifest, _unhonoured(manifest))}
+        wanted = {**kept, **_status(manifest, state, report), "conditions": self._conditions(manifest, report)}
         await self.reports.write(MAINTENANCE_CONFIGURATIONS, manifest, old, wanted)
         return report.wake_at
 
@@ -87,7 +89,26 @@ class WindowController:
     def _configuration(self, spec: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> Configuration:
         stored = status.get("startDate")
         start = date.fromisoformat(stored) if stored else None
-        return from_spec(spec["configName"], _core_spec(spec), now, start, self.declared.settings.windows)
+        return from_spec(spec["configName"], spec, now, start, self.declared.settings.windows)
+
+    def _conditions(self, manifest: Manifest, report: StatusReport) -> list[dict[str, Any]]:
+        """Ready, what is not honoured yet, and what to mind (condition Findings)."""
+        conditions = self.reports.ready(manifest, _unhonoured(manifest))
+        found = (*report.warnings, *report.findings, *self._namesakes(manifest))
+        if not found:
+            return [item for item in conditions if item["type"] != _FINDINGS]
+        message = "; ".join(item if isinstance(item, str) else item.message for item in found)
+        reason = _SAME_NAME if isinstance(found[0], str) else str(found[0].reason)
+        return self.reports.with_condition(conditions, manifest, _FINDINGS, "True", reason, message)
+
+    def _namesakes(self, manifest: Manifest) -> tuple[str, ...]:
+        """Other objects with the same name in AKS, where there can be one: the first by name counts."""
+        name, config = manifest["metadata"]["name"], manifest["spec"]["configName"]
+        same = sorted(key for key, item in self.declared.windows.items() if item["spec"]["configName"] == config)
+        if len(same) == 1:
+            return ()
+        counts = "it counts" if same[0] == name else f"{same[0]} counts, this one does not"
+        return (f"{', '.join(same)} all are configuration {config}, of which AKS has one: {counts}",)
 
     # --- the node OS window -------------------------------------------------------------------------------------------
 
@@ -118,16 +139,6 @@ class WindowController:
                 return Window(open=False)
             return NO_WINDOW if state.takes_effect_at is None else Window(True, state.takes_effect_at, configured=False)
         return Window(found.open, found.wake_at)
-
-
-def _core_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec with its time zone where ``core`` reads it: in the window, instead of the defaulted offset."""
-    plain = {key: value for key, value in spec.items() if key != "timeZone"}
-    zone, window = spec.get("timeZone"), spec.get("maintenanceWindow")
-    if zone and window:
-        without = {key: value for key, value in window.items() if key != "utcOffset"}
-        plain["maintenanceWindow"] = {**without, "timeZone": zone}
-    return plain
 
 
 def _unhonoured(manifest: Manifest) -> tuple[str, ...]:

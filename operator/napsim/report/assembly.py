@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
@@ -30,9 +30,11 @@ from napsim.core.versions import is_newer
 from napsim.report.imageversions import oldest_first, version_of
 from napsim.report.observed import Event as ObservedEvent
 from napsim.report.observed import MaintenanceConfiguration, NodeClass, NodeImage, Observed
+from napsim.report.times import span
 from napsim.report.view import Blocked, Clock, Event, Group, Phase, PickUp, Pool, Rollout, View, Waiting, Window
 
 MOST_EVENTS: Final = 50
+_LEASE_TOLERANCE: Final = timedelta(seconds=5)  # the clocks of the API server's machine and ours may differ
 _BLOCKED_EVENT: Final = "DisruptionBlocked"
 _SHOWN_KINDS: Final = frozenset(
     {"Node", "NodeClaim", "NodePool", "AKSNodeClass", "MaintenanceConfiguration", "NodeImage", "NodeAutoProvisioning"}
@@ -47,12 +49,14 @@ def view_of(observed: Observed, real: datetime, cluster: str = "", notes: tuple[
     members = _members(observed)
     blocked = tuple(_blocked(observed, members, timeline))
     names_blocked = {item.node for item in blocked}
+    status = observed.provisioning
+    most = {item.name: item.max_disrupting for item in status.pools} if status else {}
     pools = tuple(
-        _pool(observed.pools[name], members.get(name, []), names_blocked, now) for name in sorted(observed.pools)
+        _pool(observed.pools[name], members.get(name, []), names_blocked, now, most.get(name, 0))
+        for name in sorted(observed.pools)
     )
     windows = tuple(_windows(observed, now))
     waiting = tuple(_waiting(observed, now))
-    status = observed.provisioning
     return View(
         cluster=cluster,
         clock=Clock(now, timeline.factor),
@@ -69,7 +73,7 @@ def view_of(observed: Observed, real: datetime, cluster: str = "", notes: tuple[
         ),
         events=_events(observed, timeline),
         versions=_versions(observed, members),
-        notes=notes,
+        notes=(*notes, *_leadership(observed, real)),
     )
 
 
@@ -77,6 +81,17 @@ def timeline_of(observed: Observed) -> Timeline:
     """The cluster's clock, by the status of NodeAutoProvisioning; the wall clock without one."""
     clock = observed.provisioning.clock if observed.provisioning else None
     return Timeline(clock.anchor_real, clock.anchor_virtual, clock.factor) if clock else WALL_CLOCK
+
+
+def _leadership(observed: Observed, real: datetime) -> Iterator[str]:
+    """Says so when no operator leads any more: then nothing of what is shown goes on but the clock."""
+    for lease in observed.leases.values():
+        spec = lease.spec
+        if not spec.holder_identity or spec.renew_time is None:
+            yield f"no operator runs: nobody holds the lease {lease.key}"
+        elif real > spec.renew_time + timedelta(seconds=spec.lease_duration_seconds) + _LEASE_TOLERANCE:
+            silent = span(real - spec.renew_time)
+            yield f"no operator runs: {spec.holder_identity} has not renewed its lease for {silent}"
 
 
 # --- nodes and pools --------------------------------------------------------------------------------------------------
@@ -125,7 +140,7 @@ def _node_count(claim: NodeClaim, node: Node) -> NodeCount:
     )
 
 
-def _pool(pool: NodePool, members: list[_Member], blocked: set[str], now: datetime) -> Pool:
+def _pool(pool: NodePool, members: list[_Member], blocked: set[str], now: datetime, most: int) -> Pool:
     groups: Counter[tuple[str, Phase]] = Counter()
     for claim, node in members:
         is_blocked = node is not None and node.name in blocked
@@ -141,6 +156,7 @@ def _pool(pool: NodePool, members: list[_Member], blocked: set[str], now: dateti
         allowed=allowed,
         changes_at=changes_at,
         error=error,
+        most=most,
     )
 
 
@@ -179,7 +195,7 @@ def _versions(observed: Observed, members: Mapping[str, list[_Member]]) -> tuple
 
 
 def _blocked(observed: Observed, members: Mapping[str, list[_Member]], timeline: Timeline) -> Iterator[Blocked]:
-    """By node: from napsim's status, or from Karpenter's events; only nodes that are still drifted and not on their way."""
+    """By node, from napsim's status or from Karpenter's events; only nodes that are drifted and not on their way."""
     drifted = {
         node.name: pool
         for pool, some in members.items()
@@ -217,15 +233,14 @@ def _windows(observed: Observed, now: datetime) -> Iterator[Window]:
     status = observed.provisioning
     if status is not None and not (ordered and ordered[0].spec.config_name == NODE_OS):
         text = status.window or ""
-        yield Window(
-            "", NODE_OS, "OPEN" if "OPEN" in text else "closed" if "closed" in text else "unknown", message=text
-        )
+        state = next((state for state in ("OPEN", "closed") if state in text), "unknown")
+        yield Window("", NODE_OS, state, message=text)
     for item in ordered:
         yield window_of(item, now)
 
 
 def window_of(configuration: MaintenanceConfiguration, now: datetime) -> Window:
-    """The window at ``now``: as its status says, and after the instant until which it says so, by the windows it lists."""
+    """The window at ``now``: as its status says, as long as it says so, and after that by the windows it lists."""
     spec, status = configuration.spec, configuration.status
     zone, message = status.zone or "UTC", status.lead_time_warning or ""
     if status.pending_until is not None and now < status.pending_until:
@@ -277,8 +292,10 @@ def _newest(images: Mapping[str, NodeImage], definition: str, adopted: str, now:
 
 
 def _events(observed: Observed, timeline: Timeline) -> tuple[Event, ...]:
+    """The latest. Karpenter says most things twice, of the Node and of its NodeClaim: the Node's is enough."""
     shown = [(at, key, event) for key, event in observed.events.items() if (at := event.at) and is_shown(event)]
     shown.sort(key=lambda item: item[:2], reverse=True)
+    on_nodes = {(event.reason, at.replace(microsecond=0)) for at, _, event in shown if event.regarding.kind == "Node"}
     return tuple(
         Event(
             timeline.virtual(at),
@@ -289,6 +306,7 @@ def _events(observed: Observed, timeline: Timeline) -> tuple[Event, ...]:
             event.count,
         )
         for at, _, event in shown[:MOST_EVENTS]
+        if event.regarding.kind != "NodeClaim" or (event.reason, at.replace(microsecond=0)) not in on_nodes
     )
 
 

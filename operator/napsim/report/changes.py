@@ -45,11 +45,8 @@ def _waiting(before: View, after: View) -> Iterator[str]:
 
 
 def _pick_ups(before: View, after: View) -> Iterator[str]:
-    for item in reversed(after.pickups):
-        if item not in before.pickups:
-            yield f"picked up: {phrases.pick_up(item)}"
-            if item.reason:
-                yield f"           {item.reason}"
+    for same in phrases.together(item for item in reversed(after.pickups) if item not in before.pickups):
+        yield f"picked up: {phrases.pick_up(same)}"
 
 
 def _pools(before: View, after: View) -> Iterator[str]:
@@ -84,7 +81,7 @@ def _blocked(before: View, after: View) -> Iterator[str]:
 
 def _rollout(before: View, after: View) -> Iterator[str]:
     if before.rollout is not after.rollout:
-        yield f"rollout: {phrases.ROLLOUT[after.rollout]}, {after.updated} of {after.total} nodes updated"
+        yield f"rollout: {phrases.rollout(after)}"
 
 
 _RULES: Final[tuple[Rule, ...]] = (_notes, _clock, _windows, _waiting, _pick_ups, _blocked, _pools, _rollout)

@@ -51,7 +51,7 @@ def _wanted(sections: Sequence[Sequence[Text]]) -> int:
 
 
 def _fitted(sections: Sequence[list[Text]], room: int) -> Iterator[Text]:
-    """The sections within ``room`` lines: each keeps a heading and two lines as long as there is room, the last the rest."""
+    """The sections within ``room`` lines: each keeps its heading and a line with room for it, the last gets the rest."""
     for index, section in enumerate(sections):
         after = sum(min(len(later), 3) for later in sections[index + 1 :])
         share = min(len(section), max(room - after, min(room, 3)))
@@ -65,12 +65,12 @@ def _fitted(sections: Sequence[list[Text]], room: int) -> Iterator[Text]:
 
 
 def _head(view: View, width: int) -> Iterator[Text]:
-    state = Text(f"{phrases.ROLLOUT[view.rollout]} {view.updated}/{view.total}", _ROLLOUT_STYLES[view.rollout])
+    state = Text(phrases.rollout(view), _ROLLOUT_STYLES[view.rollout] if view.total else _QUIET)
     yield _apart(Text.assemble(("napsim", _HEADING), f"  {view.cluster}"), state, width)
     zone = view.window.zone if view.window else "UTC"
     yield Text.assemble(("Clock   ", _HEADING), phrases.clock(view.clock, zone))
     for window in view.windows[:2]:
-        yield _window(window, view)
+        yield _window(window, view, width)
     if not view.windows:
         yield Text.assemble(("Window  ", _HEADING), "none: this cluster has no MaintenanceConfiguration")
     for item in view.waiting[:1]:
@@ -78,14 +78,13 @@ def _head(view: View, width: int) -> Iterator[Text]:
         yield Text.assemble(("Image   ", _HEADING), phrases.waiting(item, view.clock, window_open=is_open))
 
 
-def _window(window: Window, view: View) -> Text:
+def _window(window: Window, view: View, width: int) -> Text:
     text = Text.assemble(("Window  ", _HEADING), (window.state, _GOOD if window.open else _ATTENTION), " ")
     text.append(phrases.window(window, view.clock))
-    if window.name:
-        text.append(f"  {window.name}", _QUIET)
     if window.changes_at is not None and window.message:
         text.append(f"  {window.message}", _ATTENTION)
-    return text
+    name = Text(window.name, _QUIET)
+    return _apart(text, name, width) if text.cell_len + 2 + name.cell_len <= width else text
 
 
 def _notes(view: View) -> Iterator[Text]:
@@ -97,14 +96,14 @@ def _notes(view: View) -> Iterator[Text]:
 
 
 def _pools(view: View, width: int, room: int) -> list[Text]:
-    """A heading, the pools (two lines each if there is room, else one; the busiest ones if there is none), the legend."""
+    """The pools between heading and legend: two lines each if there is room, else one, else the busiest of them."""
     if not view.pools:
         return [Text(), Text("no NodePools", _QUIET)]
     name_width = min(max(len(pool.name) for pool in view.pools), 16, width // 5)
     room -= 3  # blank, heading, legend
     shown = list(view.pools)
     if len(shown) > room:
-        shown = sorted(sorted(shown, key=lambda pool: -_business(pool))[: max(room - 1, 1)], key=lambda pool: pool.name)
+        shown = sorted(sorted(shown, key=_business, reverse=True)[: max(room - 1, 1)], key=lambda pool: pool.name)
     detailed = len(shown) == len(view.pools) and 2 * len(shown) <= room
     lines = [Text(), _pool_heading(name_width, width)]
     for pool in shown:
@@ -172,9 +171,10 @@ def _blocked(view: View, width: int) -> list[Text]:
         return []
     lines = [Text(), Text(f"BLOCKED {phrases.plural(len(view.blocked), 'node')}", _BAD)]
     for same in _grouped(view.blocked):
-        message = Text.assemble(("! ", _BAD), same[0].message or same[0].reason)
-        lines.append(_apart(message, Text(phrases.since(same[0], view.clock)), width))
-        lines.append(Text(f"  {_listed([item.node for item in same], width - 2)}"))
+        since = phrases.since(same[0], view.clock)
+        names = _listed([item.node for item in same], width - len(since) - 4)
+        lines.append(Text.assemble(("! ", _BAD), same[0].message or same[0].reason))
+        lines.append(_apart(Text(f"  {names}"), Text(since), width))
     return lines
 
 
@@ -202,7 +202,7 @@ def _pick_ups(view: View) -> list[Text]:
     if not view.pickups:
         return []
     now = view.clock.now
-    lines = [Text(f"{short(item.at, now)}  {phrases.pick_up(item)}") for item in view.pickups]
+    lines = [Text(f"{short(same[0].at, now)}  {phrases.pick_up(same)}") for same in phrases.together(view.pickups)]
     return [Text(), Text("PICKED UP", _HEADING), *lines]
 
 

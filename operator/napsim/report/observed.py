@@ -185,6 +185,18 @@ class Event(KubeObject, frozen=True):
         return self.reporting_controller or self.deprecated_source.component
 
 
+class LeaseSpec(Value, frozen=True):
+    holder_identity: str = ""
+    lease_duration_seconds: int = 15
+    renew_time: datetime | None = None
+
+
+class Lease(KubeObject, frozen=True):
+    """Who leads: the operator renews it. All on the wall clock."""
+
+    spec: LeaseSpec = LeaseSpec()
+
+
 @dataclass(slots=True)
 class Observed:
     """All that is known of a cluster, by key. ``nap`` is empty where Karpenter runs without napsim."""
@@ -197,6 +209,7 @@ class Observed:
     windows: Mapping[str, MaintenanceConfiguration] = field(default_factory=dict)
     nap: Mapping[str, NodeAutoProvisioning] = field(default_factory=dict)
     events: Mapping[str, Event] = field(default_factory=dict)
+    leases: Mapping[str, Lease] = field(default_factory=dict)
 
     @property
     def provisioning(self) -> ProvisioningStatus | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Final
 
 from napsim.report.times import full, short, span, zone_of
-from napsim.report.view import Blocked, Clock, Phase, PickUp, Pool, Rollout, Waiting, Window
+from napsim.report.view import Blocked, Clock, Phase, PickUp, Pool, Rollout, View, Waiting, Window
 
 ROLLOUT: Final = {
     Rollout.ROLLED_OUT: "rolled out",
@@ -74,10 +75,25 @@ def waiting(found: Waiting, now: Clock, *, window_open: bool) -> str:
     return f"{text}, {'about to be picked up' if window_open else 'waits for the window'}"
 
 
-def pick_up(found: PickUp) -> str:
-    """``default 2404gen2containerd 202601.27.0 → 202602.13.0 (MaintenanceWindow)``."""
+def together(pickups: Iterable[PickUp]) -> list[tuple[PickUp, ...]]:
+    """Those that differ in nothing but the definition: one pick-up to the eye."""
+    same: dict[tuple[object, ...], list[PickUp]] = {}
+    for item in pickups:
+        same.setdefault((item.at, item.node_class, item.from_version, item.to_version, item.rule), []).append(item)
+    return [tuple(items) for items in same.values()]
+
+
+def pick_up(same: Sequence[PickUp]) -> str:
+    """``default: 202601.27.0 → 202602.13.0 (WindowOpen), 2404gen2containerd`` of pick-ups that belong together."""
+    found = same[0]
     versions = " → ".join(version for version in (found.from_version, found.to_version or "none") if version)
-    return f"{found.node_class} {found.definition} {versions} ({found.rule})"
+    what = found.definition if len(same) == 1 else plural(len(same), "definition")
+    return f"{found.node_class}: {versions} ({found.rule}), {what}"
+
+
+def rollout(view: View) -> str:
+    """``rolling out, 37/120 updated``."""
+    return f"{ROLLOUT[view.rollout]}, {view.updated}/{view.total} updated" if view.total else "no nodes"
 
 
 def plural(count: int, noun: str) -> str:

@@ -42,8 +42,8 @@ class Clock:
 class Window:
     """A maintenance configuration, or what holds without one (``name`` is empty then).
 
-    ``state`` is ``OPEN``, ``closed``, or ``unknown`` while nobody has evaluated it. ``zone`` is an IANA name, ``UTC`` or
-    ``UTC+02:00``. ``message`` is a warning or an explanation, where there is one.
+    ``state`` is ``OPEN``, ``closed``, or ``unknown`` while nobody has evaluated it. ``zone`` is an IANA name, ``UTC``
+    or ``UTC+02:00``. ``message`` is a warning or an explanation, where there is one.
     """
 
     name: str
@@ -71,8 +71,9 @@ class Group:
 class Pool:
     """A NodePool. ``total`` counts NodeClaims, ``updated`` those whose node runs and is not drifted.
 
-    ``disrupting`` and ``allowed`` are what Karpenter compares for drift: ``allowed`` None is unlimited. ``changes_at`` is
-    when a scheduled budget begins or ends next; ``error`` is why a budget allows nothing.
+    ``disrupting`` and ``allowed`` are what Karpenter compares for drift: ``allowed`` None is unlimited. ``changes_at``
+    is when a scheduled budget begins or ends next; ``error`` is why a budget allows nothing. ``most`` is the most nodes
+    disrupted at once so far, as far as napsim has recorded it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Pool:
     allowed: int | None
     changes_at: datetime | None = None
     error: str = ""
+    most: int = 0
 
     def count(self, *phases: Phase) -> int:
         """How many nodes are in one of the phases."""
@@ -91,7 +93,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A drifted node that cannot be replaced now. ``since`` None: not known; ``until`` None: until something changes."""
+    """A drifted node that cannot be replaced now. ``since`` None: unknown; ``until`` None: until something changes."""
 
     node: str
     pool: str

@@ -1,0 +1,136 @@
+"""What a demo is played on: a cluster with the CRDs and the examples, and an operator as a process of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+import napsim
+from napsim.api.crd import render
+from napsim.api.registry import KINDS
+from napsim.cluster import Cluster, ClusterError, create_cluster, delete_cluster
+from napsim.cluster.folders import cluster_folder, clusters_folder
+from napsim.cluster.progress import Progress
+
+_KUBECTL_SECONDS: Final = 60.0
+_GRACE_SECONDS: Final = 6.0
+_ENTRY: Final = "from napsim.cli.main import app; app()"
+
+
+@dataclass(slots=True)
+class Operator:
+    """A ``napsim run`` of ours, in a session of its own so that Ctrl-C reaches it only through us."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def end(self) -> None:
+        """Ask it to end, as its Pod would be asked, and kill it if it does not."""
+        self.process.terminate()
+        try:
+            self.process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_lines(self, count: int = 10) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+def start_operator(cluster: Cluster) -> Operator:
+    """Start an operator on the cluster; its log is beside those of the control plane."""
+    log = cluster.workdir / "logs" / "napsim.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ENTRY, "run", f"--kubeconfig={cluster.kubeconfig}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Operator(process, log)
+
+
+def remove(name: str) -> bool:
+    """End the operators that were started with the cluster's kubeconfig, and remove the cluster; False if none was."""
+    inside = f"{cluster_folder(name)}{os.sep}"
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if "run" in (command := process.info["cmdline"] or []) and any(f"={inside}" in part for part in command)
+    ]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=_GRACE_SECONDS)
+    return delete_cluster(name)
+
+
+@contextmanager
+def only_one(name: str) -> Iterator[None]:
+    """No other demo of that name during the block. Raises ClusterError if there is one."""
+    clusters_folder().mkdir(parents=True, exist_ok=True)
+    with (clusters_folder() / f".{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ClusterError(
+                f"another demo runs on cluster {name}: wait for it, or give this one a --name"
+            ) from error
+        yield
+
+
+def set_up(name: str, progress: Progress) -> Cluster:
+    """A new cluster with the CRDs and the examples; one that an earlier demo left is removed first.
+
+    Raises ClusterError, also with what kubectl said. When it fails or is interrupted, nothing of the cluster stays.
+    """
+    examples = examples_folder()
+    remove(name)
+    cluster = create_cluster(name, progress=progress)
+    try:
+        step, begun = "applying CRDs and manifests/examples", time.monotonic()
+        progress.started(step, 3.0)
+        kubectl(cluster, "apply", "--filename=-", stdin="---\n".join(render(kind) for kind in KINDS))
+        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        kubectl(cluster, "apply", f"--filename={examples}")
+        progress.finished(step, time.monotonic() - begun)
+    except BaseException:
+        remove(name)
+        raise
+    return cluster
+
+
+def examples_folder() -> Path:
+    """``manifests/examples`` of the checkout. Raises ClusterError when the package runs from elsewhere."""
+    folder = Path(napsim.__file__).resolve().parents[2] / "manifests" / "examples"
+    if not folder.is_dir():
+        raise ClusterError(f"{folder} is not there: the demo needs a source checkout, run it with `make demo` in one")
+    return folder
+
+
+def kubectl(cluster: Cluster, *arguments: str, stdin: str | None = None) -> str:
+    """What kubectl prints. Raises ClusterError with what it complains about."""
+    command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", *arguments]
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=_KUBECTL_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(f"kubectl {' '.join(arguments)}: no end in {_KUBECTL_SECONDS:.0f} s") from error
+    if done.returncode != 0:
+        raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
