@@ -59,7 +59,7 @@ def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_
     settle(world, budgets=[{"nodes": "1"}], factor=3600, timings=slow)
     world.apply(m.image(NEW))
     world.until_virtual("2026-02-15T05:00:00Z")
-    assert "closed" in world.nap()["window"]
+    world.eventually("the window is closed again", lambda: "closed" in world.nap()["window"])
     assert world.versions()[OLD] > 0
 
     world.apply(m.deployment("late", 10))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,17 +67,39 @@ def start_operator(cluster: Cluster) -> Operator:
 
 
 def remove(name: str) -> bool:
-    """End the operators that were started with the cluster's kubeconfig, and remove the cluster; False if none was."""
+    """End the operators that were started with the cluster's kubeconfig, and remove the cluster; False if none was.
+
+    Not to be interrupted: it takes a second, and half of it would be worse than none.
+    """
+    with _undisturbed():
+        operators = _operators(name)
+        for process in operators:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(operators, timeout=_GRACE_SECONDS)
+        return delete_cluster(name)
+
+
+def _operators(name: str) -> list[psutil.Process]:
+    """The processes that are ``napsim run`` with a kubeconfig of the cluster on their command line."""
     inside = f"{cluster_folder(name)}{os.sep}"
-    left = [
+    return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "run" in (command := process.info["cmdline"] or []) and any(f"={inside}" in part for part in command)
+        if "run" in (command := process.info["cmdline"] or []) and any(inside in part for part in command)
     ]
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=_GRACE_SECONDS)
-    return delete_cluster(name)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would interrupt have no effect during the block."""
+    interrupting = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in interrupting}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -11,18 +11,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlsplit
 
+from napsim.live.bodies import LINE_LIMIT, Body, body_of, header
 from napsim.live.errors import TransportError
 
 CONNECT_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 60.0  # the API server itself closes what was idle for 90 s
-_HEAD_LIMIT: Final = 1 << 16
 _PAUSE_BYTES: Final = 8 << 20  # a stream whose reader is behind by so much is not read from
 _KEEP_ALIVE_OPTIONS: Final = (
     ("TCP_KEEPIDLE", 15),  # seconds of quiet before the first probe
@@ -181,7 +180,7 @@ class _Connection(asyncio.Protocol):
         self._streamed = False
         self._code = 0
         self._retry_after: str | None = None
-        self._body: _Body | None = None
+        self._body: Body | None = None
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._paused = False
@@ -299,7 +298,7 @@ class _Connection(asyncio.Protocol):
                 data = self._head + data
             end = data.find(b"\r\n\r\n")
             if end < 0:
-                if len(data) > _HEAD_LIMIT:
+                if len(data) > LINE_LIMIT:
                     raise ValueError("the head of the answer does not end")
                 self._head = data
                 return
@@ -337,7 +336,7 @@ class _Connection(asyncio.Protocol):
             self._fail(error)
             self.abort()
 
-    def _begin(self, head: bytes) -> _Body | None:
+    def _begin(self, head: bytes) -> Body | None:
         """Read status line and headers; None for an interim answer, after which the real one comes."""
         if not head.startswith(b"HTTP/1."):
             raise ValueError(f"the answer begins {head[:20]!r}")
@@ -345,9 +344,9 @@ class _Connection(asyncio.Protocol):
         if self._code < 200:
             return None
         lines = head.lower()
-        retry_after = _field(lines, b"\r\nretry-after:")
+        retry_after = header(lines, b"\r\nretry-after:")
         self._retry_after = retry_after.decode("ascii", "replace") if retry_after is not None else None
-        return _body_of(self._code, lines)
+        return body_of(self._code, lines)
 
     def _hold_back(self, received: int) -> None:
         self._waiting_bytes += received
@@ -363,125 +362,6 @@ def _notice_absence(connected: socket.socket) -> None:
         option = getattr(socket, name, None)  # which of them there are depends on the operating system
         if option is not None:
             connected.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def _field(lines: bytes, name: bytes) -> bytes | None:
-    """The value of a header in a lower-case head, or None. ``name`` is ``\\r\\n<name>:``."""
-    at = lines.find(name)
-    if at < 0:
-        return None
-    at += len(name)
-    end = lines.find(b"\r\n", at)
-    return (lines[at:end] if end >= 0 else lines[at:]).strip()
-
-
-def _body_of(code: int, lines: bytes) -> _Body:
-    """How the body is delimited (RFC 9112, section 6.3)."""
-    connection = _field(lines, b"\r\nconnection:")
-    reusable = lines.startswith(b"http/1.1") and (connection is None or b"close" not in connection)
-    if code in (204, 304):
-        return _Sized(0, reusable=reusable)
-    coding = _field(lines, b"\r\ntransfer-encoding:")
-    if coding is not None:
-        if coding != b"chunked":
-            raise ValueError(f"transfer coding {coding!r}")
-        return _Chunked(reusable=reusable)
-    length = _field(lines, b"\r\ncontent-length:")
-    if length is not None:
-        return _Sized(int(length), reusable=reusable)
-    return _UntilClose()
-
-
-class _Body(ABC):
-    """Takes the body out of what is received."""
-
-    until_close = False
-
-    def __init__(self, *, reusable: bool) -> None:
-        self.done = False
-        self.reusable = reusable
-
-    @abstractmethod
-    def feed(self, data: bytes, pieces: deque[bytes]) -> None:
-        """Append to ``pieces`` what belongs to the body; sets ``done`` at its end. Raises ValueError."""
-
-
-class _Sized(_Body):
-    def __init__(self, length: int, *, reusable: bool) -> None:
-        super().__init__(reusable=reusable)
-        if length < 0:
-            raise ValueError(f"a length of {length}")
-        self._left = length
-
-    def feed(self, data: bytes, pieces: deque[bytes]) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise ValueError("more than was announced")
-        if data:
-            pieces.append(data)
-        self.done = self._left == 0
-
-
-class _UntilClose(_Body):
-    until_close = True
-
-    def __init__(self) -> None:
-        super().__init__(reusable=False)
-
-    def feed(self, data: bytes, pieces: deque[bytes]) -> None:
-        if data:
-            pieces.append(data)
-
-
-class _Chunked(_Body):
-    """Chunks come and go in pieces of any size: what has arrived of a chunk is passed on at once."""
-
-    def __init__(self, *, reusable: bool) -> None:
-        super().__init__(reusable=reusable)
-        self._left = 0  # bytes of the current chunk still to come
-        self._after_chunk = False  # the CR LF that ends a chunk is due
-        self._in_trailers = False
-        self._rest = b""
-
-    def feed(self, data: bytes, pieces: deque[bytes]) -> None:
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
-        at, size = 0, len(data)
-        while at < size:
-            if self._left:
-                end = min(at + self._left, size)
-                pieces.append(data[at:end])
-                self._left -= end - at
-                self._after_chunk = not self._left
-                at = end
-                continue
-            end = data.find(b"\r\n", at)
-            if end < 0:
-                if size - at > _HEAD_LIMIT:
-                    raise ValueError("a chunk's size does not end")
-                self._rest = data[at:]
-                return
-            self._line(data[at:end])
-            at = end + 2
-            if self.done:
-                break
-        if at < size:
-            raise ValueError("more than was announced")
-
-    def _line(self, line: bytes) -> None:
-        """The end of a chunk, the size of the next one, or a trailer."""
-        if self._after_chunk:
-            if line:
-                raise ValueError("a chunk is longer than it says")
-            self._after_chunk = False
-        elif self._in_trailers:
-            self.done = not line
-        else:
-            self._left = int(line.partition(b";")[0], 16)
-            if self._left < 0:
-                raise ValueError("a chunk of negative size")
-            self._in_trailers = not self._left
 
 
 def _describe(error: BaseException) -> str:

@@ -94,12 +94,12 @@ class WindowController:
     def _conditions(self, manifest: Manifest, report: StatusReport) -> list[dict[str, Any]]:
         """Ready, what is not honoured yet, and what to mind (condition Findings)."""
         conditions = self.reports.ready(manifest, _unhonoured(manifest))
-        found = (*report.warnings, *report.findings, *self._namesakes(manifest))
+        found = [(_SAME_NAME, text) for text in self._namesakes(manifest)]
+        found += [(str(item.reason), item.message) for item in (*report.warnings, *report.findings)]
         if not found:
             return [item for item in conditions if item["type"] != _FINDINGS]
-        message = "; ".join(item if isinstance(item, str) else item.message for item in found)
-        reason = _SAME_NAME if isinstance(found[0], str) else str(found[0].reason)
-        return self.reports.with_condition(conditions, manifest, _FINDINGS, "True", reason, message)
+        message = "; ".join(text for _, text in found)
+        return self.reports.with_condition(conditions, manifest, _FINDINGS, "True", found[0][0], message)
 
     def _namesakes(self, manifest: Manifest) -> tuple[str, ...]:
         """Other objects with the same name in AKS, where there can be one: the first by name counts."""

@@ -243,12 +243,11 @@ def window_of(configuration: MaintenanceConfiguration, now: datetime) -> Window:
     """The window at ``now``: as its status says, as long as it says so, and after that by the windows it lists."""
     spec, status = configuration.spec, configuration.status
     zone, message = status.zone or "UTC", status.lead_time_warning or ""
-    if status.pending_until is not None and now < status.pending_until:
-        message = message or "a change of it does not count yet"
     if status.state is None:
         return Window(configuration.name, spec.config_name, "unknown", message="nobody has evaluated it yet")
     if status.changes_at is None or now < status.changes_at:
-        return Window(configuration.name, spec.config_name, status.state, status.changes_at, zone, message)
+        pending = status.pending_until is not None and status.pending_until == status.changes_at
+        return Window(configuration.name, spec.config_name, status.state, status.changes_at, zone, message, pending)
     listed = [item for item in (status.current, status.next, *status.following) if item is not None and item.end > now]
     if not listed:
         return Window(configuration.name, spec.config_name, "closed", None, zone, message)

@@ -6,6 +6,7 @@ Every line is made for the width, so that nothing wraps. What does not fit is co
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Final
 
 from rich.text import Text
@@ -29,13 +30,14 @@ _ROLLOUT_STYLES: Final = {
     Rollout.WAITING_FOR_WINDOW: _ATTENTION,
 }
 _UPDATED_WIDTH: Final = 9
+_TOLD_ABOVE: Final = "ImagePickedUp"  # the section of the pick-ups says it all, and in one line
 _BUDGET_WIDTH: Final = 18
 
 
 def frame(view: View, width: int, height: int, story: Sequence[str] = (), footer: str = "") -> list[Text]:
     """At most ``height`` lines of at most ``width`` cells. ``story`` is told below the head; ``footer`` ends it."""
     width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
-    head = [*_head(view, width), *_notes(view), *(Text(line, _ATTENTION) for line in story)]
+    head = [*_head(view, width), *_notes(view), *_story(story, width)]
     sections = [_blocked(view, width), _pick_ups(view), _events(view, width)]
     room = height - len(head) - 1
     pools = _pools(view, width, max(room - _wanted(sections), 5))
@@ -47,11 +49,11 @@ def frame(view: View, width: int, height: int, story: Sequence[str] = (), footer
 
 def _wanted(sections: Sequence[Sequence[Text]]) -> int:
     """Lines that the sections below the pools should have at least: all that is blocked, and a few of the others."""
-    return sum(min(len(section), 7 if index == 0 else 4) for index, section in enumerate(sections) if section)
+    return sum(min(len(section), 7 if index == 0 else 3) for index, section in enumerate(sections) if section)
 
 
 def _fitted(sections: Sequence[list[Text]], room: int) -> Iterator[Text]:
-    """The sections within ``room`` lines: each keeps its heading and a line with room for it, the last gets the rest."""
+    """The sections within ``room`` lines: each keeps its heading and a line if possible, the last gets the rest."""
     for index, section in enumerate(sections):
         after = sum(min(len(later), 3) for later in sections[index + 1 :])
         share = min(len(section), max(room - after, min(room, 3)))
@@ -59,6 +61,13 @@ def _fitted(sections: Sequence[list[Text]], room: int) -> Iterator[Text]:
             continue
         yield from section[:share]
         room -= share
+
+
+def _story(story: Sequence[str], width: int) -> Iterator[Text]:
+    """The first line is a heading."""
+    for index, line in enumerate(story):
+        for part in wrap(line, width - 2) or [""]:
+            yield Text(part if index == 0 else f"  {part}", _ATTENTION if index == 0 else "")
 
 
 # --- head -------------------------------------------------------------------------------------------------------------
@@ -79,8 +88,8 @@ def _head(view: View, width: int) -> Iterator[Text]:
 
 
 def _window(window: Window, view: View, width: int) -> Text:
-    text = Text.assemble(("Window  ", _HEADING), (window.state, _GOOD if window.open else _ATTENTION), " ")
-    text.append(phrases.window(window, view.clock))
+    text = Text.assemble(("Window  ", _HEADING), (window.state, _GOOD if window.open else _ATTENTION))
+    text.append(f", {phrases.window(window, view.clock)}")
     if window.changes_at is not None and window.message:
         text.append(f"  {window.message}", _ATTENTION)
     name = Text(window.name, _QUIET)
@@ -207,10 +216,11 @@ def _pick_ups(view: View) -> list[Text]:
 
 
 def _events(view: View, width: int) -> list[Text]:
-    if not view.events:
+    told = [event for event in view.events if event.reason != _TOLD_ABOVE]
+    if not told:
         return []
     lines = [Text(), Text("EVENTS", _HEADING)]
-    for event in view.events:
+    for event in told:
         times = f" (×{event.count})" if event.count > 1 else ""
         line = Text(f"{short(event.at, view.clock.now)}  {event.about}  ")
         line.append(event.reason, _ATTENTION if event.warning else "")

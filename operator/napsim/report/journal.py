@@ -107,9 +107,8 @@ class Journal:
         at = self.pickups[0].at
         for same in phrases.together(self.pickups):
             yield f"picked up    {full(at)} UTC  {phrases.pick_up(same)}"
-        reasons = {item.reason.partition("(")[2].rstrip(")") for item in self.pickups} - {""}
-        for reason in sorted(reasons):
-            yield f"             because of {reason}"
+        for reason in sorted({_why(item) for item in self.pickups} - {""}):
+            yield f"             {reason}"
 
     def _told_nodes(self) -> Iterator[str]:
         took = f" in {span(self.finished_at - self.pickups[0].at)} (virtual)" if self.finished_at else ""
@@ -123,10 +122,16 @@ class Journal:
     def _told_blocked(self) -> Iterator[str]:
         for item, until in self.blocked:
             since = item.since or until
-            yield f"blocked      {item.node} for {span(until - since)}, from {short(since, until)} to {short(until, until)}"
+            when = f"from {short(since, until)} to {short(until, until)}"
+            yield f"blocked      {item.node} for {span(until - since)}, {when}"
             yield f"             {item.message or item.reason}"
         if not self._blocks:
             yield "blocked      nothing"
+
+
+def _why(item: PickUp) -> str:
+    """Why in words: what the reason says beside the definition, the versions and the rule, which are told already."""
+    return item.reason.partition(f"({item.rule}: ")[2].rstrip(")") or item.reason
 
 
 def _budgets(allowed: Iterable[int | None]) -> str:

@@ -31,7 +31,7 @@ def window(found: Window, now: Clock) -> str:
     """``closes Sun 05:00 UTC, in 2h46m (06:00 Europe/Berlin)``; why it is as it is, where nothing will change it."""
     if found.changes_at is None:
         return found.message or "and stays so"
-    verb = "closes" if found.open else "opens"
+    verb = "until its change counts" if found.pending else "closes" if found.open else "opens"
     text = f"{verb} {short(found.changes_at, now.now)} UTC, in {span(found.changes_at - now.now)}"
     zone = zone_of(found.zone)
     if zone.utcoffset(found.changes_at) != UTC.utcoffset(found.changes_at):

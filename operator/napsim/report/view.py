@@ -43,7 +43,8 @@ class Window:
     """A maintenance configuration, or what holds without one (``name`` is empty then).
 
     ``state`` is ``OPEN``, ``closed``, or ``unknown`` while nobody has evaluated it. ``zone`` is an IANA name, ``UTC``
-    or ``UTC+02:00``. ``message`` is a warning or an explanation, where there is one.
+    or ``UTC+02:00``. ``message`` is a warning or an explanation, where there is one. ``pending``: at ``changes_at`` a
+    change of the configuration begins to count, whatever that makes of the state.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Window:
     changes_at: datetime | None = None
     zone: str = "UTC"
     message: str = ""
+    pending: bool = False
 
     @property
     def open(self) -> bool:
