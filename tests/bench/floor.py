@@ -88,7 +88,9 @@ class BareClient:
 
     async def _launch(self, node: Body, claim: Body, name: str) -> None:
         api = self._api
-        new = await api.request("POST", CLAIMS, _fresh(claim, "NodeClaim", name) | {"spec": claim["spec"]})
+        body = _fresh(claim, "NodeClaim", name) | {"spec": claim["spec"]}
+        body["metadata"]["annotations"] |= {"napsim.dev/replaces": claim["metadata"]["name"]}
+        new = await api.request("POST", CLAIMS, body)
         launched = _conditions(claim)
         launched["status"] |= {"providerID": f"floor://{name}", "nodeName": ""}
         await api.patch(f"{CLAIMS}/{name}/status", launched)

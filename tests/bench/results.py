@@ -77,6 +77,15 @@ class Rollout(msgspec.Struct, frozen=True):
     def api_server_ms_per_node(self) -> float:
         return self.api_server_cpu_ms / max(self.replaced, 1)
 
+    @property
+    def summary(self) -> str:
+        """One line for whoever waits."""
+        return (
+            f"{self.replaced} nodes in {self.wall_seconds:.0f} s, {self.cpu_ms_per_node:.1f} ms CPU and "
+            f"{self.requests_per_node:.1f} requests each, {self.peak_rss_mb:.0f} MiB at most, "
+            f"{len(self.violations)} violations"
+        )
+
 
 class Size(msgspec.Struct, frozen=True):
     """All that was measured at one size. ``error`` says why it ended early, and is empty if it did not."""

@@ -106,14 +106,18 @@ def _undisturbed() -> Iterator[None]:
 def only_one(name: str) -> Iterator[None]:
     """No other demo of that name during the block. Raises ClusterError if there is one."""
     clusters_folder().mkdir(parents=True, exist_ok=True)
-    with (clusters_folder() / f".{name}.lock").open("w") as file:
+    lock = clusters_folder() / f".{name}.lock"
+    with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ClusterError(
                 f"another demo runs on cluster {name}: wait for it, or give this one a --name"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            lock.unlink()
 
 
 def set_up(name: str, progress: Progress) -> Cluster:

@@ -64,6 +64,7 @@ _DECLARED_KINDS: Final = (
 )  # settings first: what comes after is read by them
 _REPORT_SECONDS: Final = (0.5, 5.0)  # real, at the least and at the most
 _REPORT_EVERY: Final = timedelta(seconds=10)  # virtual
+_SELDOM: Final = 4
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
 
@@ -88,6 +89,7 @@ class Engine:
         self.declared = Declared()
         self.dirty = Dirty()
         self.leading = False
+        self._reports = -1  # the first report is of everything
         self.writer = Writer(client, fence, jitter=jitter)
         self.recorder = Recorder(client, instance=instance, fence=fence, stand_back=self.writer.drain)
         self.executor = Executor(
@@ -228,9 +230,14 @@ class Engine:
             await asyncio.sleep(min(max(wait, least), most))
 
     async def _report(self) -> None:
-        dirty, self.dirty = self.dirty, Dirty()
-        if dirty.nap:
+        """The rollout every time, pools and images every fourth time: they are for looking up, not for following."""
+        self._reports += 1
+        if self.dirty.nap:
+            self.dirty.nap = False
             await self.rollout.report()
+        if self._reports % _SELDOM:
+            return
+        dirty, self.dirty = self.dirty, Dirty(nap=self.dirty.nap)
         if dirty.pools:
             for name in tuple(self.declared.pools):
                 await self.pools.report(name)

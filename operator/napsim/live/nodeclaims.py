@@ -59,12 +59,19 @@ class NodeClaimController:
         if node is None and not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
             plan = self._join(claim, now)
         else:
-            due = self.provider.initialized_from(claim, node, now)
-            plan = lifecycle.advance(claim, node, due, self.clock.timeline, now)
+            plan = self._advance(claim, node, now)
         if plan.actions:
             return Plan(plan.actions, earliest(plan.wake_at, expiry))
         drift = self._drift(claim, node, now)
         return Plan(drift.actions, earliest(plan.wake_at, drift.wake_at, expiry))
+
+    def _advance(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        joined = self.provider.registered_from(node, now)
+        registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
+        if joined is not None and now < joined and not registered:
+            return Plan((), joined)
+        due = self.provider.initialized_from(claim, node, now)
+        return lifecycle.advance(claim, node, due, self.clock.timeline, now)
 
     def _expiry(self, claim: NodeClaim, now: datetime) -> datetime | None:
         after = claim.spec.expire_after

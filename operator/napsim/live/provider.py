@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,8 @@ from napsim.core.nodeclasses import image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, condition
 from napsim.core.requirements import label_requirements
 from napsim.live.declared import Declared, NodeClassEntry
+
+PACING: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/nodeclaim/lifecycle/controller.go
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,13 @@ class KwokProvider:
         node = node_of(claim, version, kubernetes, entry.node_labels() if entry else {})
         annotations = {**node.metadata.annotations, **created_annotation(now)}
         return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
+
+    def registered_from(self, node: Node | None, now: datetime) -> datetime | None:
+        """When a Node that has joined is looked at: Karpenter paces itself by a second after each status patch."""
+        if node is None:
+            return None
+        recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
+        return parse_rfc3339(recorded) + PACING if recorded else now
 
     def initialized_from(self, claim: NodeClaim, node: Node | None, now: datetime) -> datetime | None:
         """When the played cloud takes its own and the startup taints off the Node."""

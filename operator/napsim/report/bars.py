@@ -60,7 +60,7 @@ def _scaled(counts: Sequence[int], width: int) -> list[int]:
     total = sum(counts)
     if total <= width:
         return list(counts)
-    cells = [max(1, number * width // total) for number in counts]
+    cells = [max(1, number * width // total) if number else 0 for number in counts]
     while sum(cells) > width and max(cells) > 1:
         cells[cells.index(max(cells))] -= 1
     while sum(cells) < width:

@@ -70,7 +70,7 @@ def _state(pool: Pool, view: View) -> str:
 def _blocked(before: View, after: View) -> Iterator[str]:
     known = {item.node: item for item in before.blocked}
     for item in after.blocked:
-        if item.node not in known:
+        if item.node not in known or known[item.node].message != item.message:
             yield f"blocked: {item.node}: {item.reason}: {item.message}"
     now = {item.node for item in after.blocked}
     for name, item in known.items():

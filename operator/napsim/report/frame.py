@@ -245,6 +245,7 @@ def _apart(left: Text, right: Text, width: int) -> Text:
 
 
 def _cut(line: Text, width: int) -> Text:
+    line.rstrip()
     line.truncate(max(width, 1), overflow="ellipsis")
     line.no_wrap = True
     return line

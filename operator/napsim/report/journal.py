@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from napsim.report import phrases
 from napsim.report.times import full, short, span
 from napsim.report.view import Blocked, Phase, PickUp, Pool, Rollout, View
 
+_MOST_BLOCKED = 5
 _MOVING = (Phase.DISRUPTING, Phase.DRAINING, Phase.LAUNCHING)
 
 
@@ -36,7 +37,7 @@ class Journal:
         self.left_at_closing = 0
         self.finished_at: datetime | None = None
         self._pools: dict[str, _PoolRecord] = {}
-        self._blocks: dict[str, _Block] = {}
+        self._blocks: dict[tuple[str, str], _Block] = {}
         self._before: View | None = None
 
     @property
@@ -61,7 +62,7 @@ class Journal:
             for pool in view.pools:
                 self._note_pool(pool)
             for item in view.blocked:
-                self._blocks.setdefault(item.node, _Block(item, view.clock.now)).until = view.clock.now
+                self._note_blocked(item, view.clock.now)
             self._note_window(view)
             over = view.rollout in {Rollout.ROLLED_OUT, Rollout.WAITING_FOR_WINDOW} and not self.left
             self.finished_at = (self.finished_at or view.clock.now) if over else None
@@ -90,6 +91,13 @@ class Journal:
         record.most = max(record.most, pool.disrupting, pool.most)
         if pool.count(*_MOVING) or pool.disrupting:
             record.allowed.add(pool.allowed)
+
+    def _note_blocked(self, item: Blocked, now: datetime) -> None:
+        """One entry for each thing that blocks a node: what comes second blocks only since it is seen."""
+        if (item.node, item.message) not in self._blocks:
+            is_second = any(node == item.node for node, _ in self._blocks)
+            self._blocks[item.node, item.message] = _Block(replace(item, since=now) if is_second else item, now)
+        self._blocks[item.node, item.message].until = now
 
     def _note_window(self, view: View) -> None:
         if self.closed_at is None and view.window is not None and not view.window.open:
@@ -120,12 +128,15 @@ class Journal:
             yield f"at once      {name}: {record.most} at most, of {_budgets(record.allowed)} allowed"
 
     def _told_blocked(self) -> Iterator[str]:
-        for item, until in self.blocked:
+        longest = sorted(self.blocked, key=lambda entry: (entry[0].since or entry[1]) - entry[1])
+        for item, until in longest[:_MOST_BLOCKED]:
             since = item.since or until
             when = f"from {short(since, until)} to {short(until, until)}"
             yield f"blocked      {item.node} for {span(until - since)}, {when}"
             yield f"             {item.message or item.reason}"
-        if not self._blocks:
+        if len(longest) > _MOST_BLOCKED:
+            yield f"             and {len(longest) - _MOST_BLOCKED} more, for shorter"
+        if not longest:
             yield "blocked      nothing"
 
 

@@ -69,10 +69,13 @@ def since(blocked: Blocked, now: Clock) -> str:
 
 def waiting(found: Waiting, now: Clock, *, window_open: bool) -> str:
     """Which image is not picked up yet, and what for."""
-    text = f"{found.version} ({found.definition}) published {short(found.published_at, now.now)}"
-    if found.listed_at is not None and (window_open or found.published_at > now.now):
-        return f"{text}, images are listed again {short(found.listed_at, now.now)}"
-    return f"{text}, {'about to be picked up' if window_open else 'waits for the window'}"
+    if not window_open:
+        what = "waits for the window"
+    elif found.listed_at is not None:
+        what = f"waits until images are listed again, {short(found.listed_at, now.now)}"
+    else:
+        what = "is about to be picked up"
+    return f"{found.version} {what}; published {short(found.published_at, now.now)} ({found.definition})"
 
 
 def together(pickups: Iterable[PickUp]) -> list[tuple[PickUp, ...]]:

@@ -113,8 +113,8 @@ def _closed_after_pick_up(_: View, journal: Journal) -> bool:
     return journal.closed_at is not None
 
 
-def _nothing_left_but_blocked(view: View, _: Journal) -> bool:
-    return view.rollout is Rollout.BLOCKED and blocking_pdb(view) is not None
+def _nothing_left_but_blocked(view: View, journal: Journal) -> bool:
+    return (view.rollout is Rollout.BLOCKED and blocking_pdb(view) is not None) or journal.finished_at is not None
 
 
 def _state(view: View, _: Journal) -> str:

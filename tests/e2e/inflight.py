@@ -1,0 +1,128 @@
+"""A rollout that is slow enough to be disturbed, and what of it was in flight at an instant.
+
+The clock runs at ten times its speed: a node takes about two seconds to come up, and all limits that the core has for
+commands and launches (10 and 5 virtual minutes) are far longer than any outage that a test makes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from tests.e2e import manifests as m
+from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, SurgeBounded, audit, read
+from tests.e2e.auditor.statistics import replaced
+from tests.e2e.auditor.timeline import Milestones
+from tests.e2e.rehearsal import NEW, OLD, OperatorProcess, Rehearsal
+
+WAIT_SECONDS: Final = 180.0
+LEASE_SECONDS: Final = 3.0
+LEASE: Final = "kube-system/napsim"
+PUBLISHED: Final = "2026-02-01T00:00:00Z"
+TIMINGS: Final = {
+    "launch": {"fixed": "5s"},
+    "registration": {"fixed": "10s"},
+    "initialization": {"fixed": "5s"},
+    "detach": {"fixed": "5s"},
+}
+
+
+def declare(world: Rehearsal, nodes: int, budget: str = "2", **nap: object) -> None:
+    """A pool that wants ``nodes`` nodes full of pods, on the old image; no window holds images up."""
+    world.apply(
+        m.nap(factor=10, listCacheDuration="30s", timings=TIMINGS, **nap),
+        m.node_class(),
+        m.image(OLD, PUBLISHED),
+        m.pool(budgets=[{"nodes": budget}]),
+        m.deployment("web", nodes * 10),
+        m.pdb("web", maxUnavailable="25%"),
+    )
+
+
+def settle(world: Rehearsal, nodes: int) -> None:
+    """The operator has made the nodes, and every pod runs on one of them."""
+    world.eventually(f"{nodes} nodes on {OLD}", lambda: world.versions() == {OLD: nodes}, WAIT_SECONDS)
+    world.eventually("every pod runs", lambda: _running(world) == nodes * 10, WAIT_SECONDS)
+
+
+def publish(world: Rehearsal) -> None:
+    """The new image appears; it is picked up when the list of images is read again, three seconds later at the most."""
+    world.apply(m.image(NEW))
+
+
+def until_in_flight(world: Rehearsal) -> None:
+    """A node is being disrupted."""
+    world.eventually("a command is in flight", lambda: bool(world.disrupted()), WAIT_SECONDS)
+
+
+def finish(world: Rehearsal, nodes: int) -> None:
+    """All nodes are on the new image, all pods run, and nothing is left over that the status does not tell of."""
+    world.eventually(
+        f"all nodes on {NEW}", lambda: world.versions() == {NEW: nodes} and not world.disrupted(), WAIT_SECONDS
+    )
+    world.eventually("the claims that were replaced are gone", lambda: len(world.items("nodeclaims")) == nodes)
+    world.eventually("the rollout is over", lambda: world.nap()["phase"] == "RolledOut", WAIT_SECONDS)
+    world.eventually("every pod runs", lambda: _running(world) == nodes * 10, WAIT_SECONDS)
+
+
+def assert_sound(world: Rehearsal, nodes: int, budget: str = "2", *, torn_lines_allowed: int = 0) -> Record:
+    """Budgets held throughout, one at a time led and wrote, nothing leaked, and no claim too many was ever made."""
+    record = read(world.cluster.audit_log, torn_lines_allowed=torn_lines_allowed)
+    budgets = {"default": budget}
+    line = world.virtual_line()
+    rules = (
+        BudgetNeverExceeded(budgets, to_virtual=line),
+        NoDoubleWork(LEASE),
+        NothingLeaked({"default": nodes}),
+        SurgeBounded({"default": nodes}, budgets, to_virtual=line),
+    )
+    found = audit(record, rules)
+    assert not found, "\n".join(str(item) for item in found) + "\n" + world.story()
+    assert replaced(record) == nodes
+    assert len(record.timeline.milestones) == nodes + replaced(record), "every claim that was ever made"
+    return record
+
+
+def in_flight(record: Record, instant: datetime) -> frozenset[str]:
+    """In which states nodes and claims were at an instant: tainted, launching, draining; empty if nothing was going on."""
+    entries = record.timeline.milestones.values()
+    states = {
+        "tainted": any(_between(entry.tainted, instant, entry.deleting) for entry in entries),
+        "launching": any(entry.replaces and _between(entry.created, instant, entry.initialized) for entry in entries),
+        "draining": any(_between(entry.deleting, instant, entry.gone) for entry in entries),
+    }
+    return frozenset(state for state, so in states.items() if so)
+
+
+def met(record: Record, instants: Iterable[datetime]) -> Counter[str]:
+    """How many of the instants found commands in each state; under ``any`` how many found one at all."""
+    counts: Counter[str] = Counter()
+    for instant in instants:
+        states = in_flight(record, instant)
+        counts.update(states)
+        counts["any"] += bool(states)
+    return counts
+
+
+def milestones_of(record: Record) -> list[Milestones]:
+    return list(record.timeline.milestones.values())
+
+
+def until_logged(world: Rehearsal, operator: OperatorProcess, text: str, times: int = 1) -> None:
+    """The operator's log says so; reading it costs the cluster nothing."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while operator.log.read_text(errors="replace").count(text) < times:
+        assert time.monotonic() < deadline, f"{operator.identity} never said {text!r}\n{world.story()}"
+        time.sleep(0.02)
+
+
+def _running(world: Rehearsal) -> int:
+    pods = world.items("pods", "--selector=app=web", "--field-selector=status.phase=Running")
+    return sum(1 for pod in pods if "deletionTimestamp" not in pod["metadata"])
+
+
+def _between(began: datetime | None, instant: datetime, ended: datetime | None) -> bool:
+    return began is not None and began <= instant and (ended is None or instant < ended)
