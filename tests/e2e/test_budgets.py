@@ -34,13 +34,13 @@ TIMINGS: Final = {
 DYNAMIC: Final = {"tenth": (12, [{"nodes": "10%"}])}
 STATIC: Final[dict[str, tuple[int, list[m.Manifest]]]] = {
     "zero": (2, [{"nodes": "0"}]),
-    "scheduled": (6, [{"nodes": "0"}]),  # gets its schedule when the clock's time is known
     "empty-only": (3, [{"nodes": "0", "reasons": ["Empty"]}]),
     "drifted-too": (2, [{"nodes": "0", "reasons": ["Drifted"]}, {"nodes": "100%"}]),
     "several": (4, [{"nodes": "75%"}, {"nodes": "3"}, {"nodes": "1", "reasons": ["Drifted"]}]),
     "broken": (2, [{"nodes": "100%"}, {"nodes": "1", "schedule": BROKEN, "duration": "1h", "reasons": ["Empty"]}]),
     "roomy": (6, [{"nodes": "4"}]),
     "limited": (4, [{"nodes": "100%"}]),
+    "scheduled": (6, []),  # gets its schedule when the clock's time is known
 }
 NODES: Final = {name: nodes for name, (nodes, _) in (DYNAMIC | STATIC).items()}
 STAYING: Final = ("zero", "drifted-too", "broken")
@@ -75,25 +75,30 @@ class Rollout:
 
 @pytest.fixture(scope="module")
 def rollout() -> Iterator[Rollout]:
-    """All pools full of old nodes, and then a new image; there is no window, so it is picked up at once."""
+    """All pools full of old nodes, and then a new image; there is no window, so it is picked up at once.
+
+    Static pools get their budgets when all of their nodes have drifted, so that one pass sees all of them.
+    """
     with rehearsal() as world:
-        world.apply(m.nap(timings=TIMINGS), m.node_class(), m.image(OLD, PUBLISHED), *map(_static, STATIC))
+        world.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED))
         world.apply(*(m.pool(name, budgets) for name, (_, budgets) in DYNAMIC.items()), *map(_filling, DYNAMIC))
+        world.apply(*(_static(name, [{"nodes": "0"}]) for name in STATIC))
         world.operator()
         world.eventually("all nodes are there", lambda: all(_full(world, name) for name in NODES), PATIENCE_SECONDS)
+        world.apply(m.nap(timings=TIMINGS), m.image(NEW))
+        drifted = {"ImageDrift"}
+        world.eventually("they drift", lambda: all(_drifts(world, name) == drifted for name in STATIC), PATIENCE_SECONDS)
         active_from = world.virtual_now().replace(second=0, microsecond=0)
-        active_until = active_from + timedelta(hours=ACTIVE_HOURS)
-        daily = f"{active_from.minute} {active_from.hour} * * *"
-        budgets = [{"nodes": "1", "schedule": daily, "duration": f"{ACTIVE_HOURS}h"}]
-        world.apply(m.pool("scheduled", budgets, replicas=NODES["scheduled"]), m.image(NEW))
-        yield Rollout(world, active_from, active_until)
+        daily = {"schedule": f"{active_from.minute} {active_from.hour} * * *", "duration": f"{ACTIVE_HOURS}h"}
+        budgets = {name: budgets for name, (_, budgets) in STATIC.items()} | {"scheduled": [{"nodes": "1", **daily}]}
+        world.apply(*(_static(name, budgets[name]) for name in STATIC))
+        yield Rollout(world, active_from, active_from + timedelta(hours=ACTIVE_HOURS))
 
 
-def _static(name: str) -> m.Manifest:
-    nodes, budgets = STATIC[name]
-    pool = m.pool(name, budgets, replicas=nodes)
+def _static(name: str, budgets: list[m.Manifest]) -> m.Manifest:
+    pool = m.pool(name, budgets, replicas=NODES[name])
     if name == "limited":
-        pool["spec"]["limits"] = {"nodes": str(nodes + 2)}
+        pool["spec"]["limits"] = {"nodes": str(NODES[name] + 2)}
     return pool
 
 

@@ -89,6 +89,7 @@ def test_a_stopped_operator_ends_in_time_and_the_next_goes_on_at_once(world: Reh
         assert seconds < 5
         assert lease(world)["holderIdentity"] == ""
         operator = world.operator(successor, "--lease-seconds", "60")
+        inflight.until_logged(world, operator, "leading: lease")
     inflight.finish(world, NODES)
 
     record = inflight.assert_sound(world, NODES)

@@ -68,7 +68,7 @@ def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_
 
 
 def test_an_image_older_than_ninety_days_is_replaced_in_a_closed_window(world: Rehearsal) -> None:
-    settle(world, start="2026-04-26T12:00:00Z")
+    settle(world, start="2026-04-26T20:30:00Z")
     world.apply(m.image(NEW))
     # 202601.27.0 is of 27 January; it is 90 days old on 27 April at 00:00, a Monday: the window opens on Sunday alone.
     world.until_virtual("2026-04-26T23:30:00Z")
@@ -83,9 +83,9 @@ def test_an_image_older_than_ninety_days_is_replaced_in_a_closed_window(world: R
 
 
 def test_without_the_ninety_day_rule_an_old_image_stays_until_the_window(world: Rehearsal) -> None:
-    settle(world, start="2026-04-26T20:00:00Z", imageExpiry={"enabled": False})
+    settle(world, start="2026-04-26T21:30:00Z", imageExpiry={"enabled": False})
     world.apply(m.image(NEW))
-    world.until_virtual("2026-04-27T03:00:00Z")
+    world.until_virtual("2026-04-27T02:00:00Z")
     assert world.versions() == {OLD: NODES}
     assert not world.nap().get("forced")
 
@@ -115,7 +115,7 @@ def test_a_kubernetes_upgrade_goes_past_the_window(world: Rehearsal) -> None:
 
 
 def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a_closed_window(world: Rehearsal) -> None:
-    settle(world)
+    settle(world, start="2026-02-13T00:00:00Z")
     world.apply(m.image(NEW))
     before = {node["metadata"]["name"] for node in world.items("nodes")}
     world.patch("aksnodeclass", "default", '{"spec": {"osDiskSizeGB": 256}}')

@@ -22,6 +22,8 @@ def plain(view: View, width: int, height: int, story: Sequence[str] = ()) -> str
 def coloured(view: View, width: int, height: int) -> str:
     """The frame as a terminal with 16 million colours gets it, escape characters written as ``\\e``."""
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system="truecolor", width=width, height=height, no_color=False)
+    console = Console(
+        file=out, force_terminal=True, color_system="truecolor", width=width, height=height, no_color=False
+    )
     console.print(Text("\n").join(frame(view, width, height, (), "q quits")), soft_wrap=True)
     return out.getvalue().replace("\x1b", "\\e")

@@ -46,7 +46,9 @@ SYSTEM_POOL = Pool(
 )
 LEDGER_NODE = Blocked("aks-default-x7k2p", "default", "PodDisruptionBudget", LEDGER, ago(minutes=64))
 PICKED_UP = tuple(
-    PickUp(ago(minutes=74), "default", definition, OLD, NEW, "WindowOpen", f"{definition}: {OLD} to {NEW} (WindowOpen: x)")
+    PickUp(
+        ago(minutes=74), "default", definition, OLD, NEW, "WindowOpen", f"{definition}: {OLD} to {NEW} (WindowOpen: x)"
+    )
     for definition in ("2404gen2containerd", "2404containerd")
 )
 FAILED_DRAINING = Event(
@@ -63,7 +65,9 @@ ROLLING_OUT = View(
     pickups=PICKED_UP,
     events=(
         FAILED_DRAINING,
-        Event(ago(minutes=6), "NodeClaim/default-c56zx", "DisruptionLaunching", "Launching NodeClaim: Drifted", False, 1),
+        Event(
+            ago(minutes=6), "NodeClaim/default-c56zx", "DisruptionLaunching", "Launching NodeClaim: Drifted", False, 1
+        ),
     ),
     versions=(OLD, NEW),
 )

@@ -77,5 +77,5 @@ def test_an_image_that_waits_and_a_clock_that_is_turned_are_told() -> None:
 def test_a_document_is_one_line_of_json_with_times_in_rfc_3339() -> None:
     text = document(ROLLING_OUT)
     assert "\n" not in text
-    assert text.startswith('{"cluster":"cluster napsim-demo","clock":{"now":"2026-02-15T02:14:00Z","factor":600.0}')
+    assert text.startswith('{"cluster":"cluster napsim-demo","clock":{"now":"2026-02-15T02:14:00Z","factor":600}')
     assert '"allowed":null' in document(WAITING)

@@ -157,9 +157,7 @@ def patched_node(node: Node, patch: PatchNode) -> Node:
         annotations=merged(node.metadata.annotations, patch.annotations),
         finalizers=_finalizers(node.metadata.finalizers, patch.add_finalizer, patch.remove_finalizer),
     )
-    return msgspec.structs.replace(
-        node, metadata=metadata, spec=msgspec.structs.replace(node.spec, taints=taints)
-    )
+    return msgspec.structs.replace(node, metadata=metadata, spec=msgspec.structs.replace(node.spec, taints=taints))
 
 
 def patched_claim(claim: NodeClaim, patch: PatchNodeClaim) -> NodeClaim:
@@ -183,9 +181,7 @@ def with_status(claim: NodeClaim, change: SetNodeClaimStatus) -> NodeClaim:
         for name in ("node_name", "provider_id", "image_id", "capacity", "allocatable")
         if (value := getattr(change, name)) is not None
     }
-    return msgspec.structs.replace(
-        claim, status=msgspec.structs.replace(claim.status, conditions=conditions, **fields)
-    )
+    return msgspec.structs.replace(claim, status=msgspec.structs.replace(claim.status, conditions=conditions, **fields))
 
 
 def set_condition(

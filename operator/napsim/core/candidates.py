@@ -1,8 +1,8 @@
 """May this node be disrupted for drift? An ordered list of named checks; the first that blocks is the verdict.
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/types.go`` and ``pkg/controllers/state/statenode.go``. Fails
-closed: what is not known (no NodeClaim, no pool) blocks. Checks 10 to 12 are ignored for the eventual class (drift) when
-the NodeClaim has a ``terminationGracePeriod``.
+closed: what is not known (no NodeClaim, no pool) blocks. Checks 10 to 12 are ignored for the eventual class (drift)
+when the NodeClaim has a ``terminationGracePeriod``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.clock import Timeline
+from napsim.core.instances import node_name
 from napsim.core.objects import Node, NodeClaim, Pod, condition
 from napsim.core.pdbs import PdbIndex, blocks
 from napsim.core.pods import is_active, is_evictable, is_reschedulable, protection
@@ -84,7 +85,9 @@ def _managed(candidate: Candidate, _: Surroundings) -> Verdict | None:
 def _has_node(candidate: Candidate, _: Surroundings) -> Verdict | None:
     if candidate.node is not None:
         return None
-    return _blocked(Reason.NO_NODE, "nodeclaim does not have an associated node")
+    assert candidate.claim is not None
+    expected = candidate.claim.status.node_name or node_name(candidate.claim.name)
+    return _blocked(Reason.NO_NODE, "nodeclaim does not have an associated node", waits_for_node(expected))
 
 
 def _initialized(candidate: Candidate, _: Surroundings) -> Verdict | None:

@@ -1,9 +1,9 @@
 """A disruption command: which node, which replacements, and how it goes on from there.
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/queue.go``. Where Karpenter keeps commands in memory, napsim
-writes them on the Node (annotation ``napsim.dev/command``) in the same patch as the disrupted taint, so that an operator
-killed at any instant goes on where it was and never launches a replacement twice: replacements have names that follow
-from the command.
+writes them on the Node (annotation ``napsim.dev/command``) in the same patch as the disrupted taint, so that an
+operator killed at any instant goes on where it was and never launches a replacement twice: replacements have names
+that follow from the command.
 
 Order of a start: taint and record in one patch, ``DisruptionReason`` on the claim, then the replacements.
 """
@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from napsim.api import names
-from napsim.core.actions import Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
+from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
 from napsim.core.clock import Timeline
 from napsim.core.nodepools import Placement, claim_name
 from napsim.core.objects import Condition, Node, NodeClaim, is_true
@@ -47,7 +47,7 @@ class Command(msgspec.Struct, frozen=True, rename="camel"):
     """What is written on the Node. ``started_at`` is virtual."""
 
     reason: str
-    started_at: datetime
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     replacements: tuple[Replacement, ...] = ()
 
 
@@ -55,7 +55,7 @@ class Command(msgspec.Struct, frozen=True, rename="camel"):
 class Progress:
     """A command after a look: actions now, replacements to create, and whether it is over."""
 
-    plan: Plan = Plan()
+    plan: Plan = IDLE
     create: tuple[Replacement, ...] = ()
     failure: str = ""  # set when the command is rolled back
     uninitialized: int = 0
@@ -111,18 +111,26 @@ def advance(
     """
     if claim.deleting:
         return Progress(completed=True)
+    strangers = [item for item in command.replacements if not _replaces(replacements.get(item.name), claim)]
+    if strangers:
+        return _failed(node, claim, f"NodeClaim {strangers[0].name} is no replacement", len(strangers), now)
     waiting = [item for item in command.replacements if not _is_initialized(replacements.get(item.name))]
     missing = [item for item in waiting if item.name not in replacements]
     deadline = command.started_at + timeline.patience(timeout(queued))
     if waiting and any(item.name in launched_before for item in missing):
-        return _failed(command, node, claim, "replacement was deleted", len(waiting), now)
+        return _failed(node, claim, "replacement was deleted", len(waiting), now)
     if waiting and now >= deadline:
-        return _failed(command, node, claim, "command reached timeout", len(waiting), now)
+        return _failed(node, claim, "command reached timeout", len(waiting), now)
     marks = _marks(command, claim, now)
     if waiting:
         said = [said for item in waiting for said in _waiting_events(replacements.get(item.name), command.reason)]
         return Progress(Plan((*marks, *said), deadline), tuple(missing))
     return Progress(Plan((*marks, *_terminate(command, node, claim))), completed=True)
+
+
+def _replaces(replacement: NodeClaim | None, claim: NodeClaim) -> bool:
+    """Whether a NodeClaim under a replacement's name is one; among thousands, another may have drawn the same name."""
+    return replacement is None or replacement.metadata.annotations.get(names.REPLACES) == claim.name
 
 
 def _is_initialized(claim: NodeClaim | None) -> bool:
@@ -155,9 +163,7 @@ def _terminate(command: Command, node: Node, claim: NodeClaim) -> list[Action]:
     ]
 
 
-def _failed(
-    command: Command, node: Node, claim: NodeClaim, failure: str, uninitialized: int, now: datetime
-) -> Progress:
+def _failed(node: Node, claim: NodeClaim, failure: str, uninitialized: int, now: datetime) -> Progress:
     """Roll back: taint, record and condition go; replacements stay (liveness removes those that never come up)."""
     return Progress(Plan(heal(node, claim, now)), failure=failure, uninitialized=uninitialized)
 
@@ -172,5 +178,3 @@ def heal(node: Node, claim: NodeClaim | None, now: datetime) -> tuple[Action, ..
         remove = (names.DISRUPTED_TAINT,) if tainted else ()
         actions.append(PatchNode(node, annotations={names.COMMAND: None}, remove_taints=remove))
     return tuple(actions)
-
-

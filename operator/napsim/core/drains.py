@@ -29,7 +29,7 @@ TIERS: Final[tuple[Tier, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A pod to be deleted now, with what is left of the node's grace."""
+    """A pod to be deleted now, with what is left of the node's grace in real seconds: the kubelet counts them."""
 
     pod: Pod
     grace_seconds: int
@@ -52,16 +52,14 @@ class Drain:
 def drain(
     pods: tuple[Pod, ...], deadline: datetime | None, timeline: Timeline, now: datetime, now_real: datetime
 ) -> Drain:
-    """Look at the pods of a node being drained. ``deadline`` (virtual) is the termination timestamp, if there is one."""
+    """Look at the pods of a node being drained. ``deadline`` (virtual) is the termination timestamp, if it has one."""
     waited = tuple(pod for pod in pods if is_waited_for(pod, now_real))
     if not waited:
         return Drain()
     expiring = _expiring(waited, deadline, timeline, now)
     deleted = {item.pod.metadata.uid for item in expiring}
     tier = next(tuple(pod for pod in waited if belongs(pod)) for belongs in TIERS if any(map(belongs, waited)))
-    evict = tuple(
-        pod for pod in tier if pod.metadata.uid not in deleted and is_evictable(pod, timeline, now)
-    )
+    evict = tuple(pod for pod in tier if pod.metadata.uid not in deleted and is_evictable(pod, timeline, now))
     return Drain(evict, expiring, len(waited), _wake(waited, deadline, timeline, now))
 
 
@@ -74,7 +72,7 @@ def _expiring(
 ) -> tuple[Expiring, ...]:
     if deadline is None:
         return ()
-    left_seconds = max(int((deadline - now).total_seconds()), 1)
+    left_seconds = max(int((deadline - now).total_seconds() / timeline.factor), 1)
     late = (pod for pod in waited if _is_late(pod, deadline, timeline, now))
     return tuple(Expiring(pod, left_seconds) for pod in late)
 
@@ -86,9 +84,7 @@ def _is_late(pod: Pod, deadline: datetime, timeline: Timeline, now: datetime) ->
     return is_active(pod) and now > deadline - _grace(pod)
 
 
-def _wake(
-    waited: tuple[Pod, ...], deadline: datetime | None, timeline: Timeline, now: datetime
-) -> datetime | None:
+def _wake(waited: tuple[Pod, ...], deadline: datetime | None, timeline: Timeline, now: datetime) -> datetime | None:
     """The next instant at which time alone changes the answer: a pod's share of the grace ends, a protection ends."""
     tick = timedelta(milliseconds=1)
     shares = (deadline - _grace(pod) + tick for pod in waited if deadline is not None and not pod.deleting)

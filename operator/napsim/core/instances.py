@@ -64,8 +64,8 @@ def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra
 
 def _labels(claim: NodeClaim, image_version: str, extra: Mapping[str, str]) -> dict[str, str]:
     return {
-        **claim.metadata.labels,
         **extra,
+        **claim.metadata.labels,
         names.HOSTNAME: node_name(claim.name),
         names.NODE_IMAGE_VERSION: image_version,
         names.AKS_ROLE: "agent",

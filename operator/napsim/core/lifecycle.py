@@ -20,7 +20,7 @@ from napsim.api import names
 from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
 from napsim.core.clock import Timeline, parse_rfc3339
 from napsim.core.instances import CLOUD_UNINITIALIZED, EPHEMERAL_TAINTS, provider_id
-from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
+from napsim.core.objects import Condition, Node, NodeClaim, Taint, condition, is_true
 from napsim.core.resources import amount
 
 LAUNCH_TIMEOUT: Final = timedelta(minutes=5)
@@ -108,26 +108,28 @@ def _await_node(claim: NodeClaim, timeline: Timeline, now: datetime) -> Plan:
 def _register(claim: NodeClaim, node: Node, initialized_from: datetime | None, now: datetime) -> Plan:
     """Label, finalizer and taint in one patch of the Node; the claim's condition follows."""
     registered = Condition(type=names.REGISTERED_CONDITION, status="True", reason=names.REGISTERED_CONDITION)
+    due = initialized_from is not None and now >= initialized_from
+    going = (names.UNREGISTERED_TAINT, *(_provider_taints(claim) if due else ()))
+    waiting = blocker(claim, node, set(going))
+    complete = due and waiting is None
     actions: list[Action] = []
     if names.REGISTERED not in node.metadata.labels:
-        due = initialized_from is not None and now >= initialized_from
-        provider_taints = _provider_taints(claim) if due else ()
-        complete = due and blocker(claim, node, {names.UNREGISTERED_TAINT, *provider_taints}) is None
         labels: dict[str, str | None] = {names.REGISTERED: "true"}
         actions.append(
             PatchNode(
                 node,
                 labels=labels | ({names.INITIALIZED: "true"} if complete else {}),
-                remove_taints=(names.UNREGISTERED_TAINT, *provider_taints),
+                remove_taints=going,
+                add_taints=_kept_taints(claim, going),
                 add_finalizer=names.TERMINATION_FINALIZER,
             )
         )
         if complete:
             actions.append(SetNodeClaimStatus(claim, now, (registered, _initialized()), node_name=node.name))
             return Plan(tuple(actions))
-    waiting = blocker(claim, node, set()) or _waiting(names.INITIALIZED_CONDITION, "NodeNotReady")
+    waiting = waiting or _waiting(names.INITIALIZED_CONDITION, "NodeNotReady", "Node is starting")
     actions.append(SetNodeClaimStatus(claim, now, (registered, waiting), node_name=node.name))
-    return Plan(tuple(actions), initialized_from)
+    return Plan(tuple(actions), None if due else initialized_from)
 
 
 def _initialized() -> Condition:
@@ -144,7 +146,8 @@ def _initialize(claim: NodeClaim, node: Node, initialized_from: datetime | None,
         labels[names.INITIALIZED] = "true"
     actions: list[Action] = []
     if labels or provider_taints:
-        actions.append(PatchNode(node, labels=labels, remove_taints=provider_taints))
+        kept = _kept_taints(claim, provider_taints)
+        actions.append(PatchNode(node, labels=labels, remove_taints=provider_taints, add_taints=kept))
     new = _initialized() if waiting is None else waiting
     if _says_more(claim, new):
         actions.append(SetNodeClaimStatus(claim, now, (new,)))
@@ -159,6 +162,11 @@ def _says_more(claim: NodeClaim, new: Condition) -> bool:
 def _provider_taints(claim: NodeClaim) -> tuple[str, ...]:
     """Keys of the taints that the played cloud takes away when the node has started."""
     return (CLOUD_UNINITIALIZED.key, *(taint.key for taint in claim.spec.startup_taints))
+
+
+def _kept_taints(claim: NodeClaim, going: tuple[str, ...]) -> tuple[Taint, ...]:
+    """The claim's own taints under a key that goes: a startup taint may share its key, not its effect."""
+    return tuple(taint for taint in claim.spec.taints if taint.key in going)
 
 
 def blocker(claim: NodeClaim, node: Node, going: set[str]) -> Condition | None:

@@ -1,6 +1,7 @@
 """NodePools as decisions read them, and the NodeClaims that come out of their template.
 
-Mirrors karpenter v1.14.0 ``pkg/apis/v1/nodepool.go`` and ``pkg/controllers/provisioning/scheduling/nodeclaimtemplate.go``.
+Mirrors karpenter v1.14.0 ``pkg/apis/v1/nodepool.go`` and ``nodeclaimtemplate.go`` in
+``pkg/controllers/provisioning/scheduling``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.clock import rfc3339
@@ -29,11 +32,12 @@ from napsim.core.objects import (
 )
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
+_LONGEST_PREFIX: Final = 53  # aks-<prefix>-<five> is the Node's name, and as its hostname label at most 63 characters
 
 
 class TemplateMeta(Value, frozen=True):
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class TemplateSpec(Value, frozen=True):
@@ -59,7 +63,7 @@ class Disruption(Value, frozen=True):
 class NodePoolSpec(Value, frozen=True):
     template: Template = Template()
     disruption: Disruption = Disruption()
-    limits: dict[str, str | int] = {}
+    limits: dict[str, str | int] = msgspec.field(default_factory=dict)
     weight: int = 0
     replicas: int | None = None
 
@@ -90,6 +94,11 @@ class Placement:
     capacity_type: str
 
 
+def region_of(zone: str) -> str:
+    """``westeurope`` of ``westeurope-1``."""
+    return zone.rsplit("-", 1)[0]
+
+
 def claim_name(pool: str, *identity: str) -> str:
     """``<pool>-<five characters>``, always the same for the same identity.
 
@@ -100,7 +109,7 @@ def claim_name(pool: str, *identity: str) -> str:
     for _ in range(5):
         digest, position = divmod(digest, len(_ALPHABET))
         letters.append(_ALPHABET[position])
-    return f"{pool[:57]}-{''.join(letters)}"
+    return f"{pool[:_LONGEST_PREFIX].rstrip('-.')}-{''.join(letters)}"
 
 
 def new_claim(
@@ -152,8 +161,9 @@ def _labels(pool: NodePool, placement: Placement, instance_type: InstanceType) -
         **instance_type.labels(),
         **pool.spec.template.metadata.labels,
         names.NODEPOOL: pool.name,
+        names.AKSNODECLASS: pool.spec.template.spec.node_class_ref.name,
         names.ZONE: placement.zone,
-        names.REGION: placement.zone.rsplit("-", 1)[0],
+        names.REGION: region_of(placement.zone),
         names.CAPACITY_TYPE: placement.capacity_type,
     }
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from napsim.core.clock import Timeline
 from napsim.core.objects import LabelSelector, Pod, PodDisruptionBudget, SelectorRequirement
-from napsim.core.pods import is_evictable, protection, ready_status
+from napsim.core.pods import is_evictable, is_reschedulable, protection, ready_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,10 @@ def is_fully_blocking(pdb: PodDisruptionBudget) -> bool:
     return pdb.spec.min_available == "100%"
 
 
+def _always_allows(pdb: PodDisruptionBudget, pod: Pod) -> bool:
+    return pdb.spec.unhealthy_pod_eviction_policy == "AlwaysAllow" and ready_status(pod) == "False"
+
+
 def blocks(pod: Pod, matching: list[PodDisruptionBudget]) -> Blocked | None:
     """Whether the PDBs that match an evictable pod forbid its eviction now."""
     if not matching:
@@ -93,7 +96,7 @@ def blocks(pod: Pod, matching: list[PodDisruptionBudget]) -> Blocked | None:
     if len(matching) > 1:
         return Blocked(pod, tuple(pdb.key for pdb in matching))
     (pdb,) = matching
-    if pdb.spec.unhealthy_pod_eviction_policy == "AlwaysAllow" and ready_status(pod) == "False":
+    if _always_allows(pdb, pod):
         return None
     return Blocked(pod, (pdb.key,)) if pdb.status.disruptions_allowed <= 0 else None
 
@@ -107,8 +110,13 @@ def first_blocked(pods: Iterable[Pod], index: PdbIndex, timeline: Timeline, now:
 
 
 def is_currently_reschedulable(pod: Pod, index: PdbIndex, timeline: Timeline, now: datetime) -> bool:
-    """Whether capacity is found in advance for a reschedulable pod: not if protected, fully blocked or in conflict."""
-    if protection(pod, timeline, now).active:
+    """Whether capacity is found for the pod in advance: reschedulable, and not protected, fully blocked or in conflict.
+
+    PDBs matter to evictable pods only: one that is terminating already goes whatever they say.
+    """
+    if not is_reschedulable(pod) or protection(pod, timeline, now).active:
         return False
+    if not is_evictable(pod, timeline, now):
+        return True
     matching = index.matching(pod)
-    return len(matching) <= 1 and not any(is_fully_blocking(pdb) for pdb in matching)
+    return len(matching) <= 1 and not any(is_fully_blocking(pdb) and not _always_allows(pdb, pod) for pdb in matching)

@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
-from napsim.api.durations import parse_duration
 from napsim.core.clock import Timeline
 from napsim.core.objects import OwnerReference, Pod, Taint, Toleration, condition
 from napsim.core.resources import PODS, Resources, amounts, largest, total
+from napsim.core.schedules import go_duration
 
 CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
@@ -75,7 +75,7 @@ def is_critical(pod: Pod) -> bool:
 
 
 def tolerates(tolerations: tuple[Toleration, ...], taint: Taint) -> bool:
-    """Kubernetes' rule: key, value and effect match; an empty key with Exists matches all, an empty effect all effects."""
+    """Kubernetes' rule: key, value and effect match; with Exists an empty key matches all, an empty effect all effects."""
     return any(_tolerates(toleration, taint) for toleration in tolerations)
 
 
@@ -86,14 +86,13 @@ def _tolerates(toleration: Toleration, taint: Taint) -> bool:
         return False
     if toleration.operator == "Exists":
         return True
-    return bool(toleration.key) and toleration.value == taint.value
+    equal = toleration.operator in ("", "Equal")
+    return equal and bool(toleration.key) and toleration.value == taint.value
 
 
 def tolerates_all(pod: Pod, taints: tuple[Taint, ...]) -> bool:
     """Whether the pod may be scheduled onto a node with these taints (PreferNoSchedule never forbids)."""
-    return all(
-        taint.effect == "PreferNoSchedule" or tolerates(pod.spec.tolerations, taint) for taint in taints
-    )
+    return all(taint.effect == "PreferNoSchedule" or tolerates(pod.spec.tolerations, taint) for taint in taints)
 
 
 def tolerates_disrupted(pod: Pod) -> bool:
@@ -117,7 +116,7 @@ def protection(pod: Pod, timeline: Timeline, now: datetime) -> Protection:
     if value == "true":
         return Protection(active=True)
     try:
-        duration = parse_duration(value)
+        duration = go_duration(value)
     except ValueError:
         return Protection(active=False, invalid=f"{value!r} is neither true nor a duration")
     if duration <= timedelta(0):
@@ -138,13 +137,11 @@ def is_evictable(pod: Pod, timeline: Timeline, now: datetime) -> bool:
 
 
 def is_waited_for(pod: Pod, now_real: datetime) -> bool:
-    return not (
-        is_terminal(pod) or tolerates_disrupted(pod) or is_stuck_terminating(pod, now_real) or is_mirror(pod)
-    )
+    return not (is_terminal(pod) or tolerates_disrupted(pod) or is_stuck_terminating(pod, now_real) or is_mirror(pod))
 
 
 def is_reschedulable(pod: Pod) -> bool:
-    alive = is_active(pod) or (pod.deleting and not is_terminal(pod) and owned_by(pod, "StatefulSet"))
+    alive = is_active(pod) or (pod.deleting and owned_by(pod, "StatefulSet"))
     return alive and not owned_by(pod, "DaemonSet") and not is_mirror(pod)
 
 

@@ -1,7 +1,7 @@
 """Which nodes pending pods need, and what replaces a node: the scheduling simulation in its simple form.
 
-Mirrors the shape of karpenter v1.14.0 ``pkg/controllers/provisioning/scheduling``: pods by size, first into room that is
-there or on its way, then into new nodes of the heaviest pool that takes them; a new node is as large as what was put on
+Mirrors the shape of karpenter v1.14.0 ``pkg/controllers/provisioning/scheduling``: pods by size, first into room that
+is there or on its way, then into new nodes of the heaviest pool that takes them; a new node is as large as what was put on
 it needs. Fails closed: a pod that fits nowhere is named with the reason. A drifted node is replaced by one of the same
 shape. Node selectors, taints and resources are honoured; affinity, topology spread and volumes are not looked at here.
 """
@@ -14,13 +14,15 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.instancetypes import ON_DEMAND, InstanceType
-from napsim.core.nodepools import NodePool, Placement
+from napsim.core.nodepools import NodePool, Placement, region_of
 from napsim.core.objects import Node, Pod, Taint
 from napsim.core.pods import requests, tolerates_all
 from napsim.core.requirements import requirements_of, unmet
 from napsim.core.resources import CPU, MEMORY, Resources, fits, subtract, total
 
 _SKU: Final = "karpenter.azure.com/sku-"
+_PLACES: Final = frozenset({names.ZONE, names.REGION})
+_NOT_OF_THE_SIZE: Final = _PLACES | {names.CAPACITY_TYPE}
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A dynamic pool, with the sizes its requirements allow (cheapest first) and where it may launch."""
+    """A pool, with the sizes its requirements allow (preferred, then cheapest, first) and where it may launch."""
 
     pool: NodePool
     types: tuple[InstanceType, ...]
@@ -44,6 +46,7 @@ class Offer:
     overhead: Resources  # of the DaemonSets
     max_pods: int
     os_disk_gb: int
+    preferred_type: str = ""  # taken alone wherever it is large enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Schedule:
 class _Bin:
     offer: Offer
     types: tuple[InstanceType, ...]
+    zones: tuple[str, ...]
     load: Resources
     pods: list[Pod]
 
@@ -85,26 +89,32 @@ def offer_of(
 ) -> Offer:
     """What the pool can launch. Raises ValueError when its requirements cannot be read.
 
-    A pool whose requirements say nothing of the size gets ``preferred_type`` if that is allowed.
+    A pool whose requirements say nothing of the size gets ``preferred_type`` where that is allowed and large enough.
     """
     wanted = requirements_of(pool.spec.template.spec.requirements)
-    by_type = {key: allowed for key, allowed in wanted.items() if key not in (names.ZONE, names.CAPACITY_TYPE)}
+    by_type = {key: allowed for key, allowed in wanted.items() if key not in _NOT_OF_THE_SIZE}
     extra = {**pool.spec.template.metadata.labels, names.NODEPOOL: pool.name}
     fitting = [item for item in types if not unmet({**item.labels(), **extra}, by_type)]
-    if not any(key == names.INSTANCE_TYPE or key.startswith(_SKU) for key in wanted):
-        fitting = [item for item in fitting if item.name == preferred_type] or fitting
-    allowed_zones = [zone for zone in zones if names.ZONE not in wanted or wanted[names.ZONE].allows(zone)]
+    free_choice = not any(key == names.INSTANCE_TYPE or key.startswith(_SKU) for key in wanted)
+    preferred = preferred_type if free_choice else ""
+    places = {key: allowed for key, allowed in wanted.items() if key in _PLACES}
+    allowed_zones = [zone for zone in zones if not unmet(_place(zone), places)]
     capacity = wanted.get(names.CAPACITY_TYPE)
     spot_only = capacity is not None and not capacity.allows(ON_DEMAND)
     return Offer(
         pool,
-        tuple(sorted(fitting, key=lambda item: (item.usd_per_hour, item.name))),
+        tuple(sorted(fitting, key=lambda item: (item.name != preferred, item.usd_per_hour, item.name))),
         tuple(allowed_zones),
         "spot" if spot_only else ON_DEMAND,
         overhead,
         max_pods,
         os_disk_gb,
+        preferred,
     )
+
+
+def _place(zone: str) -> dict[str, str]:
+    return {names.ZONE: zone, names.REGION: region_of(zone)}
 
 
 def same_shape(node: Node) -> Placement:
@@ -153,7 +163,12 @@ def _selects(pod: Pod, offer: Offer, item: InstanceType) -> bool:
         names.NODEPOOL: offer.pool.name,
         names.CAPACITY_TYPE: offer.capacity_type,
     }
-    return all(labels.get(key) == value for key, value in pod.spec.node_selector.items())
+    return all(labels.get(key) == value for key, value in pod.spec.node_selector.items() if key not in _PLACES)
+
+
+def _selected_zones(pod: Pod, zones: tuple[str, ...]) -> tuple[str, ...]:
+    selected = {key: value for key, value in pod.spec.node_selector.items() if key in _PLACES}
+    return tuple(zone for zone in zones if selected.items() <= _place(zone).items())
 
 
 def _large_enough(offer: Offer, types: tuple[InstanceType, ...], load: Resources) -> tuple[InstanceType, ...]:
@@ -166,8 +181,9 @@ def _fill(pod: Pod, wanted: Resources, bins: list[_Bin]) -> bool:
             continue
         load = total((item.load, wanted))
         types = tuple(t for t in _large_enough(item.offer, item.types, load) if _selects(pod, item.offer, t))
-        if types:
-            item.load, item.types = load, types
+        zones = _selected_zones(pod, item.zones)
+        if types and zones:
+            item.load, item.types, item.zones = load, types, zones
             item.pods.append(pod)
             return True
     return False
@@ -179,7 +195,8 @@ def _open(pod: Pod, wanted: Resources, bins: list[_Bin], offers: Sequence[Offer]
     for offer in offers:
         problem, types = _acceptance(pod, wanted, offer)
         if types:
-            bins.append(_Bin(offer, types, total((offer.overhead, wanted)), [pod]))
+            zones = _selected_zones(pod, offer.zones)
+            bins.append(_Bin(offer, types, zones, total((offer.overhead, wanted)), [pod]))
             return ""
         problems.append(f"{offer.pool.name}: {problem}")
     return "; ".join(problems) or "there is no dynamic NodePool"
@@ -188,17 +205,21 @@ def _open(pod: Pod, wanted: Resources, bins: list[_Bin], offers: Sequence[Offer]
 def _acceptance(pod: Pod, wanted: Resources, offer: Offer) -> tuple[str, tuple[InstanceType, ...]]:
     if not offer.zones:
         return "its requirements leave no zone", ()
+    if not _selected_zones(pod, offer.zones):
+        return "it launches in no zone that the pod selects", ()
     if not tolerates_all(pod, offer.pool.spec.template.spec.taints):
         return "did not tolerate its taints", ()
     selected = tuple(item for item in offer.types if _selects(pod, offer, item))
     if not selected:
         return "no instance type has the labels that the pod selects", ()
-    return "no instance type is large enough", _large_enough(offer, selected, total((offer.overhead, wanted)))
+    large = _large_enough(offer, selected, total((offer.overhead, wanted)))
+    preferred = tuple(item for item in large if item.name == offer.preferred_type)
+    return "no instance type is large enough", preferred or large
 
 
 def _close(item: _Bin, zone_use: dict[str, int]) -> NewNode:
     chosen = item.types[0]
-    zone = min(item.offer.zones, key=lambda name: (zone_use.get(name, 0), name))
+    zone = min(item.zones, key=lambda name: (zone_use.get(name, 0), name))
     zone_use[zone] = zone_use.get(zone, 0) + 1
     placement = Placement(chosen.name, zone, item.offer.capacity_type)
     return NewNode(item.offer.pool, placement, chosen, tuple(item.pods), item.load)

@@ -7,8 +7,9 @@ Mirrors ``k8s.io/apimachinery/pkg/api/resource`` for the forms that manifests us
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +19,7 @@ PODS: Final = "pods"
 
 Resources = dict[str, int]
 
+_PLAIN: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SUFFIXES: Final = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -39,12 +41,12 @@ _SUFFIXES: Final = {
 
 
 @lru_cache(maxsize=16384)
-def parse_quantity(text: str | int | float) -> Decimal:
+def parse_quantity(text: str | float) -> Decimal:
     """A Kubernetes quantity (``380m``, ``1.5Gi``, ``2``, ``1e3``) as an exact number.
 
     Raises ValueError naming the text when it is no quantity.
     """
-    plain = str(text).strip()
+    plain = str(text)
     for length in (2, 1, 0):
         suffix = plain[len(plain) - length :] if length else ""
         if suffix in _SUFFIXES and (number := _number(plain[: len(plain) - length])) is not None:
@@ -53,15 +55,11 @@ def parse_quantity(text: str | int | float) -> Decimal:
 
 
 def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    return Decimal(text) if _PLAIN.fullmatch(text) else None
 
 
 @lru_cache(maxsize=16384)
-def amount(resource: str, quantity: str | int | float) -> int:
+def amount(resource: str, quantity: str | float) -> int:
     """A quantity in the unit of its resource: millicores for cpu, base units otherwise; rounded up."""
     scale = 1000 if resource == CPU else 1
     return math.ceil(parse_quantity(quantity) * scale)

@@ -40,6 +40,7 @@ from napsim.core.pdbs import PdbIndex
 from napsim.core.pods import DISRUPTED
 
 MAX_LISTED_ATTACHMENTS: Final = 5
+_VOLUME_POLL: Final = timedelta(seconds=1)  # real: attachments go when the attach-detach controller lets them
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def of_claim(claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
 def _with_deadline(claim: NodeClaim, node: Node | None, deadline: datetime) -> list[Action]:
     at = rfc3339(deadline)
     message = f"All pods will be deleted by {at}"
-    warnings = [Event("NodeClaim", claim.name, claim.metadata.uid, "TerminationGracePeriodExpiring", message, "Warning")]
+    warnings = [
+        Event("NodeClaim", claim.name, claim.metadata.uid, "TerminationGracePeriodExpiring", message, "Warning")
+    ]
     if node is not None:
         warnings.append(
             Event("Node", node.name, node.metadata.uid, "TerminationGracePeriodExpiring", message, "Warning")
@@ -106,8 +109,10 @@ def of_node(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant)
     if node.metadata.labels.get(names.EXCLUDE_FROM_LOAD_BALANCERS) != names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE:
         labels: dict[str, str | None] = {names.EXCLUDE_FROM_LOAD_BALANCERS: names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE}
         actions.append(PatchNode(node, labels=labels, add_taints=(DISRUPTED,)))
-    stage = _terminate_instance if _is_past_volumes(claim) else _drain_and_detach
-    plan = stage(state, pdbs, detach, now)
+    if _is_past_volumes(claim):
+        plan = _terminate_instance(node, claim, detach, now)
+    else:
+        plan = _drain_and_detach(state, claim, pdbs, detach, now)
     return Plan((*actions, *plan.actions), plan.wake_at)
 
 
@@ -115,34 +120,30 @@ def _is_past_volumes(claim: NodeClaim) -> bool:
     return is_true(claim.status.conditions, names.INSTANCE_TERMINATING)
 
 
-def _drain_and_detach(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
-    claim = state.claim
-    assert claim is not None
+def _drain_and_detach(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
     deadline = deadline_of(claim)
     look = drain(state.pods, deadline, now.timeline, now.virtual, now.real)
     started = condition(claim.status.conditions, names.DRAINED)
     began = started.last_transition_time if started and started.last_transition_time else now.virtual
     settled = began + MINIMUM_DRAIN
     if started is None or (look.waiting and started.status == "Unknown"):
-        return _draining(state, pdbs, look, settled, now)
+        return _draining(state.node, claim, pdbs, look, settled, now)
     if look.waiting or now.virtual < settled:
-        return Plan(_evictions(state, look, pdbs), earliest(look.wake_at, settled if not look.waiting else None))
+        return Plan(_evictions(look, pdbs), earliest(look.wake_at, settled if not look.waiting else None))
     over = deadline is not None and now.virtual >= deadline
     if state.attachments and not over:
-        return _await_volumes(state, deadline, now)
-    return _start_termination(state, pdbs, over and bool(state.attachments), detach, now)
+        return _await_volumes(state, claim, deadline, now)
+    return _start_termination(state.node, claim, over and bool(state.attachments), detach, now)
 
 
-def _draining(state: Terminating, pdbs: PdbIndex, look: Drain, settled: datetime, now: Instant) -> Plan:
-    claim, node = state.claim, state.node
-    assert claim is not None
+def _draining(node: Node, claim: NodeClaim, pdbs: PdbIndex, look: Drain, settled: datetime, now: Instant) -> Plan:
     actions: list[Action] = []
     if condition(claim.status.conditions, names.DRAINED) is None:
         draining = Condition(type=names.DRAINED, status="Unknown", reason="Draining")
         actions.append(SetNodeClaimStatus(claim, now.virtual, (draining,)))
     if look.waiting:
         actions.append(failed_draining(node, f"{look.waiting} pods are waiting to be evicted"))
-    actions += _evictions(state, look, pdbs)
+    actions += _evictions(look, pdbs)
     return Plan(tuple(actions), earliest(look.wake_at, None if look.waiting else settled))
 
 
@@ -151,33 +152,29 @@ def failed_draining(node: Node, error: str) -> Event:
     return Event("Node", node.name, node.metadata.uid, "FailedDraining", f"Failed to drain node, {error}", "Warning")
 
 
-def _evictions(state: Terminating, look: Drain, pdbs: PdbIndex) -> tuple[Action, ...]:
+def _evictions(look: Drain, pdbs: PdbIndex) -> tuple[Action, ...]:
     deletes = [DeletePod(item.pod, item.grace_seconds) for item in look.delete]
     evicts = [EvictPod(pod, tuple(pdb.key for pdb in pdbs.matching(pod))) for pod in look.evict]
     return (*deletes, *evicts)
 
 
-def _await_volumes(state: Terminating, deadline: datetime | None, now: Instant) -> Plan:
-    claim, node = state.claim, state.node
-    assert claim is not None
+def _await_volumes(state: Terminating, claim: NodeClaim, deadline: datetime | None, now: Instant) -> Plan:
+    node = state.node
+    again_at = earliest(deadline, now.timeline.virtual(now.real + _VOLUME_POLL))
     listed = ", ".join(state.attachments[:MAX_LISTED_ATTACHMENTS])
     message = f"Awaiting deletion of bound volumeattachments ({listed})"
     said = Event("Node", node.name, node.metadata.uid, "AwaitingVolumeDetachment", message)
     current = condition(claim.status.conditions, names.VOLUMES_DETACHED)
     if current is not None:
-        return Plan((said,), deadline)
+        return Plan((said,), again_at)
     waiting = (
         Condition(type=names.DRAINED, status="True", reason=names.DRAINED),
         Condition(type=names.VOLUMES_DETACHED, status="Unknown", reason="AwaitingVolumeDetachment"),
     )
-    return Plan((SetNodeClaimStatus(claim, now.virtual, waiting), said), deadline)
+    return Plan((SetNodeClaimStatus(claim, now.virtual, waiting), said), again_at)
 
 
-def _start_termination(
-    state: Terminating, pdbs: PdbIndex, grace_over: bool, detach: timedelta, now: Instant
-) -> Plan:
-    claim = state.claim
-    assert claim is not None
+def _start_termination(node: Node, claim: NodeClaim, grace_over: bool, detach: timedelta, now: Instant) -> Plan:
     detached = Condition(
         type=names.VOLUMES_DETACHED,
         status="False" if grace_over else "True",
@@ -194,19 +191,18 @@ def _start_termination(
     )  # fmt: skip
     actions: list[Action] = [SetNodeClaimStatus(claim, now.virtual, conditions), drained]
     if not detach:
-        actions.append(PatchNode(state.node, remove_finalizer=names.TERMINATION_FINALIZER))
+        actions.append(PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER))
         return Plan(tuple(actions))
     return Plan(tuple(actions), now.virtual + detach)
 
 
-def _terminate_instance(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
-    assert state.claim is not None
-    accepted = condition(state.claim.status.conditions, names.INSTANCE_TERMINATING)
+def _terminate_instance(node: Node, claim: NodeClaim, detach: timedelta, now: Instant) -> Plan:
+    accepted = condition(claim.status.conditions, names.INSTANCE_TERMINATING)
     since = accepted.last_transition_time if accepted and accepted.last_transition_time else now.virtual
     gone = since + detach
     if now.virtual < gone:
         return Plan((), gone)
-    return Plan((PatchNode(state.node, remove_finalizer=names.TERMINATION_FINALIZER),))
+    return Plan((PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER),))
 
 
 def forgotten_instance(claim: NodeClaim, node: Node | None, missing_for: timedelta) -> Sequence[Action]:

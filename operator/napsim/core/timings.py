@@ -44,7 +44,7 @@ class Distribution:
 _NORMAL: Final = NormalDist()
 
 _QUANTILES: Final[dict[str, Callable[[Distribution, float], float]]] = {
-    "fixed": lambda it, share: it.low,
+    "fixed": lambda it, _: it.low,
     "uniform": lambda it, share: it.low + share * (it.high - it.low),
     "normal": lambda it, share: it.mean + it.deviation * _NORMAL.inv_cdf(share),
     "lognormal": lambda it, share: it.median * (it.p95 / it.median) ** (_NORMAL.inv_cdf(share) / _NORMAL.inv_cdf(0.95)),
@@ -71,5 +71,5 @@ class Timings:
         if distribution.kind == "fixed":
             return timedelta(seconds=distribution.low)
         digest = hashlib.blake2b(f"{self.seed}/{step}/{claim}".encode(), digest_size=7).digest()
-        share = (int.from_bytes(digest) + 0.5) / 2**56
+        share = ((int.from_bytes(digest) >> 4) + 0.5) / 2**52  # never 0 nor 1, which no quantile is defined for
         return timedelta(seconds=round(distribution.at(share), 3))

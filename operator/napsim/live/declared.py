@@ -118,9 +118,17 @@ class Declared:
                 faults = (str(fault),)
         if faults:
             self.problems[kind, name] = faults
+            self._stand_in(manifest)
             return False
         self.problems.pop((kind, name), None)
         return True
+
+    def _stand_in(self, manifest: Manifest) -> None:
+        """An operator that never knew a better state goes on with the window that the status says is in force."""
+        metadata, remembered = manifest["metadata"], manifest.get("status", {}).get("effective")
+        if manifest["kind"] == MAINTENANCE_CONFIGURATION and metadata["name"] not in self.windows and remembered:
+            metadata = {**metadata, "generation": remembered["generation"]}
+            self.windows[metadata["name"]] = {**manifest, "metadata": metadata, "spec": remembered["spec"]}
 
     def manifest(self, kind: str, name: str) -> Manifest | None:
         """The object as it was last taken."""

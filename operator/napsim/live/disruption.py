@@ -28,6 +28,7 @@ from napsim.core.pods import is_reschedulable
 from napsim.core.provisioning import same_shape, schedule
 from napsim.core.reasons import Verdict, waits_for_node, waits_for_pdb
 from napsim.core.requirements import unmet
+from napsim.core.resources import amounts
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, NodePoolEntry
 from napsim.live.executor import Executor
@@ -155,8 +156,8 @@ class Disruption:
         alive = sum(not claim.deleting for claim in claims)
         if alive > (pool.spec.replicas or 0):
             return 0
-        limit = pool.spec.limits.get("nodes")
-        return len(claims) if limit is None else max(int(limit) - len(claims), 0)
+        limit = amounts(pool.spec.limits).get("nodes")
+        return len(claims) if limit is None else max(limit - len(claims), 0)
 
     async def _dynamic_pass(self, now: datetime) -> bool:
         """Start one command: for the first candidate, over all pools, that is not blocked and whose pool has budget."""

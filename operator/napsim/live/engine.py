@@ -45,12 +45,13 @@ from napsim.live.resources import (
     NODE_AUTO_PROVISIONINGS,
     NODE_IMAGES,
     NODE_POOLS,
+    Resource,
 )
 from napsim.live.rollout import RolloutReporter
 from napsim.live.state import ClusterState
 from napsim.live.windows import WindowController
 from napsim.live.workqueue import Reconcile, Workqueue
-from napsim.live.writer import Writer
+from napsim.live.writer import ATTEMPT_SECONDS, Writer
 
 log: Final = logging.getLogger(__name__)
 
@@ -80,8 +81,16 @@ class Engine:
     """One cluster. ``observe`` takes the low-count kinds; the others come through the engine's own informers."""
 
     def __init__(
-        self, client: Client, fence: Callable[[], bool], instance: str, jitter: Callable[[], float], metrics: Metrics
+        self,
+        client: Client,
+        fence: Callable[[], bool],
+        instance: str,
+        jitter: Callable[[], float],
+        metrics: Metrics,
+        *,
+        write_seconds: float = ATTEMPT_SECONDS,
     ) -> None:
+        """``write_seconds``: how long a write that was sent may take before it is given up."""
         self.client = client
         self.metrics = metrics
         self.clock = VirtualClock()
@@ -90,8 +99,10 @@ class Engine:
         self.dirty = Dirty()
         self.leading = False
         self._reports = -1  # the first report is of everything
-        self.writer = Writer(client, fence, jitter=jitter)
-        self.recorder = Recorder(client, instance=instance, fence=fence, stand_back=self.writer.drain)
+        self.writer = Writer(client, fence, jitter=jitter, attempt_seconds=write_seconds)
+        self.recorder = Recorder(
+            client, instance=instance, fence=fence, stand_back=self.writer.drain, send_seconds=write_seconds
+        )
         self.executor = Executor(
             self.writer, self.recorder, self.clock.real, self._evict, self._on_created, self._on_disrupted
         )
@@ -149,7 +160,7 @@ class Engine:
         await self.informers.synced()
         await self._read_version()
         await self._prime()
-        await self.rollout.set_clock()
+        self.windows.adopt()
         self.rollout.adopt()
         self.leading = True
         for queue in self.queues.values():
@@ -181,12 +192,21 @@ class Engine:
             log.error("a task of the engine ended", exc_info=error)
 
     async def _prime(self) -> None:
-        """The low-count kinds as the API server has them; what Kopf tells later only changes them."""
-        for resource in _DECLARED_KINDS:
-            items = await self.client.list_all(resource, msgspec.Raw)
-            for item in items:
-                manifest = msgspec.json.decode(item)
-                self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
+        """The low-count kinds as the API server has them; what Kopf tells later only changes them.
+
+        Images are taken in anew: while somebody else led, our clock was not turned, and they may be dated by it.
+        """
+        settings, *others = _DECLARED_KINDS
+        await self._prime_kind(settings)
+        await self.rollout.set_clock()
+        self.declared.images.clear()
+        for resource in others:
+            await self._prime_kind(resource)
+
+    async def _prime_kind(self, resource: Resource) -> None:
+        for item in await self.client.list_all(resource, msgspec.Raw):
+            manifest = msgspec.json.decode(item)
+            self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
 
     def _add_everything(self) -> None:
         for name in self.declared.windows:
@@ -275,7 +295,8 @@ class Engine:
             self._provision()
             self.dirty.pools = self.dirty.images = True
         elif kind == "MaintenanceConfiguration":
-            self.queues["windows"].add(name)
+            for other in {name, *self.declared.windows}:  # those of one name tell of each other
+                self.queues["windows"].add(other)
             self._add_classes()
         elif kind == "NodeImage":
             self.dirty.images = True

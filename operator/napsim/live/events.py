@@ -124,6 +124,7 @@ class Recorder:
         instance: str,
         fence: Callable[[], bool],
         stand_back: Callable[[float], Awaitable[object]],
+        send_seconds: float = _SEND_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = wall_clock,
     ) -> None:
@@ -132,6 +133,7 @@ class Recorder:
         self._instance = instance
         self._fence = fence
         self._stand_back = stand_back
+        self._send_seconds = send_seconds
         self._monotonic = monotonic
         self._now = now
         self._series: dict[tuple[str, ...], _Series] = {}
@@ -237,10 +239,10 @@ class Recorder:
         try:
             if series.created:
                 body = msgspec.json.encode({"series": self._repetitions(series)})
-                await self._client.patch(EVENTS, namespace, series.name, body, timeout_seconds=_SEND_SECONDS)
+                await self._client.patch(EVENTS, namespace, series.name, body, timeout_seconds=self._send_seconds)
             else:
                 body = msgspec.json.encode(self._manifest(series, namespace))
-                await self._client.create(EVENTS, namespace, body, timeout_seconds=_SEND_SECONDS)
+                await self._client.create(EVENTS, namespace, body, timeout_seconds=self._send_seconds)
                 series.created = True
             self.counts.sent += 1
         except (ApiError, TransportError) as error:

@@ -8,6 +8,7 @@ themselves (JSON patch), so that the kubelet's writes never stand in the way. Wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,6 +48,8 @@ from napsim.live.resources import (
 )
 from napsim.live.workqueue import Retry
 from napsim.live.writer import Outcome, OutcomeKind, Writer
+
+log: Final = logging.getLogger(__name__)
 
 RESOURCES: Final[Mapping[str, Resource]] = {
     item.kind: item
@@ -114,8 +117,8 @@ class Executor:
             case PatchNodeClaim():
                 await self._patch_claim(action)
             case CreateNodeClaim():
-                await self._create(NODE_CLAIMS, action.claim)
-                self.on_created(action)
+                if await self._create(NODE_CLAIMS, action.claim):
+                    self.on_created(action)
             case CreateNode():
                 await self._create(NODES, action.node)
             case DeleteNodeClaim():
@@ -149,17 +152,18 @@ class Executor:
             return
         metadata = {**changes["metadata"], "uid": claim.metadata.uid}
         version = claim.metadata.resource_version if "finalizers" in metadata else ""
-        _require(
-            await self.writer.patch(NODE_CLAIMS, "", claim.name, {"metadata": metadata}, resource_version=version)
-        )
+        _require(await self.writer.patch(NODE_CLAIMS, "", claim.name, {"metadata": metadata}, resource_version=version))
 
-    async def _create(self, resource: Resource, item: Node | NodeClaim) -> None:
+    async def _create(self, resource: Resource, item: Node | NodeClaim) -> bool:
+        """False when it is there already: an earlier attempt of ours made it."""
         manifest = {"apiVersion": resource.api_version, "kind": resource.kind, **_plain(item)}
         if isinstance(item, NodeClaim):
             manifest.pop("status", None)
         outcome = await self.writer.create(resource, "", manifest)
-        if outcome.kind is not OutcomeKind.ALREADY_EXISTS:
-            _require(outcome)
+        if outcome.kind is OutcomeKind.ALREADY_EXISTS:
+            return False
+        _require(outcome)
+        return True
 
     async def _delete(self, resource: Resource, item: Node | NodeClaim) -> bool:
         outcome = await self.writer.delete(resource, "", item.name, uid=item.metadata.uid)
@@ -176,11 +180,13 @@ class Executor:
         if outcome.applied:
             self.record(_deleted(pod, seconds))
         elif outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
-            raise Retry(f"delete pod {pod.key}: {outcome.kind} {outcome.message}")
-
+            _require(outcome)
 
 
 def _require(outcome: Outcome) -> None:
+    """Raises Retry. A refusal is said aloud: the next try will meet it too until a person does something."""
+    if outcome.kind is OutcomeKind.REJECTED:
+        log.warning("the API server refused: %s", outcome.message)
     if not outcome.applied:
         raise Retry(f"{outcome.kind}: {outcome.message}")
 
@@ -202,8 +208,8 @@ def _plain(item: KubeObject) -> Changes:
 def node_operations(old: Node, new: Node) -> list[Changes]:
     """The JSON patch (RFC 6902) from one state of a Node to another.
 
-    It tests the uid and each list that it replaces, and nothing else: a status that the kubelet wrote in between is no
-    conflict, taints that somebody else changed are.
+    It tests the uid and each list that it replaces, also that it is still absent, and nothing else: a status that the
+    kubelet wrote in between is no conflict, taints that somebody else changed are.
     """
     operations: list[Changes] = [{"op": "test", "path": "/metadata/uid", "value": old.metadata.uid}]
     operations += _map_operations("/metadata/labels", old.metadata.labels, new.metadata.labels)
@@ -216,7 +222,7 @@ def node_operations(old: Node, new: Node) -> list[Changes]:
 
 def _map_operations(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[Changes]:
     if not old and new:
-        return [{"op": "add", "path": path, "value": dict(new)}]
+        return [_absent(path), {"op": "add", "path": path, "value": dict(new)}]
     gone = [{"op": "remove", "path": f"{path}/{_escaped(key)}"} for key in old if key not in new]
     changed = (key for key, value in new.items() if old.get(key) != value)
     return gone + [{"op": "add", "path": f"{path}/{_escaped(key)}", "value": new[key]} for key in changed]
@@ -226,9 +232,14 @@ def _list_operations(path: str, old: list[Any], new: list[Any]) -> list[Changes]
     if old == new:
         return []
     if not old:
-        return [{"op": "add", "path": path, "value": new}]
+        return [_absent(path), {"op": "add", "path": path, "value": new}]
     after: Changes = {"op": "replace", "path": path, "value": new} if new else {"op": "remove", "path": path}
     return [{"op": "test", "path": path, "value": old}, after]
+
+
+def _absent(path: str) -> Changes:
+    """The API server's JSON patch takes a test for null as a test that there is nothing."""
+    return {"op": "test", "path": path, "value": None}
 
 
 def _escaped(key: str) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from napsim.core.clock import parse_rfc3339, rfc3339
+from napsim.core.definitions import DEFINITIONS
 from napsim.core.versions import version_date
 from napsim.core.windows import describe_instant
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, Manifest, node_image_version
 from napsim.live.nodepools import versions_in_use
-from napsim.live.reports import Reports
+from napsim.live.reports import Finding, Reports
 from napsim.live.resources import NODE_IMAGES
 from napsim.live.state import ClusterState
 
@@ -37,6 +38,8 @@ class ImageReporter:
         published = parse_rfc3339(spec["publishedAt"])
         built = version_date(spec["version"])
         classes = self._classes(spec["definition"], spec["version"])
+        findings = _findings(spec["definition"])
+        self.reports.warn(manifest, findings)
         return {
             "observedGeneration": manifest["metadata"].get("generation", 0),
             "publishedAt": rfc3339(published),
@@ -45,7 +48,7 @@ class ImageReporter:
             "state": self._state(manifest, published <= now, classes),
             "nodes": nodes,
             "nodeClasses": classes,
-            "conditions": self.reports.ready(manifest, ()),
+            "conditions": self.reports.mind(self.reports.ready(manifest, ()), manifest, findings),
         }
 
     def _state(self, manifest: Manifest, published: bool, classes: list[str]) -> str:
@@ -69,3 +72,10 @@ class ImageReporter:
             for name, entry in sorted(self.declared.node_classes.items())
             if any(image.id.endswith(ending) for image in entry.state.images)
         ]
+
+
+def _findings(definition: str) -> list[Finding]:
+    if definition in DEFINITIONS:
+        return []
+    message = f"spec.definition {definition!r}: no AKSNodeClass selects it; those that can be are {', '.join(DEFINITIONS)}"
+    return [("UnknownDefinition", message)]

@@ -55,6 +55,11 @@ class LeaseTimings:
     renew_deadline: float = 10.0
     retry_period: float = 2.0
 
+    @property
+    def margin(self) -> float:
+        """How long a write sent by the leader may take at the most, to be over before another one can lead."""
+        return self.duration - self.renew_deadline
+
     def __post_init__(self) -> None:
         if not self.duration > self.renew_deadline > self.retry_period > 0:
             raise ValueError(

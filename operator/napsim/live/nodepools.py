@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,18 +12,23 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.actions import PatchNodeClaim
+from napsim.core.budgets import DRIFTED, allowed_by_reason
 from napsim.core.hash_migration import NODEPOOL_KEYS, migrate_hash
+from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.resources import amounts, format_amount, total
 from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, NodePoolEntry
+from napsim.live.declared import Declared, NodeClassEntry, NodePoolEntry
 from napsim.live.executor import Executor
 from napsim.live.provisioner import Provisioner
-from napsim.live.reports import Reports
+from napsim.live.reports import Finding, Reports
 from napsim.live.resources import NODE_POOLS
+from napsim.live.settings import Settings
 from napsim.live.state import ClusterState
 from napsim.live.workqueue import Retry
 
 _NEVER_CONSOLIDATES: Final = "Never"
+_INVALID_BUDGET: Final = "InvalidBudget"
+_NO_TYPES: Final = "NoCompatibleInstanceTypes"
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class NodePoolController:
     reports: Reports
     provisioner: Provisioner
     on_written: Callable[[str, str], None]  # kind, name: what rests on the pool is to be looked at
+    _found: dict[str, tuple[NodePoolEntry, NodeClassEntry, Settings, list[Finding]]] = field(default_factory=dict)
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.pools.get(name)
@@ -68,30 +74,70 @@ class NodePoolController:
         old = entry.manifest.get("status", {})
         claims = [self.state.claims[item] for item in self.state.claims_of_pool.get(name, ())]
         held = total((*(amounts(claim.status.capacity) for claim in claims), {"nodes": len(claims)}))
+        findings = self._findings(entry)
+        self.reports.warn(entry.manifest, findings)
         wanted = {
             "nodes": sum(self.state.node_of(claim) is not None for claim in claims),
             "resources": {key: format_amount(key, value) for key, value in sorted(held.items())},
-            "conditions": self._conditions(entry),
+            "conditions": self.reports.mind(self._conditions(entry), entry.manifest, findings),
         }
         await self.reports.write(NODE_POOLS, entry.manifest, old, wanted)
 
     def _conditions(self, entry: NodePoolEntry) -> list[dict[str, Any]]:
         manifest, reports = entry.manifest, self.reports
-        reference = entry.pool.spec.template.spec.node_class_ref.name
-        node_class = self.declared.node_classes.get(reference)
+        node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
         ready = node_class is not None and node_class.ready
         old = manifest.get("status", {}).get("conditions", ())
-        problem = "" if ready else f"NodeClass {reference} is {'not ready' if node_class else 'missing'}"
         status = "True" if ready else "False"
         conditions = reports.with_condition(
             old, manifest, names.VALIDATION_SUCCEEDED, "True", names.VALIDATION_SUCCEEDED, ""
         )
-        reason = names.NODECLASS_READY if ready else "NodeClassNotReady"
+        reason, problem = (names.NODECLASS_READY, "") if ready else self._class_problem(entry)
         conditions = reports.with_condition(conditions, manifest, names.NODECLASS_READY, status, reason, problem)
         reason = "Ready" if ready else "UnhealthyDependents"
         message = "" if ready else f"{names.NODECLASS_READY}=False"
-        conditions = reports.with_condition(conditions, manifest, names.READY, status, reason, message)
+        conditions = reports.root(conditions, manifest, status, reason, message)
         return reports.honoured(conditions, manifest, _unhonoured(entry))
+
+    def _class_problem(self, entry: NodePoolEntry) -> tuple[str, str]:
+        reference, known = entry.pool.spec.template.spec.node_class_ref.name, sorted(self.declared.node_classes)
+        if reference in known:
+            return "NodeClassNotReady", f"NodeClass {reference} is not ready"
+        there_are = f"there are {', '.join(known)}" if known else "there is none"
+        field = "spec.template.spec.nodeClassRef.name"
+        return "NodeClassNotFound", f"{field} {reference!r}: no AKSNodeClass of this name; {there_are}"
+
+    def _findings(self, entry: NodePoolEntry) -> list[Finding]:
+        """What is wrong with a pool that is in use. Kept as long as nothing that it follows from changes."""
+        name, settings = entry.pool.name, self.declared.settings
+        node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
+        if node_class is None:
+            return [*self._budget_findings(entry), self._class_problem(entry)]
+        known = self._found.get(name)
+        if known is not None and known[0] is entry and known[1] is node_class and known[2] is settings:
+            return known[3]
+        found = self._budget_findings(entry)
+        offer = self.declared.offer(entry, node_class, {})
+        if not offer.types or not offer.zones:
+            found.append((_NO_TYPES, self._no_types(entry)))
+        self._found[name] = (entry, node_class, settings, found)
+        return found
+
+    def _budget_findings(self, entry: NodePoolEntry) -> list[Finding]:
+        errors = allowed_by_reason(entry.budgets, DRIFTED, 0, self.clock.now()).errors
+        ending = "no node of the pool is disrupted until this is corrected"
+        return [(_INVALID_BUDGET, f"spec.disruption.{error}; {ending}") for error in errors]
+
+    def _no_types(self, entry: NodePoolEntry) -> str:
+        requirements = (
+            f"{item.key} {item.operator} [{', '.join(item.values)}]" for item in entry.pool.spec.template.spec.requirements
+        )
+        zones = ", ".join(self.declared.settings.zones)
+        return (
+            "NodePool requirements filtered out all compatible available instance types: "
+            f"spec.template.spec.requirements {'; '.join(requirements)}; there are zones {zones} "
+            f"and instance types {', '.join(INSTANCE_TYPES)}"
+        )
 
 
 def _unhonoured(entry: NodePoolEntry) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.core import commands
-from napsim.core.actions import Action, CreateNodeClaim, DeleteNode
+from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event
 from napsim.core.commands import Command, Replacement
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import new_claim
@@ -29,6 +29,7 @@ from napsim.live.workqueue import Retry
 
 log: Final = logging.getLogger(__name__)
 
+_INVALID_COMMAND: Final = "InvalidCommand"
 _DRAIN_POLL: Final = timedelta(seconds=5)  # real: pods stuck terminating are noticed by the wall clock alone
 
 
@@ -62,8 +63,10 @@ class NodeController:
     def _command(self, node: Node) -> Command | None:
         try:
             return commands.recorded(node)
-        except msgspec.DecodeError:
-            log.warning("node %s: annotation %s was not written by napsim; taken off", node.name, names.COMMAND)
+        except msgspec.DecodeError as fault:
+            message = f"Annotation {names.COMMAND} was not written by napsim and is taken off: {fault}"
+            event = Event("Node", node.name, node.metadata.uid, _INVALID_COMMAND, message, "Warning", controller="napsim")
+            self.executor.record(event)
             return None
 
     async def _orphan(self, node: Node) -> datetime | None:

@@ -31,7 +31,7 @@ from napsim.live.engine import Engine
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, PoolCollector
-from napsim.live.writer import NotLeader
+from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)
 
@@ -84,7 +84,14 @@ class Operator:
         user_agent = f"napsim/{napsim.__version__} ({self.identity})"
         async with Client(connection, observe=self.metrics.observe, user_agent=user_agent) as client:
             elector = self._elector = self._candidate(client)
-            self.engine = Engine(client, elector.is_leader, self.identity, _jitter(), self.metrics)
+            self.engine = Engine(
+                client,
+                elector.is_leader,
+                self.identity,
+                _jitter(),
+                self.metrics,
+                write_seconds=min(ATTEMPT_SECONDS, self.options.lease.margin),
+            )
             self.metrics.registry.register(PoolCollector(self.engine.readings))
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)

@@ -5,7 +5,7 @@ The kinds are read through Kopf, which tells of changes; they are written here, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,9 @@ from napsim.live.resources import Resource
 from napsim.live.workqueue import Retry
 
 _INVALID: Final = "InvalidSpec"
+_FINDINGS: Final = "Findings"
 Conditions = list[dict[str, Any]]
+Finding = tuple[str, str]  # reason, message
 
 
 @dataclass(slots=True)
@@ -55,18 +57,40 @@ class Reports:
         faults = self.declared.problems.get((resource.kind, name), ())
         if not faults:
             return
-        message = "; ".join(faults)
         old = manifest.get("status", {})
-        conditions = self.with_condition(old.get("conditions", ()), manifest, names.READY, "False", _INVALID, message)
+        conditions = self.root(old.get("conditions", ()), manifest, "False", _INVALID, "")
         await self.write(resource, manifest, old, {"conditions": conditions})
-        uid = manifest["metadata"].get("uid", "")
-        self.executor.record(Event(resource.kind, name, uid, _INVALID, message, "Warning", controller="napsim", dedupe=message))
+        self.warn(manifest, ((_INVALID, "; ".join(faults)),))
+
+    def warn(self, manifest: Manifest, findings: Iterable[Finding]) -> None:
+        """Say it in Warning events."""
+        kind, name, uid = manifest["kind"], manifest["metadata"]["name"], manifest["metadata"].get("uid", "")
+        for reason, message in findings:
+            self.executor.record(Event(kind, name, uid, reason, message, "Warning", controller="napsim", dedupe=message))
 
     def ready(self, manifest: Manifest, not_honoured: Iterable[str] = ()) -> Conditions:
         """The conditions of an object that is in use."""
         old = manifest.get("status", {}).get("conditions", ())
-        conditions = self.with_condition(old, manifest, names.READY, "True", "Ready", "")
-        return self.honoured(conditions, manifest, not_honoured)
+        return self.honoured(self.root(old, manifest, "True", "Ready", ""), manifest, not_honoured)
+
+    def root(
+        self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, status: str, reason: str, message: str
+    ) -> Conditions:
+        """Condition Ready: as given, but False while the object cannot be used and an earlier state of it stands in."""
+        faults = self.declared.problems.get((manifest["kind"], manifest["metadata"]["name"]), ())
+        if faults:
+            status, reason, message = "False", _INVALID, "; ".join(faults)
+        return self.with_condition(conditions, manifest, names.READY, status, reason, message)
+
+    def mind(
+        self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, findings: Sequence[Finding]
+    ) -> Conditions:
+        """Condition Findings tells what to mind of an object that is in use; absent when there is nothing."""
+        kept = [dict(item) for item in conditions]
+        if not findings:
+            return [item for item in kept if item["type"] != _FINDINGS]
+        message = "; ".join(text for _, text in findings)
+        return self.with_condition(kept, manifest, _FINDINGS, "True", findings[0][0], message)
 
     def honoured(self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, not_honoured: Iterable[str]) -> Conditions:
         """Condition NotYetHonoured names the fields that are accepted and have no effect yet; absent when there are none."""

@@ -1,7 +1,7 @@
 """What the operator knows of the cluster: the informers' objects, and the indexes and counters decisions ask for.
 
-One update per event (design, section 7): which pods are on a node, which claim belongs to which Node, how many nodes of a
-pool count against its budgets. Nothing here is rollout state: all of it is rebuilt from the API server.
+One update per event (design, section 7): which pods are on a node, which claim belongs to which Node, how many nodes of
+a pool count against its budgets. Nothing here is rollout state: all of it is rebuilt from the API server.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class ClusterState:
     seen: set[str] = field(default_factory=set)  # replacements that were seen to exist, while what they replace does
     claims_of_pool: dict[str, set[str]] = field(default_factory=dict)
     claims_of_class: dict[str, set[str]] = field(default_factory=dict)
+    _seen_for: dict[str, set[str]] = field(default_factory=dict)  # claim -> those of ``seen`` that (were to) replace it
     _pods_on: dict[str, dict[str, Pod]] = field(default_factory=dict)
     _used_on: dict[str, Resources] = field(default_factory=dict)
     _claim_by_provider: dict[str, str] = field(default_factory=dict)
@@ -121,8 +122,9 @@ class ClusterState:
                 del self._pods_on[pod.spec.node_name]
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
-        if old is not None and (new is None or old.spec.provider_id != new.spec.provider_id):
-            self._node_by_provider.pop(old.spec.provider_id, None)
+        moved = old is not None and (new is None or old.spec.provider_id != new.spec.provider_id)
+        if old is not None and moved and self._node_by_provider.get(old.spec.provider_id) == old.name:
+            del self._node_by_provider[old.spec.provider_id]
         if new is None:
             assert old is not None
             self.nodes.pop(old.name, None)
@@ -142,7 +144,7 @@ class ClusterState:
         if new is not None:
             self._link(new)
         elif old is not None:
-            self.seen.difference_update(self.replacements.get(old.name, ()))
+            self.seen -= self._seen_for.pop(old.name, set())
         for claim in (old, new):
             node = self.node_of(claim) if claim else None
             if node is not None:
@@ -167,6 +169,15 @@ class ClusterState:
             self.unlaunched.add(claim.name)
         for index, key in self._memberships(claim):
             index.setdefault(key, set()).add(claim.name)
+        self._see(claim.name, self.replacements.get(claim.name, set()))
+        replaced = claim.metadata.annotations.get(names.REPLACES, "")
+        if replaced in self.claims:
+            self._see(replaced, {claim.name})
+
+    def _see(self, replaced: str, replacements: set[str]) -> None:
+        if replacements:
+            self.seen |= replacements
+            self._seen_for.setdefault(replaced, set()).update(replacements)
 
     def _memberships(self, claim: NodeClaim) -> Iterator[tuple[dict[str, set[str]], str]]:
         if pool := claim.metadata.labels.get(names.NODEPOOL):
@@ -175,7 +186,6 @@ class ClusterState:
             yield self.claims_of_class, claim.spec.node_class_ref.name
         if replaced := claim.metadata.annotations.get(names.REPLACES):
             yield self.replacements, replaced
-            self.seen.add(claim.name)
 
     def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
         if new is not None:

@@ -6,6 +6,7 @@ operator that starts anew in between goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,7 +27,6 @@ from napsim.live.reports import Reports
 from napsim.live.resources import MAINTENANCE_CONFIGURATIONS
 
 _OTHERS: Final = ("aksManagedAutoUpgradeSchedule", "default")
-_FINDINGS: Final = "Findings"
 _SAME_NAME: Final = "SeveralOfOneName"
 
 
@@ -38,6 +38,17 @@ class WindowController:
     clock: VirtualClock
     reports: Reports
     in_force: dict[str, Effective] = field(default_factory=dict)  # object name -> what holds
+
+    def adopt(self) -> None:
+        """What holds now, of all configurations at once: images must not be judged while one was not looked at yet.
+
+        ``reconcile`` reports it, and what is wrong with those that cannot be used.
+        """
+        now = self.clock.now()
+        self.in_force = {}
+        for name, manifest in self.declared.windows.items():
+            with contextlib.suppress(ConfigurationError):
+                self.in_force[name], *_ = self._state(manifest, now)
 
     async def reconcile(self, name: str) -> datetime | None:
         manifest = self.declared.windows.get(name)
@@ -94,12 +105,10 @@ class WindowController:
     def _conditions(self, manifest: Manifest, report: StatusReport) -> list[dict[str, Any]]:
         """Ready, what is not honoured yet, and what to mind (condition Findings)."""
         conditions = self.reports.ready(manifest, _unhonoured(manifest))
-        found = [(_SAME_NAME, text) for text in self._namesakes(manifest)]
-        found += [(str(item.reason), item.message) for item in (*report.warnings, *report.findings)]
-        if not found:
-            return [item for item in conditions if item["type"] != _FINDINGS]
-        message = "; ".join(text for _, text in found)
-        return self.reports.with_condition(conditions, manifest, _FINDINGS, "True", found[0][0], message)
+        namesakes = [(_SAME_NAME, text) for text in self._namesakes(manifest)]
+        self.reports.warn(manifest, namesakes)
+        found = [(str(item.reason), item.message) for item in (*report.warnings, *report.findings)]
+        return self.reports.mind(conditions, manifest, namesakes + found)
 
     def _namesakes(self, manifest: Manifest) -> tuple[str, ...]:
         """Other objects with the same name in AKS, where there can be one: the first by name counts."""

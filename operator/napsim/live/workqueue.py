@@ -16,6 +16,7 @@ from typing import Final
 
 from napsim.live.backoff import Backoff
 from napsim.live.clock import VirtualClock
+from napsim.live.writer import NotLeader
 
 log: Final = logging.getLogger(__name__)
 
@@ -32,8 +33,9 @@ class Retry(Exception):
 class Workqueue:
     """``reconcile(key)`` returns the virtual instant to look at the key again, or None.
 
-    ``Retry`` asks for another try after a back-off and is ordinary (a conflict); any other exception is logged with its
-    traceback, counted in ``failures`` and retried the same way. Nothing runs while the queue is paused.
+    ``Retry`` asks for another try after a back-off and is ordinary (a conflict); so is ``NotLeader``, until the queue
+    is paused for it. Any other exception is logged with its traceback, counted in ``failures`` and retried the same way.
+    Nothing runs while the queue is paused.
     """
 
     def __init__(
@@ -141,7 +143,7 @@ class Workqueue:
     async def _work(self, key: str) -> None:
         try:
             again_at = await self._reconcile(key)
-        except Retry as retry:
+        except (Retry, NotLeader) as retry:
             log.debug("%s %s: again: %s", self.name, key, retry)
             self._retry(key)
         except Exception:

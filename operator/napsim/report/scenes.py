@@ -69,7 +69,7 @@ def _told_closed(view: View, _: Journal) -> str:
     opens = short(view.window.changes_at, view.clock.now) if view.window and view.window.changes_at else "later"
     if view.waiting:
         return f"{view.waiting[0].version} is published. The window opens {opens}: nothing happens before."
-    return f"All nodes run {_versions(view)}. The next image will be published before {opens}."
+    return f"Nodes run {_versions(view)}; the next image comes before {opens}."
 
 
 def _told_opening(_view: View, _: Journal) -> str:

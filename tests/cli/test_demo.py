@@ -1,0 +1,56 @@
+"""What ``napsim demo`` says and how it is set; the demo itself is played in ``tests/e2e/test_demo.py``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from napsim.api.nodeimage import NodeImage
+from napsim.cli.demo import app, farewell
+from napsim.cli.stage import examples_folder, only_one
+from napsim.cluster import Cluster, ClusterError
+
+FOLDER = Path("/clusters/demo")
+CLUSTER = Cluster(
+    "demo", "kwok", FOLDER, FOLDER, FOLDER / "kubeconfig.yaml", FOLDER / "audit.log", Path("/bin/kubectl")
+)
+
+
+def test_the_farewell_says_how_to_look_around_to_go_on_and_to_remove_the_cluster() -> None:
+    text = "\n".join(farewell(CLUSTER, "202602.13.0", ".venv/bin/napsim"))
+    assert "export KUBECONFIG=/clusters/demo/kubeconfig.yaml" in text
+    assert text.count("kubectl get") == 2
+    assert ".venv/bin/napsim run" in text
+    assert ".venv/bin/napsim cluster delete --name demo" in text
+
+
+def test_the_image_in_the_farewell_is_valid_and_newer() -> None:
+    (line,) = [line for line in farewell(CLUSTER, "202602.13.0", "napsim") if "kubectl apply" in line]
+    image = NodeImage.parse(json.loads(shlex.split(line)[1]))
+    assert image.spec.version == "202602.27.0"
+
+
+def test_two_demos_on_one_cluster_exclude_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPSIM_CLUSTERS_DIR", str(tmp_path))
+    with only_one("demo"), pytest.raises(ClusterError, match="another demo runs on cluster demo"), only_one("demo"):
+        raise AssertionError("the second demo has begun")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_plays_on_the_examples() -> None:
+    assert sorted(path.suffix for path in examples_folder().iterdir()) == [".yaml"] * 6
+
+
+def test_a_name_that_cannot_be_a_cluster_is_refused() -> None:
+    result = CliRunner().invoke(app, ["--name", "Not A Name"])
+    assert result.exit_code == 1
+    assert "cluster name 'Not A Name'" in result.stderr
+
+
+def test_the_exit_codes_are_in_the_help() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
+    assert "130 interrupted, and everything removed" in shown

@@ -1,0 +1,50 @@
+"""What ``napsim watch`` does before there is anything to show."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from napsim.cli.watch import app
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "here"}}],
+}
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Path:
+    """A kubeconfig for a port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    path = tmp_path / "config"
+    clusters = [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}]
+    path.write_text(yaml.safe_dump({**KUBECONFIG, "clusters": clusters}))
+    return path
+
+
+def test_a_kubeconfig_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["--kubeconfig", str(tmp_path / "none")])
+    assert result.exit_code == 2
+    assert "no such file" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--once"], ["--plain"], ["--output", "json"]])
+def test_an_api_server_that_does_not_answer_is_named_and_exits_1(unreachable: Path, arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["--kubeconfig", str(unreachable), *arguments])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "napsim watch: http://127.0.0.1:" in result.stderr
+
+
+def test_the_exit_codes_are_in_the_help() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
+    assert "Exit codes: 0 ended by q, Ctrl-C or SIGTERM" in shown

@@ -1,0 +1,78 @@
+"""``napsim demo`` as a user runs it: to its end, and interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from napsim.cli.stage import remove
+from napsim.cluster import find_cluster, list_clusters
+from tests.e2e.commands import on_terminal, piped, processes_of
+from tests.e2e.conftest import unused_name
+from tests.e2e.kubectl import get
+
+LEFT_ALTERNATE_SCREEN = "\x1b[?1049l"
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """The name of a cluster, which is gone after the test."""
+    unused = unused_name()
+    yield unused
+    remove(unused)
+
+
+def assert_nothing_is_left(name: str) -> None:
+    assert name not in list_clusters()
+    assert processes_of(name) == []
+
+
+def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_no_operator(name: str) -> None:
+    with piped("demo", "--name", name) as demo:
+        code = demo.end(within_seconds=300)
+        assert code == 0, demo.text
+    told = demo.text
+    scenes = [told.index(f"=== {number}/6") for number in range(1, 7)]
+    assert scenes == sorted(scenes)
+    closed = told[scenes[1] : scenes[2]]
+    assert "202602.13.0 waits for the window" in closed
+    assert "→ 202602.13.0" not in closed
+    assert "picked up: default: 202601.27.0 → 202602.13.0 (WindowOpen)" in told[scenes[2] :]
+    assert "PodDisruptionBudget=[shop/ledger]" in told
+    summary = told[told.index("=== Summary") :]
+    assert "after the window had closed" in summary
+    assert "0 left" in summary
+    assert not [command for command in processes_of(name) if " run " in command]
+    assert_all_nodes_run_the_new_image(name)
+
+
+def assert_all_nodes_run_the_new_image(name: str) -> None:
+    nodes = get(find_cluster(name), "nodes")["items"]
+    versions = {node["metadata"]["labels"]["kubernetes.azure.com/node-image-version"] for node in nodes}
+    assert versions == {"AKSUbuntu-2404gen2containerd-202602.13.0"}, json.dumps(sorted(versions))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    ["starting cluster", "applying CRDs and manifests/examples (", "=== 1/6", "=== 2/6"],
+)
+def test_an_interrupted_demo_leaves_nothing(name: str, seen: str) -> None:
+    with piped("demo", "--name", name) as demo:
+        demo.until(seen)
+        demo.interrupt()
+        assert demo.end() == 130, demo.text
+    assert "interrupted, and everything removed" in demo.text
+    assert_nothing_is_left(name)
+
+
+def test_a_demo_whose_terminal_is_interrupted_gives_it_back(name: str) -> None:
+    with on_terminal("demo", "--name", name) as demo:
+        demo.until("1/6 The pools fill up")
+        demo.interrupt(signal.SIGTERM)
+        assert demo.end() == 130, demo.text
+    assert LEFT_ALTERNATE_SCREEN in demo.text
+    assert "interrupted, and everything removed" in demo.text
+    assert_nothing_is_left(name)
