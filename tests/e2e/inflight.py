@@ -30,10 +30,10 @@ TIMINGS: Final = {
 }
 
 
-def declare(world: Rehearsal, nodes: int, budget: str = "2", **nap: object) -> None:
+def declare(world: Rehearsal, nodes: int, budget: str = "2") -> None:
     """A pool that wants ``nodes`` nodes full of pods, on the old image; no window holds images up."""
     world.apply(
-        m.nap(factor=10, listCacheDuration="30s", timings=TIMINGS, **nap),
+        m.nap(factor=10, listCacheDuration="30s", timings=TIMINGS),
         m.node_class(),
         m.image(OLD, PUBLISHED),
         m.pool(budgets=[{"nodes": budget}]),
@@ -87,7 +87,7 @@ def assert_sound(world: Rehearsal, nodes: int, budget: str = "2", *, torn_lines_
 
 
 def in_flight(record: Record, instant: datetime) -> frozenset[str]:
-    """In which states nodes and claims were at an instant: tainted, launching, draining; empty if nothing was going on."""
+    """In which states nodes and claims were at an instant: tainted, launching, draining; or in none."""
     entries = record.timeline.milestones.values()
     states = {
         "tainted": any(_between(entry.tainted, instant, entry.deleting) for entry in entries),

@@ -42,7 +42,9 @@ def window(name: str = "node-os", start_time: str = "01:00", hours: int = 4, **m
 def image(version: str, published_at: str | None = None, definition: str = "2204gen2containerd") -> Manifest:
     spec = {"osSKU": "Ubuntu2204", "definition": definition, "version": version}
     name = f"{definition.lower()}-{version}"
-    return _object("napsim.dev/v1alpha1", "NodeImage", name, spec | ({"publishedAt": published_at} if published_at else {}))
+    return _object(
+        "napsim.dev/v1alpha1", "NodeImage", name, spec | ({"publishedAt": published_at} if published_at else {})
+    )
 
 
 def node_class(name: str = "default", **spec: Any) -> Manifest:

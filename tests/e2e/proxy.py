@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -48,12 +48,13 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._served: set[asyncio.Task[None]] = set()
         self._passing = asyncio.Event()
         self._refusing = False
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._do(lambda: asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._server = self._do(lambda: asyncio.start_server(self._accept, "127.0.0.1", 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
         self._passing.set()
         return self
@@ -61,8 +62,7 @@ class Proxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._now(self._server.close)
-        self.cut()
+        self._do(self._close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -110,13 +110,24 @@ class Proxy:
 
         self._do(done)
 
-    def _do(self, job: Callable[[], T]) -> T:
-        return asyncio.run_coroutine_threadsafe(job(), self._loop).result(timeout=30)  # type: ignore[arg-type]
+    def _do(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return asyncio.run_coroutine_threadsafe(job(), self._loop).result(timeout=30)
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
 
     def _cut(self) -> None:
         for writer in tuple(self._writers):
             writer.transport.abort()
             self.faults.cut += 1
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.faults.connections += 1

@@ -165,7 +165,9 @@ class Rehearsal:
     def story(self) -> str:
         """What a person would look at first."""
         shown = kubectl(self.cluster, "get", "nodes,nodeclaims,nap,mc", "-o", "wide", check=False).stdout
-        logs = [f"--- {item.identity}\n" + "\n".join(item.log.read_text().splitlines()[-15:]) for item in self.operators]
+        logs = [
+            f"--- {item.identity}\n" + "\n".join(item.log.read_text().splitlines()[-15:]) for item in self.operators
+        ]
         return "\n".join([shown, *logs])
 
     # --- auditing -----------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from napsim.cli.stage import remove
@@ -37,10 +39,10 @@ def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_
     told = demo.text
     scenes = [told.index(f"=== {number}/6") for number in range(1, 7)]
     assert scenes == sorted(scenes)
-    closed = told[scenes[1] : scenes[2]]
-    assert "202602.13.0 waits for the window" in closed
-    assert "→ 202602.13.0" not in closed
-    assert "picked up: default: 202601.27.0 → 202602.13.0 (WindowOpen)" in told[scenes[2] :]
+    assert "202602.13.0 waits for the window" in told[scenes[1] : scenes[2]]
+    picked_up = re.findall(r"(\S+ \S+)Z  picked up: default: 202601.27.0 → 202602.13.0 \(WindowOpen\)", told)
+    assert len(picked_up) == 1
+    assert "2026-02-15 01:00" <= picked_up[0] < "2026-02-15 05:00"
     assert "PodDisruptionBudget=[shop/ledger]" in told
     summary = told[told.index("=== Summary") :]
     assert "after the window had closed" in summary
@@ -75,4 +77,15 @@ def test_a_demo_whose_terminal_is_interrupted_gives_it_back(name: str) -> None:
         assert demo.end() == 130, demo.text
     assert LEFT_ALTERNATE_SCREEN in demo.text
     assert "interrupted, and everything removed" in demo.text
+    assert_nothing_is_left(name)
+
+
+def test_a_demo_whose_operator_ends_fails_and_shows_the_end_of_its_log(name: str) -> None:
+    with piped("demo", "--name", name, "--no-keep") as demo:
+        demo.until("=== 2/6")
+        (operator,) = psutil.Process(demo.process.pid).children()
+        operator.kill()
+        assert demo.end() == 1, demo.text
+    assert "the operator has ended" in demo.text
+    assert "leading: lease kube-system/napsim" in demo.text
     assert_nothing_is_left(name)

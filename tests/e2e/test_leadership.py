@@ -56,7 +56,7 @@ def test_a_leader_that_is_cut_off_writes_nothing_once_another_leads(world: Rehea
 
 
 def test_a_leader_that_froze_past_its_lease_writes_nothing_when_it_goes_on(world: Rehearsal) -> None:
-    """Frozen in mid-command, again and again, each time the one that leads; each goes on right after it was followed."""
+    """Frozen in mid-command, each time the one that leads; it goes on as soon as it was followed."""
     operators = dict(zip(("one", "two"), started(world), strict=True))
     frozen: list[datetime] = []
     holder = "one"

@@ -20,7 +20,9 @@ def world() -> Iterator[Rehearsal]:
         yield made
 
 
-def settle(world: Rehearsal, *extra: m.Manifest, nodes: int = NODES, budgets: list[m.Manifest] | None = None, **nap: object) -> None:
+def settle(
+    world: Rehearsal, *extra: m.Manifest, nodes: int = NODES, budgets: list[m.Manifest] | None = None, **nap: object
+) -> None:
     """A pool full of nodes on the old image, the window's configuration in force for long."""
     world.apply(
         m.nap(**nap),  # type: ignore[arg-type]  # the settings of one test
@@ -63,7 +65,9 @@ def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_
     assert world.versions()[OLD] > 0
 
     world.apply(m.deployment("late", 10))
-    world.eventually("every node on the adopted image", lambda: world.versions() == {NEW: NODES + 1}, within_seconds=120)
+    world.eventually(
+        "every node on the adopted image", lambda: world.versions() == {NEW: NODES + 1}, within_seconds=120
+    )
     world.assert_sound({"default": "1"}, {"default": NODES + 1})
 
 
@@ -114,7 +118,9 @@ def test_a_kubernetes_upgrade_goes_past_the_window(world: Rehearsal) -> None:
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in world.items("nodes")} == {"v1.36.9"}
 
 
-def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a_closed_window(world: Rehearsal) -> None:
+def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a_closed_window(
+    world: Rehearsal,
+) -> None:
     settle(world, start="2026-02-13T00:00:00Z")
     world.apply(m.image(NEW))
     before = {node["metadata"]["name"] for node in world.items("nodes")}
@@ -123,8 +129,10 @@ def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a
     world.eventually("nodes drift for their class", lambda: _drifts(world) == {"NodeClassDrift"})
     world.eventually(
         "all nodes are replaced",
-        lambda: not before & {node["metadata"]["name"] for node in world.items("nodes")}
-        and world.versions() == {OLD: NODES},
+        lambda: (
+            not before & {node["metadata"]["name"] for node in world.items("nodes")}
+            and world.versions() == {OLD: NODES}
+        ),
     )
     assert world.virtual_now().isoformat() < after("2026-02-15T01:00:00Z")
 

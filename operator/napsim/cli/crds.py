@@ -15,7 +15,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def crds(
-    directory: Annotated[Path | None, typer.Argument(help="Write one file per kind there, instead of printing.")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Write one file per kind there, instead of printing.")
+    ] = None,
 ) -> None:
     """Print the CustomResourceDefinitions, for kubectl apply -f -."""
     if directory is None:

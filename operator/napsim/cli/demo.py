@@ -19,7 +19,7 @@ from rich.console import Console
 from napsim.api import names
 from napsim.cli.follow import Follower, until_synced
 from napsim.cli.progress import shown_progress
-from napsim.cli.screen import Screen, screen
+from napsim.cli.screen import Screen, keys, screen
 from napsim.cli.stage import Operator, only_one, remove, set_up, start_operator
 from napsim.cluster import Cluster, ClusterError, PrerequisiteMissing
 from napsim.core.versions import version_date
@@ -121,12 +121,16 @@ async def _performance(cluster: Cluster, operator: Operator, console: Console, *
             if plain:
                 await player.play(_Lines(console))
             else:
-                with screen(console, "Ctrl-C removes all") as taken:
+                with keys(_ignored), screen(console, "Ctrl-C removes all") as taken:
                     await player.play(_Pictures(taken))
             return player.journal
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+
+
+def _ignored(_: str) -> None:
+    """No key means anything here, and none is echoed into the picture; Ctrl-C is a signal."""
 
 
 class _Player:

@@ -30,7 +30,8 @@ app = typer.Typer(add_completion=False)
 )
 def run(
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account.")
+        Path | None,
+        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account."),
     ] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",

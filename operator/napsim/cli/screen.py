@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -15,6 +17,8 @@ from rich.text import Text
 
 from napsim.report.frame import frame
 from napsim.report.view import View
+
+_MOST_KEYS: Final = 64
 
 
 class _Frame:
@@ -69,7 +73,15 @@ def keys(on_key: Callable[[str], None]) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     loop = asyncio.get_running_loop()
     tty.setcbreak(descriptor)
-    loop.add_reader(descriptor, lambda: on_key(sys.stdin.read(1)))
+
+    def read() -> None:
+        pressed = os.read(descriptor, _MOST_KEYS)
+        if not pressed:  # nobody is there to press any more
+            loop.remove_reader(descriptor)
+        for key in pressed.decode(errors="replace"):
+            on_key(key)
+
+    loop.add_reader(descriptor, read)
     try:
         yield
     finally:

@@ -2,7 +2,8 @@
 
 The shells decode these straight from the API server's JSON (unknown fields are skipped), so that ten thousand pods cost
 tens of megabytes. All are frozen: a changed object is a new value. ``metadata`` times are the API server's wall clock
-(UTC); everything napsim itself recorded is on the cluster's virtual clock. ``clock.Timeline`` leads from one to the other.
+(UTC); everything napsim itself recorded is on the cluster's virtual clock. ``clock.Timeline`` leads from one to the
+other.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class KubeObject(Value, frozen=True):
         return self.metadata.deletion_timestamp is not None
 
 
-# --- Pod ---------------------------------------------------------------------------------------------------------------
+# --- Pod ------------------------------------------------------------------------------------------------------------
 
 
 class Toleration(Value, frozen=True):
@@ -135,7 +136,7 @@ class Pod(KubeObject, frozen=True):
     status: PodStatus = PodStatus()
 
 
-# --- Node --------------------------------------------------------------------------------------------------------------
+# --- Node -----------------------------------------------------------------------------------------------------------
 
 
 class Taint(Value, frozen=True):
@@ -172,7 +173,7 @@ class Node(KubeObject, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
-# --- NodeClaim ---------------------------------------------------------------------------------------------------------
+# --- NodeClaim ------------------------------------------------------------------------------------------------------
 
 
 class Requirement(Value, frozen=True):
@@ -212,7 +213,7 @@ class NodeClaim(KubeObject, frozen=True):
     status: NodeClaimStatus = NodeClaimStatus()
 
 
-# --- PodDisruptionBudget and volumes -----------------------------------------------------------------------------------
+# --- PodDisruptionBudget and volumes --------------------------------------------------------------------------------
 
 
 class SelectorRequirement(Value, frozen=True):

@@ -1,9 +1,10 @@
 """Which nodes pending pods need, and what replaces a node: the scheduling simulation in its simple form.
 
 Mirrors the shape of karpenter v1.14.0 ``pkg/controllers/provisioning/scheduling``: pods by size, first into room that
-is there or on its way, then into new nodes of the heaviest pool that takes them; a new node is as large as what was put on
-it needs. Fails closed: a pod that fits nowhere is named with the reason. A drifted node is replaced by one of the same
-shape. Node selectors, taints and resources are honoured; affinity, topology spread and volumes are not looked at here.
+is there or on its way, then into new nodes of the heaviest pool that takes them; a new node is as large as what was
+put on it needs. Fails closed: a pod that fits nowhere is named with the reason. A drifted node is replaced by one of
+the same shape. Node selectors, taints and resources are honoured; affinity, topology spread and volumes are not
+looked at here.
 """
 
 from __future__ import annotations

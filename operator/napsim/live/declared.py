@@ -1,7 +1,7 @@
 """What people have applied: pools, node classes, images, windows and settings, as values that decisions take.
 
-An object that cannot be used is reported (``problems``) and the last good state of it stands: nothing that runs is lost.
-The API server refuses most mistakes; what reaches us is what schema and CEL cannot see (a time zone, a cron schedule).
+An object that cannot be used is reported (``problems``) and the last good state of it stands: nothing that runs is
+lost. The API server refuses most mistakes; what reaches us is what schema and CEL cannot see (a time zone, say).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Declared:
         faults = tuple(str(error) for error in errors_of(_without_status(manifest)))
         if not faults:
             try:
-                _READERS[kind](self, manifest, seen_at)
+                self._reader(kind)(manifest, seen_at)
             except (ValueError, msgspec.ValidationError) as fault:
                 faults = (str(fault),)
         if faults:
@@ -191,9 +191,18 @@ class Declared:
         shape = (node_class.max_pods, node_class.os_disk_gb)
         return offer_of(entry.pool, types, self.settings.zones, self.settings.instance_type, overhead, *shape)
 
+    def _reader(self, kind: str) -> Callable[[Manifest, datetime], None]:
+        return {
+            NODE_POOL: self._read_pool,
+            AKS_NODE_CLASS: self._read_node_class,
+            NODE_IMAGE: self._read_image,
+            MAINTENANCE_CONFIGURATION: self._read_window,
+            NODE_AUTO_PROVISIONING: self._read_nap,
+        }[kind]
+
     # --- one reader for each kind -------------------------------------------------------------------------------------
 
-    def _read_pool(self, manifest: Manifest, seen_at: datetime) -> None:
+    def _read_pool(self, manifest: Manifest, _: datetime) -> None:
         pool = msgspec.convert(_without_status(manifest), NodePool)
         template = manifest["spec"]["template"]
         annotations = pool.metadata.annotations
@@ -212,7 +221,7 @@ class Declared:
             manifest,
         )
 
-    def _read_node_class(self, manifest: Manifest, seen_at: datetime) -> None:
+    def _read_node_class(self, manifest: Manifest, _: datetime) -> None:
         metadata = msgspec.convert(manifest["metadata"], ObjectMeta)
         spec, status = manifest.get("spec", {}), manifest.get("status", {})
         launch = spec.get("security", {}).get("trustedLaunch", {})
@@ -246,10 +255,10 @@ class Declared:
         self.images[manifest["metadata"]["name"]] = _dated(manifest, seen_at)
         self._remake(NODE_IMAGE)
 
-    def _read_window(self, manifest: Manifest, seen_at: datetime) -> None:
+    def _read_window(self, manifest: Manifest, _: datetime) -> None:
         self.windows[manifest["metadata"]["name"]] = manifest
 
-    def _read_nap(self, manifest: Manifest, seen_at: datetime) -> None:
+    def _read_nap(self, manifest: Manifest, _: datetime) -> None:
         self.settings = settings_of(_without_status(manifest))
         self.nap = manifest
         self._remake(NODE_AUTO_PROVISIONING)
@@ -262,15 +271,6 @@ class Declared:
                 Offering(zone, capacity) for zone in self.settings.zones for capacity in (ON_DEMAND, "spot")
             )
             self.offerings = dict.fromkeys(INSTANCE_TYPES, anywhere)
-
-
-_READERS: Final[Mapping[str, Callable[[Declared, Manifest, datetime], None]]] = {
-    NODE_POOL: Declared._read_pool,
-    AKS_NODE_CLASS: Declared._read_node_class,
-    NODE_IMAGE: Declared._read_image,
-    MAINTENANCE_CONFIGURATION: Declared._read_window,
-    NODE_AUTO_PROVISIONING: Declared._read_nap,
-}
 
 
 def _without_status(manifest: Manifest) -> dict[str, Any]:
@@ -302,4 +302,3 @@ def _published(manifest: Manifest) -> PublishedImage:
 def node_image_version(manifest: Manifest) -> str:
     """The node label's value for an image."""
     return NodeImage.parse(_without_status(manifest)).spec.node_image_version
-

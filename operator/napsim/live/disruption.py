@@ -1,7 +1,7 @@
 """The disruption loop: which drifted node goes next.
 
-Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/controller.go``, ``staticdrift.go`` and ``drift.go``: a pass every
-10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then one
+Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/controller.go``, ``staticdrift.go`` and ``drift.go``: a pass
+every 10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then one
 dynamic candidate. Nothing starts while a NodeClaim waits for its launch. Passes that could not come out differently are
 skipped: a pass runs at the next 10 s tick after something changed.
 """
@@ -12,19 +12,19 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from napsim.api import names
 from napsim.core import commands
 from napsim.core.actions import Event
 from napsim.core.budgets import DRIFTED, Allowance, allowed_by_reason, next_change, remaining
 from napsim.core.candidates import Candidate, Surroundings, check, order_key
-from napsim.core.clock import earliest
+from napsim.core.clock import earliest, rfc3339
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import NodePool, Placement
 from napsim.core.objects import Node, NodeClaim, is_true
-from napsim.core.pods import is_reschedulable
+from napsim.core.pods import Protection, is_reschedulable, protection
 from napsim.core.provisioning import same_shape, schedule
 from napsim.core.reasons import Verdict, waits_for_node, waits_for_pdb
 from napsim.core.requirements import unmet
@@ -37,6 +37,7 @@ from napsim.live.state import ClusterState, is_marked
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
 _NODEPOOL_DEDUPE_SECONDS: Final = 60.0
+_INVALID_ANNOTATION: Final = "InvalidDoNotDisruptAnnotation"
 
 
 @dataclass(slots=True)
@@ -59,7 +60,12 @@ class Disruption:
     def on_claim(self, claim: NodeClaim | None, name: str) -> None:
         """The claim, or its Node, or the pods on it changed."""
         node = self.state.node_of(claim) if claim else None
-        if claim is not None and self._is_drifted(claim) and not (node and is_marked(node, claim)) and not claim.deleting:
+        if (
+            claim is not None
+            and self._is_drifted(claim)
+            and not (node and is_marked(node, claim))
+            and not claim.deleting
+        ):
             self._put(claim, node)
         else:
             self._discard(name)
@@ -86,7 +92,8 @@ class Disruption:
 
     def release(self, token: str) -> None:
         """Whoever was blocked by this is asked again."""
-        if any([queue.release(token) for queue in self.queues.values()]):
+        released = [queue.release(token) for queue in self.queues.values()]  # all of them, not up to the first
+        if any(released):
             self.nudge()
 
     def nudge(self) -> None:
@@ -151,7 +158,7 @@ class Disruption:
         return started
 
     def _static_room(self, pool: NodePool) -> int:
-        """How many replacements a static pool may launch: none while it is larger than its replicas, within its limit."""
+        """How many replacements a static pool may launch, within its limit; none while it is too large."""
         claims = [self.state.claims[name] for name in self.state.claims_of_pool.get(pool.name, ())]
         alive = sum(not claim.deleting for claim in claims)
         if alive > (pool.spec.replicas or 0):
@@ -168,7 +175,9 @@ class Disruption:
         }
         while open_pools:
             heads = [
-                (self._key(name), pool) for pool, (_, queue) in open_pools.items() if (name := queue.first()) is not None
+                (self._key(name), pool)
+                for pool, (_, queue) in open_pools.items()
+                if (name := queue.first()) is not None
             ]
             if not heads:
                 return False
@@ -201,6 +210,8 @@ class Disruption:
         """Whether the candidate may go; one that may not is set aside until what blocks it changes."""
         claim = self.state.claims[name]
         verdict = self.verdict(claim, now)
+        for event in self._protection_events(self.state.node_of(claim), now):
+            self.executor.record(event)
         if verdict.allowed:
             self.blocked_since.pop(name, None)
             return True
@@ -223,6 +234,15 @@ class Disruption:
         )
         return check(candidate, Surroundings(self.state.pdbs, self.clock.timeline, now))
 
+    def _protection_events(self, node: Node | None, now: datetime) -> Iterator[Event]:
+        """What the do-not-disrupt annotations of its pods mean, where that is not simply for ever."""
+        for pod in self.state.pods_on(node.name) if node is not None else ():
+            said = _protection_said(protection(pod, self.clock.timeline, now))
+            if said is not None:
+                reason, message = said
+                type_: Literal["Normal", "Warning"] = "Warning" if reason == _INVALID_ANNOTATION else "Normal"
+                yield Event("Pod", pod.name, pod.metadata.uid, reason, message, type_, pod.metadata.namespace)
+
     # --- the start of a command ---------------------------------------------------------------------------------------
 
     async def _start(self, entry: NodePoolEntry, claim: NodeClaim, now: datetime) -> None:
@@ -241,7 +261,7 @@ class Disruption:
         self.on_decision("replace" if placements else "delete", entry.pool.name)
 
     def _placements(self, entry: NodePoolEntry, node: Node) -> tuple[Placement, ...]:
-        """None for an empty node of a dynamic pool; else one like the node, or what the pool now allows for its pods."""
+        """None for an empty node of a dynamic pool; else one like it, or what the pool now allows for its pods."""
         pods = [pod for pod in self.state.pods_on(node.name) if is_reschedulable(pod)]
         if not pods and not entry.pool.is_static:
             return ()
@@ -261,6 +281,19 @@ class Disruption:
         if offer.types and offer.zones:
             return (Placement(offer.types[0].name, offer.zones[0], offer.capacity_type),)
         return (shape,)
+
+
+def _protection_said(held: Protection) -> tuple[str, str] | None:
+    """Reason and message of Karpenter's event (``pkg/utils/pod/events.go``)."""
+    if held.invalid:
+        return _INVALID_ANNOTATION, f"Invalid {names.DO_NOT_DISRUPT} annotation: {held.invalid}, ignoring annotation"
+    if held.until is not None:
+        message = f"The {names.DO_NOT_DISRUPT} grace period will elapse at {rfc3339(held.until)}"
+        return "DoNotDisruptUntil", message
+    if held.elapsed:
+        message = f"The {names.DO_NOT_DISRUPT} grace period has elapsed, pod is now disruptable"
+        return "DoNotDisruptGracePeriodElapsed", message
+    return None
 
 
 def _blocking_budget(pool: NodePool) -> Event:

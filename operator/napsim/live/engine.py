@@ -69,6 +69,7 @@ _SELDOM: Final = 4
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
 
+
 @dataclass(slots=True)
 class Dirty:
     """What the next report has to look at."""
@@ -76,6 +77,7 @@ class Dirty:
     nap: bool = False
     pools: bool = False
     images: bool = False
+
 
 class Engine:
     """One cluster. ``observe`` takes the low-count kinds; the others come through the engine's own informers."""
@@ -127,7 +129,9 @@ class Engine:
         self.claims = NodeClaimController(state, declared, provider, clock, executor)
         self.nodes = NodeController(state, declared, provider, clock, executor, self._on_failed)
         self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
-        self.pools = NodePoolController(state, declared, clock, executor, self.reports, self.provisioner, self._on_declared)
+        self.pools = NodePoolController(
+            state, declared, clock, executor, self.reports, self.provisioner, self._on_declared
+        )
         self.images = ImageReporter(state, declared, clock, self.reports)
         self.evictions = Evictions(
             state, lambda: self.executor, self._enqueue_eviction, self._on_eviction_answer, self._on_evicted
@@ -447,10 +451,9 @@ class Engine:
             found.append(PoolReading(name, allowed, count.disrupting_nodes, drifted, blocked))
         return found
 
+
 def _leaves(old: Pod | None, new: Pod | None) -> bool:
     """Whether a pod of a draining node is gone, done, new, or changed its mind: whether the drain can go on."""
     if new is None or old is None:
         return True
     return is_terminal(new) != is_terminal(old) or new.metadata.annotations != old.metadata.annotations
-
-__all__ = ["Engine", "is_marked"]

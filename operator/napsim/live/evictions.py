@@ -1,7 +1,7 @@
 """Evicts the pods of draining nodes, each as often as it takes.
 
-Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off per pod
-while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent; the pod is
+Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off per
+pod while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent; the pod is
 tried again when the PDB changes, and by back-off in any case.
 """
 
@@ -63,7 +63,13 @@ class Evictions:
     async def reconcile(self, key: str) -> datetime | None:
         pod = self.state.pods.get(key)
         node = self.state.nodes.get(pod.spec.node_name) if pod else None
-        if pod is None or pod.deleting or pod.metadata.uid != self._wanted.get(key) or node is None or not node.deleting:
+        if (
+            pod is None
+            or pod.deleting
+            or pod.metadata.uid != self._wanted.get(key)
+            or node is None
+            or not node.deleting
+        ):
             self._wanted.pop(key, None)
             return None
         blocked = blocks(pod, self.state.pdbs.matching(pod))
@@ -102,6 +108,8 @@ class Evictions:
         claim = self.state.claim_of(node) if node else None
         why = condition(claim.status.conditions, names.DISRUPTION_REASON) if claim else None
         reason = why.reason if why else "Forceful Termination"
-        event = Event("Pod", pod.name, pod.metadata.uid, "Evicted", f"Evicted pod: {reason}", namespace=pod.metadata.namespace)
+        event = Event(
+            "Pod", pod.name, pod.metadata.uid, "Evicted", f"Evicted pod: {reason}", namespace=pod.metadata.namespace
+        )
         self.executor().record(event)
         self.on_evicted(reason)

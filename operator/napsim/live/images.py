@@ -45,13 +45,13 @@ class ImageReporter:
             "publishedAt": rfc3339(published),
             "published": describe_instant(published.replace(microsecond=0)),
             "age": f"{(now - built).days}d" if built else None,
-            "state": self._state(manifest, published <= now, classes),
+            "state": self._state(manifest, published <= now),
             "nodes": nodes,
             "nodeClasses": classes,
             "conditions": self.reports.mind(self.reports.ready(manifest, ()), manifest, findings),
         }
 
-    def _state(self, manifest: Manifest, published: bool, classes: list[str]) -> str:
+    def _state(self, manifest: Manifest, published: bool) -> str:
         if not published:
             return "Upcoming"
         name, spec = manifest["metadata"]["name"], manifest["spec"]
@@ -77,5 +77,7 @@ class ImageReporter:
 def _findings(definition: str) -> list[Finding]:
     if definition in DEFINITIONS:
         return []
-    message = f"spec.definition {definition!r}: no AKSNodeClass selects it; those that can be are {', '.join(DEFINITIONS)}"
+    message = (
+        f"spec.definition {definition!r}: no AKSNodeClass selects it; those that can be are {', '.join(DEFINITIONS)}"
+    )
     return [("UnknownDefinition", message)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from napsim.core.objects import (
@@ -54,8 +54,8 @@ class Informers:
         self.attachments = Informer(client, VOLUME_ATTACHMENTS, VolumeAttachment, state.on_attachment, jitter=jitter)
         self.written: dict[Resource, Informer[Any]] = {NODES: self.nodes, NODE_CLAIMS: self.claims}
 
-    def __iter__(self) -> Any:
-        return iter((self.claims, self.nodes, self.pdbs, self.volume_claims, self.attachments, self.pods))
+    def __iter__(self) -> Iterator[Informer[Any]]:
+        yield from (self.claims, self.nodes, self.pdbs, self.volume_claims, self.attachments, self.pods)
 
     async def run(self) -> None:
         """Until cancelled; an error in one ends all."""

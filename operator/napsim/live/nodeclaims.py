@@ -1,4 +1,4 @@
-"""Reconciles one NodeClaim: its launch, registration, initialization, drift, expiry, and its half of the termination."""
+"""Reconciles a NodeClaim: its launch, registration, initialization, drift, expiry, and its half of a termination."""
 
 from __future__ import annotations
 

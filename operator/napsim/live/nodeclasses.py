@@ -79,7 +79,9 @@ class NodeClassController:
     async def _let_go(self, entry: NodeClassEntry) -> None:
         """Upstream's finalizer goes once no claim refers to the class."""
         finalizers = entry.metadata.finalizers
-        if names.NODECLASS_TERMINATION_FINALIZER not in finalizers or self.state.claims_of_class.get(entry.metadata.name):
+        if names.NODECLASS_TERMINATION_FINALIZER not in finalizers or self.state.claims_of_class.get(
+            entry.metadata.name
+        ):
             return
         kept = [item for item in finalizers if item != names.NODECLASS_TERMINATION_FINALIZER]
         await self._patch(entry, {"metadata": {"finalizers": kept}}, entry.metadata.resource_version)
@@ -87,8 +89,8 @@ class NodeClassController:
     async def _migrate_hash(self, entry: NodeClassEntry) -> None:
         claims = [self.state.claims[name] for name in sorted(self.state.claims_of_class.get(entry.metadata.name, ()))]
         migration = migrate_hash(AKSNODECLASS_KEYS, entry.metadata.annotations, claims, entry.hash)
-        for name, annotations in migration.claims.items():
-            await self.executor.carry_out((PatchNodeClaim(self.state.claims[name], annotations=annotations),))
+        for name, written in migration.claims.items():
+            await self.executor.carry_out((PatchNodeClaim(self.state.claims[name], annotations=written),))
         if migration.owner:
             await self._patch(entry, {"metadata": {"annotations": dict(migration.owner)}})
 
@@ -127,7 +129,15 @@ class NodeClassController:
         for change in pickup.changes:
             log.info("new available images updated for nodeclass %s: %s", name, change.message)
             self.executor.record(
-                Event("AKSNodeClass", name, uid, "ImagePickedUp", change.message, controller="napsim", dedupe=change.message)
+                Event(
+                    "AKSNodeClass",
+                    name,
+                    uid,
+                    "ImagePickedUp",
+                    change.message,
+                    controller="napsim",
+                    dedupe=change.message,
+                )
             )
         if pickup.error:
             log.warning("nodeclass %s: %s", name, pickup.error)

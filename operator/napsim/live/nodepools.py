@@ -56,8 +56,8 @@ class NodePoolController:
         name = entry.pool.name
         claims = [self.state.claims[item] for item in sorted(self.state.claims_of_pool.get(name, ()))]
         migration = migrate_hash(NODEPOOL_KEYS, entry.pool.metadata.annotations, claims, entry.hash)
-        for claim, annotations in migration.claims.items():
-            await self.executor.carry_out((PatchNodeClaim(self.state.claims[claim], annotations=annotations),))
+        for claim, written in migration.claims.items():
+            await self.executor.carry_out((PatchNodeClaim(self.state.claims[claim], annotations=written),))
         if migration.owner:
             changes = {"metadata": {"annotations": dict(migration.owner)}}
             outcome = await self.executor.writer.patch(NODE_POOLS, "", name, changes)
@@ -130,7 +130,8 @@ class NodePoolController:
 
     def _no_types(self, entry: NodePoolEntry) -> str:
         requirements = (
-            f"{item.key} {item.operator} [{', '.join(item.values)}]" for item in entry.pool.spec.template.spec.requirements
+            f"{item.key} {item.operator} [{', '.join(item.values)}]"
+            for item in entry.pool.spec.template.spec.requirements
         )
         zones = ", ".join(self.declared.settings.zones)
         return (

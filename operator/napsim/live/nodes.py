@@ -1,4 +1,4 @@
-"""Reconciles one Node: the disruption command in flight on it, marks left over from one, and its half of a termination."""
+"""Reconciles a Node: the disruption command in flight on it, what one left over, and its half of a termination."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class NodeController:
             return commands.recorded(node)
         except msgspec.DecodeError as fault:
             message = f"Annotation {names.COMMAND} was not written by napsim and is taken off: {fault}"
-            event = Event("Node", node.name, node.metadata.uid, _INVALID_COMMAND, message, "Warning", controller="napsim")
+            event = Event(
+                "Node", node.name, node.metadata.uid, _INVALID_COMMAND, message, "Warning", controller="napsim"
+            )
             self.executor.record(event)
             return None
 
@@ -124,12 +126,7 @@ class NodeController:
 
     def _attachments(self, node: Node, pods: tuple[Pod, ...]) -> tuple[str, ...]:
         """VolumeAttachments of the node, less those of pods that are not drained (they keep their volumes)."""
-        kept = {
-            volume
-            for pod in pods
-            if tolerates_disrupted(pod) or is_mirror(pod)
-            for volume in self._volumes(pod)
-        }
+        kept = {volume for pod in pods if tolerates_disrupted(pod) or is_mirror(pod) for volume in self._volumes(pod)}
         return tuple(
             item.name
             for item in self.state.attachments.values()
@@ -139,7 +136,4 @@ class NodeController:
     def _volumes(self, pod: Pod) -> tuple[str, ...]:
         wanted = (volume.persistent_volume_claim for volume in pod.spec.volumes)
         keys = (f"{pod.metadata.namespace}/{item.claim_name}" for item in wanted if item is not None)
-        return tuple(
-            self.state.volume_claims[key].spec.volume_name for key in keys if key in self.state.volume_claims
-        )
-
+        return tuple(self.state.volume_claims[key].spec.volume_name for key in keys if key in self.state.volume_claims)

@@ -1,7 +1,8 @@
 """The operator process: Kopf for the low-count kinds, start-up, probes and shutdown; the engine for the rest.
 
-Kopf watches NodePool, AKSNodeClass, NodeImage, MaintenanceConfiguration and NodeAutoProvisioning and hands each event on.
-It writes nothing: no finalizers, no annotations, no events of its own. The engine acts while this process holds the Lease.
+Kopf watches NodePool, AKSNodeClass, NodeImage, MaintenanceConfiguration and NodeAutoProvisioning and hands each event
+on. It writes nothing: no finalizers, no annotations, no events of its own. The engine acts while this process holds
+the Lease.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ class _Kopf(threading.Thread):
     def run(self) -> None:
         try:
             asyncio.run(self._operate())
-        except Exception as error:  # whatever it is, the operator has to hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator has to hear of it
             self._loop.call_soon_threadsafe(self.ended.set_exception, error)
 
     async def _operate(self) -> None:
@@ -199,15 +200,15 @@ class _Kopf(threading.Thread):
         for group, version, plural in _KINDS:
 
             @kopf.on.event(group, version, plural, registry=registry)
-            async def observed(event: Mapping[str, Any], **_: Any) -> None:
+            async def observed(event: Mapping[str, Any], **_: object) -> None:
                 self._loop.call_soon_threadsafe(self._observe, dict(event["object"]), event["type"] == "DELETED")
 
         @kopf.on.login(registry=registry)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
+        async def login(**_: object) -> kopf.ConnectionInfo:
             return await _kopf_connection(self._connection)
 
         @kopf.on.probe(registry=registry, id="leader")
-        async def leader(**_: Any) -> bool:
+        async def leader(**_: object) -> bool:
             return self._engine.leading
 
     def _observe(self, manifest: Mapping[str, Any], deleted: bool) -> None:

@@ -37,7 +37,9 @@ class KwokProvider:
         ready_at = created_at(claim, now) + timings.draw("launch", claim.name)
         entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
         if entry is None:
-            return self._refused(ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", "nodeclass_not_ready")
+            return self._refused(
+                ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", "nodeclass_not_ready"
+            )
         problem = unreadable(entry.state, names.IMAGES_READY)
         if problem:
             return self._refused(ready_at, problem, "nodeclass_not_ready")

@@ -1,4 +1,4 @@
-"""Writes statuses of the low-count kinds: only what differs, with conditions that say what is wrong and what is not honoured.
+"""Writes statuses of the low-count kinds: only what differs, with conditions that say what is wrong.
 
 The kinds are read through Kopf, which tells of changes; they are written here, through the one writer.
 """
@@ -37,8 +37,10 @@ class Reports:
     async def write(
         self, resource: Resource, manifest: Manifest, old: Mapping[str, Any], wanted: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Bring the status from ``old`` to ``wanted`` (None: absent); what is not named stays. Returns the status then."""
-        changes = difference({key: old[key] for key in wanted if key in old}, {k: v for k, v in wanted.items() if v is not None})
+        """Bring the status from ``old`` to ``wanted`` (None: absent); what is not named stays. Returns the new one."""
+        changes = difference(
+            {key: old[key] for key in wanted if key in old}, {k: v for k, v in wanted.items() if v is not None}
+        )
         if not changes:
             return old
         name = manifest["metadata"]["name"]
@@ -66,7 +68,9 @@ class Reports:
         """Say it in Warning events."""
         kind, name, uid = manifest["kind"], manifest["metadata"]["name"], manifest["metadata"].get("uid", "")
         for reason, message in findings:
-            self.executor.record(Event(kind, name, uid, reason, message, "Warning", controller="napsim", dedupe=message))
+            self.executor.record(
+                Event(kind, name, uid, reason, message, "Warning", controller="napsim", dedupe=message)
+            )
 
     def ready(self, manifest: Manifest, not_honoured: Iterable[str] = ()) -> Conditions:
         """The conditions of an object that is in use."""
@@ -92,8 +96,10 @@ class Reports:
         message = "; ".join(text for _, text in findings)
         return self.with_condition(kept, manifest, _FINDINGS, "True", findings[0][0], message)
 
-    def honoured(self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, not_honoured: Iterable[str]) -> Conditions:
-        """Condition NotYetHonoured names the fields that are accepted and have no effect yet; absent when there are none."""
+    def honoured(
+        self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, not_honoured: Iterable[str]
+    ) -> Conditions:
+        """Condition NotYetHonoured names the fields that are accepted without effect; absent when there are none."""
         listed = ", ".join(not_honoured)
         kept = [dict(item) for item in conditions]
         if not listed:

@@ -1,7 +1,7 @@
-"""The status of NodeAutoProvisioning ``default``: the clock, how far the rollout is, what was picked up, what is blocked.
+"""The status of NodeAutoProvisioning ``default``: the clock, the rollout's progress, pick-ups, blocked nodes.
 
-Everything here is counted anew from the cluster; only what cannot be (pick-ups, the most disrupted at once, since when a
-node is blocked, nodes replaced) is carried on from the status itself, so that an operator started anew goes on with it.
+Everything here is counted anew from the cluster; only what cannot be (pick-ups, the most disrupted at once, since when
+a node is blocked, nodes replaced) is carried on from the status itself, so that an operator started anew goes on with it.
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ class RolloutReporter:
                 "rule": str(change.rule),
                 "reason": change.message,
             }
-            same = [item for item in self.pickups if item["nodeClass"] == node_class and item["definition"] == change.definition]
+            same = [
+                item
+                for item in self.pickups
+                if item["nodeClass"] == node_class and item["definition"] == change.definition
+            ]
             if not same or same[-1].get("to", "") != change.to_version:
                 self.pickups.append(entry)
         self.pickups = self.pickups[-MAX_LISTED:]
@@ -158,9 +162,7 @@ class RolloutReporter:
 
     def _status(self, nap: Manifest, now: datetime) -> dict[str, Any]:
         tallies = {pool: self._tally(pool) for pool in sorted(self.declared.pools)}
-        everywhere = _Tally(
-            *(sum(getattr(item, part) for item in tallies.values()) for part in _Tally.__slots__)
-        )
+        everywhere = _Tally(*(sum(getattr(item, part) for item in tallies.values()) for part in _Tally.__slots__))
         blocked = self._blocked()
         rolled_out = not everywhere.drifted and everywhere.updated == everywhere.total and everywhere.total > 0
         self._finish(rolled_out, now)

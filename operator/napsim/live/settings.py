@@ -15,7 +15,6 @@ from napsim.core.pickup import ForcedPickup, PickupSettings
 from napsim.core.timings import Distribution, Timings
 
 
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for the whole cluster."""

@@ -1,4 +1,4 @@
-"""Reconciles MaintenanceConfigurations: which configuration is in force, what its status says, and whether NAP may pick up.
+"""Reconciles MaintenanceConfigurations: which is in force, what its status says, and whether NAP may pick up.
 
 The configuration in force is kept in ``status.effective``: a change counts one lead time after it was made, and an
 operator that starts anew in between goes on from there.
@@ -17,7 +17,7 @@ from napsim.core.configuration_specs import ConfigurationError, from_spec
 from napsim.core.configurations import NODE_OS, Configuration
 from napsim.core.fallback import fallback_weekly
 from napsim.core.lead_times import Effective, effective, gate
-from napsim.core.maintenance import ShownWindow, StatusReport, status_report
+from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, status_report
 from napsim.core.pickup import NO_WINDOW, Window
 from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
 from napsim.core.windows import WindowVerdict
@@ -184,7 +184,7 @@ def _window(shown: ShownWindow) -> dict[str, str]:
     return {"start": rfc3339(window.start), "end": end, "utc": shown.utc, "local": shown.local}
 
 
-def _cutout(shown: Any) -> dict[str, str]:
+def _cutout(shown: ShownCutout) -> dict[str, str]:
     span = shown.cutout.occurrence
     end = rfc3339(span.end) if span.end else "9999-12-31T23:59:59Z"
     return {"start": rfc3339(span.start), "end": end, "reason": shown.message}

@@ -34,8 +34,8 @@ class Workqueue:
     """``reconcile(key)`` returns the virtual instant to look at the key again, or None.
 
     ``Retry`` asks for another try after a back-off and is ordinary (a conflict); so is ``NotLeader``, until the queue
-    is paused for it. Any other exception is logged with its traceback, counted in ``failures`` and retried the same way.
-    Nothing runs while the queue is paused.
+    is paused for it. Any other exception is logged with its traceback, counted in ``failures`` and retried the same
+    way. Nothing runs while the queue is paused.
     """
 
     def __init__(

@@ -1,0 +1,265 @@
+"""What may not be disrupted now stays, is named with its reason, and follows as soon as it may; the others go on.
+
+One pool whose nodes each carry one pod: of some of them a PodDisruptionBudget or an annotation forbids the disruption.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e import manifests as m
+from tests.e2e.auditor.statistics import pool_peaks
+from tests.e2e.kubectl import kubectl
+from tests.e2e.rehearsal import DISRUPTED, OLD, POOL, Rehearsal, rehearsal
+
+PUBLISHED: Final = "2026-02-01T00:00:00Z"
+PROTECT: Final = "karpenter.sh/do-not-disrupt"
+PATIENCE_SECONDS: Final = 150.0
+MIXED: Final = ("tight", "twice", "protected", "timed", "kept", "junk", "marked", "free")
+HELD: Final = MIXED[:5]  # what holds them is in the fixture; nothing holds the others
+SLOW: Final = {"launch": {"fixed": "5s"}, "registration": {"fixed": "50m"}, "initialization": {"fixed": "10s"}}
+REASON: Final = "DisruptionBlocked"
+
+
+@dataclass(slots=True)
+class Pool:
+    """A pool in which every node carries one pod: of the deployment that the node is called after here."""
+
+    world: Rehearsal
+    name: str
+    apps: tuple[str, ...]
+
+    def fill(self, budget: str) -> None:
+        container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": "3500m"}}}
+        pods = [m.deployment(app, 1, nodeSelector={POOL: self.name}, containers=[container]) for app in self.apps]
+        self.world.apply(m.node_class(self.name), m.pool(self.name, [{"nodes": budget}], node_class=self.name), *pods)
+        self.world.eventually(f"{self.name} is full", lambda: len(self.places()) == len(self.apps), PATIENCE_SECONDS)
+
+    def drift(self) -> None:
+        self.world.patch("aksnodeclass", self.name, '{"spec": {"osDiskSizeGB": 256}}')
+
+    def pods(self) -> dict[str, m.Manifest]:
+        """The running pods of the pool by app."""
+        found = self.world.items("pods", "--namespace=default", "--field-selector=status.phase=Running")
+        alive = (pod for pod in found if "deletionTimestamp" not in pod["metadata"])
+        return {pod["metadata"]["labels"]["app"]: pod for pod in alive if pod["metadata"]["labels"]["app"] in self.apps}
+
+    def places(self) -> dict[str, str]:
+        """The node that each app runs on."""
+        return {app: pod["spec"]["nodeName"] for app, pod in self.pods().items()}
+
+
+@dataclass(slots=True)
+class Rollout:
+    """The pool while it rolls out, and where its apps were before."""
+
+    world: Rehearsal
+    pool: Pool
+    before: dict[str, str]
+    pods: dict[str, m.Manifest]
+    began: datetime
+
+    def gone(self, app: str) -> bool:
+        """Whether the node of the app was replaced, and the app runs on another."""
+        there = {node["metadata"]["name"] for node in self.world.items("nodes")}
+        return self.before[app] not in there and app in self.pool.places()
+
+    def blocked(self, app: str) -> m.Manifest | None:
+        """The entry of ``status.blocked`` about the app's node."""
+        entries = [item for item in self.world.nap().get("blocked", ()) if item["node"] == self.before[app]]
+        return entries[0] if entries else None
+
+    def assert_held(self, app: str, reason: str, message: str) -> m.Manifest:
+        """The app's node is as it was, and status, events and ``napsim watch`` name what holds it."""
+        self.world.eventually(f"{app} is in status.blocked", lambda: self.blocked(app) is not None)
+        entry, node = self.blocked(app), self.world.get("node", self.before[app])
+        assert entry is not None
+        assert (entry["reason"], entry["message"]) == (reason, message)
+        assert entry["nodePool"] == self.pool.name
+        assert self.began <= datetime.fromisoformat(entry["since"]) <= self.world.virtual_now()
+        assert not [taint for taint in node["spec"].get("taints", ()) if taint["key"] == DISRUPTED]
+        said = message[:1].upper() + message[1:]
+        told = {event["regarding"]["kind"] for event in self.events(app, entry["nodeClaim"]) if event["note"] == said}
+        assert told == {"Node", "NodeClaim"}
+        return entry
+
+    def events(self, app: str, claim: str) -> list[m.Manifest]:
+        about = {("Node", self.before[app]), ("NodeClaim", claim)}
+        found = self.world.events(REASON)
+        return [item for item in found if (item["regarding"]["kind"], item["regarding"]["name"]) in about]
+
+    def assert_follows(self, app: str) -> None:
+        self.world.eventually(f"{app} follows", lambda: self.gone(app), PATIENCE_SECONDS)
+        self.world.eventually(f"{app} is not called blocked any more", lambda: self.blocked(app) is None)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Rehearsal]:
+    with rehearsal() as made:
+        made.apply(m.nap(), m.image(OLD, PUBLISHED))
+        made.operator()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def rollout(world: Rehearsal) -> Rollout:
+    """The pool drifted, and everything that nothing holds replaced."""
+    pool = Pool(world, "mixed", MIXED)
+    world.apply(m.pdb("tight", maxUnavailable=0), *(m.pdb(name, "twice", maxUnavailable=1) for name in ("one", "two")))
+    pool.fill("2")
+    places = pool.places()
+    annotate(world, "pod", pool.pods()["protected"], "true")
+    annotate(world, "pod", pool.pods()["timed"], "1000h")
+    annotate(world, "pod", pool.pods()["junk"], "for ever")
+    annotate(world, "node", world.get("node", places["kept"]), "true")
+    annotate(world, "node", world.get("node", places["marked"]), "1000h")
+    made = Rollout(world, pool, places, pool.pods(), world.virtual_now() - timedelta(minutes=1))
+    pool.drift()
+    for app in MIXED:
+        if app not in HELD:
+            world.eventually(f"{app} goes on", lambda app=app: made.gone(app), PATIENCE_SECONDS)  # type: ignore[misc]
+    return made
+
+
+def annotate(world: Rehearsal, kind: str, item: m.Manifest, value: str | None) -> None:
+    namespace = item["metadata"].get("namespace", "default")
+    change = f"{PROTECT}={value}" if value is not None else f"{PROTECT}-"
+    arguments = ("annotate", "--overwrite", f"--namespace={namespace}", kind, item["metadata"]["name"], change)
+    kubectl(world.cluster, *arguments)
+
+
+# --- PodDisruptionBudgets ---------------------------------------------------------------------------------------------
+
+
+def test_a_pdb_with_nothing_to_spare_holds_its_node_until_it_relaxes(rollout: Rollout) -> None:
+    message = "pdb prevents pod evictions (PodDisruptionBudget=[default/tight])"
+    entry = rollout.assert_held("tight", "PodDisruptionBudget", message)
+    shown = watched(rollout.world)
+    assert "default/tight" in shown
+    assert rollout.before["tight"] in shown
+
+    later = rollout.blocked("tight")
+    assert later is not None
+    assert later["since"] == entry["since"]
+    rollout.world.patch("pdb", "tight", '{"spec": {"maxUnavailable": 1}}')
+    rollout.assert_follows("tight")
+
+
+def test_a_pod_under_two_pdbs_holds_its_node_until_one_is_gone(rollout: Rollout) -> None:
+    """Either would allow it; eviction does not support more than one."""
+    message = "eviction does not support multiple PDBs (PodDisruptionBudget(s)=[default/one default/two])"
+    rollout.assert_held("twice", "MultiplePodDisruptionBudgets", message)
+    rollout.world.delete("pdb", "two", "--namespace=default")
+    rollout.assert_follows("twice")
+
+
+def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the_others_go_on(world: Rehearsal) -> None:
+    apps = ("mid", *(f"other-{number}" for number in range(3)))
+    pool = Pool(world, "late", apps)
+    world.apply(m.pdb("mid", maxUnavailable=1))
+    pool.fill("2")
+    before = pool.places()
+    world.apply(m.nap(timings=SLOW))  # 5 s between the command and the drain
+    pool.drift()
+    world.eventually("the node is taken", lambda: before["mid"] in world.disrupted(), PATIENCE_SECONDS)
+    world.patch("pdb", "mid", '{"spec": {"maxUnavailable": 0}}', "--namespace=default")
+
+    def others_are_gone() -> bool:
+        there = {node["metadata"]["name"] for node in world.items("nodes")}
+        return not there & {before[app] for app in apps if app != "mid"}
+
+    world.eventually("the others go on", others_are_gone, PATIENCE_SECONDS)
+    node = world.get("node", before["mid"])
+    assert "deletionTimestamp" in node["metadata"]
+    assert before["mid"] in world.disrupted()
+    (claim,) = [item for item in world.items("nodeclaims") if item["status"].get("nodeName") == before["mid"]]
+    drained = [item for item in claim["status"]["conditions"] if item["type"] == "Drained"]
+    assert [(item["status"], item["reason"]) for item in drained] == [("Unknown", "Draining")]
+    (progress,) = [item for item in world.nap()["pools"] if item["name"] == "late"]
+    assert progress["disrupting"] == 1, "it uses budget"
+    warnings = [item for item in world.events("FailedDraining") if item["regarding"]["name"] == before["mid"]]
+    pod = f"default/{pool.pods()['mid']['metadata']['name']}"
+    assert f"Failed to drain node, evicting pod violates a PDB (Pod={pod})" in {item["note"] for item in warnings}
+    assert {item["type"] for item in warnings} == {"Warning"}
+
+    world.patch("pdb", "mid", '{"spec": {"maxUnavailable": 1}}', "--namespace=default")
+    world.eventually("it ends", lambda: before["mid"] not in {i["metadata"]["name"] for i in world.items("nodes")})
+    record = world.record()
+    peaks = pool_peaks(record)["late"]
+    assert peaks.disrupting.nodes == 2
+    stuck_until = next(item.drained for item in record.timeline.milestones.values() if item.node == before["mid"])
+    others = [item for item in record.timeline.milestones.values() if item.node in before.values() and item.node != before["mid"]]
+    assert all(item.gone and stuck_until and item.gone < stuck_until for item in others)
+
+
+# --- karpenter.sh/do-not-disrupt --------------------------------------------------------------------------------------
+
+
+def test_a_protected_pod_holds_its_node_until_the_annotation_is_gone(rollout: Rollout) -> None:
+    pod = rollout.pods["protected"]
+    message = f'pod has "{PROTECT}" annotation (Pod=default/{pod["metadata"]["name"]})'
+    entry = rollout.assert_held("protected", "PodDoNotDisrupt", message)
+    assert "until" not in entry
+    annotate(rollout.world, "pod", pod, None)
+    rollout.assert_follows("protected")
+
+
+def test_a_pod_protected_for_a_duration_holds_its_node_until_then(rollout: Rollout) -> None:
+    world, pod = rollout.world, rollout.pods["timed"]
+    message = f'pod has "{PROTECT}" annotation (Pod=default/{pod["metadata"]["name"]})'
+    entry = rollout.assert_held("timed", "PodDoNotDisrupt", message)
+    started = world.virtual_line()(datetime.fromisoformat(pod["status"]["startTime"]))
+    assert datetime.fromisoformat(entry["until"]) == pytest.approx(started + timedelta(hours=1000), abs=timedelta(seconds=1))
+    assert [item for item in world.events("DoNotDisruptUntil") if item["regarding"]["name"] == pod["metadata"]["name"]]
+
+    seconds = int((world.virtual_now() - started).total_seconds()) + 3600
+    annotate(world, "pod", pod, f"{seconds}s")
+    rollout.assert_follows("timed")
+    tainted = next(item.tainted for item in milestones(world) if item.node == rollout.before["timed"])
+    assert tainted is not None
+    assert world.virtual_line()(tainted) >= started + timedelta(seconds=seconds)
+
+
+def test_a_protected_node_stays_until_the_annotation_is_gone(rollout: Rollout) -> None:
+    rollout.assert_held("kept", "NodeDoNotDisrupt", f'disruption is blocked through the "{PROTECT}" annotation')
+    annotate(rollout.world, "node", rollout.world.get("node", rollout.before["kept"]), None)
+    rollout.assert_follows("kept")
+
+
+def test_what_the_annotation_does_not_allow_is_ignored_and_said(rollout: Rollout) -> None:
+    """On a pod anything but true and a duration; on a node anything but true."""
+    assert rollout.gone("junk")
+    assert rollout.gone("marked")
+    pod = rollout.pods["junk"]["metadata"]["name"]
+    (warning,) = [item for item in rollout.world.events("InvalidDoNotDisruptAnnotation") if item["regarding"]["name"] == pod]
+    assert warning["type"] == "Warning"
+    assert warning["note"].startswith(f"Invalid {PROTECT} annotation: 'for ever' is neither true nor a duration")
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+def test_no_budget_was_exceeded_and_no_eviction_forced(rollout: Rollout) -> None:
+    for app in HELD:
+        assert rollout.gone(app), f"{app} was let go by its own test"
+    record = rollout.world.assert_sound({"mixed": "2", "late": "2"}, {"mixed": len(MIXED), "late": 4})
+    assert not record.pod_deletions, "every pod went through the Eviction API"
+    assert pool_peaks(record)["mixed"].disrupting.nodes == 2
+
+
+def milestones(world: Rehearsal) -> list[Any]:
+    return list(world.record().timeline.milestones.values())
+
+
+def watched(world: Rehearsal) -> str:
+    """What ``napsim watch --once`` prints."""
+    command = [sys.executable, "-m", "napsim", "watch", "--once", f"--kubeconfig={world.cluster.kubeconfig}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
