@@ -103,11 +103,15 @@ def test_without_napsim_karpenters_events_tell_who_is_blocked() -> None:
             deprecated_source=observed.Source("karpenter"),
             event_time=REAL - timedelta(minutes=number),
         )
-        for number, note in ((9, "an older reason"), (5, "Pdb prevents pod evictions"))
+        for number, note in (
+            (9, "an older reason"),
+            (7, "Pdb prevents pod evictions"),
+            (5, "Pdb prevents pod evictions"),
+        )
     }
     (item,) = view_of(found, REAL).blocked
     assert (item.node, item.message, item.since) == (
-        "aks-a", "Pdb prevents pod evictions", REAL - timedelta(minutes=5)
+        "aks-a", "Pdb prevents pod evictions", REAL - timedelta(minutes=7)
     )  # fmt: skip
 
 

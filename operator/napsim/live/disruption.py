@@ -1,9 +1,9 @@
 """The disruption loop: which drifted node goes next.
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/controller.go``, ``staticdrift.go`` and ``drift.go``: a pass
-every 10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then one
-dynamic candidate. Nothing starts while a NodeClaim waits for its launch. Passes that could not come out differently are
-skipped: a pass runs at the next 10 s tick after something changed.
+every 10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then
+one dynamic candidate. Nothing starts while a NodeClaim waits for its launch. Passes that could not come out
+differently are skipped: a pass runs at the next 10 s tick after something changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Evicts the pods of draining nodes, each as often as it takes.
 
-Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off per
-pod while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent; the pod is
-tried again when the PDB changes, and by back-off in any case.
+Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off
+per pod while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent;
+the pod is tried again when the PDB changes, and by back-off in any case.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The status of NodeAutoProvisioning ``default``: the clock, the rollout's progress, pick-ups, blocked nodes.
 
-Everything here is counted anew from the cluster; only what cannot be (pick-ups, the most disrupted at once, since when
-a node is blocked, nodes replaced) is carried on from the status itself, so that an operator started anew goes on with it.
+Everything here is counted anew from the cluster; only what cannot be (pick-ups, the most disrupted at once, since
+when a node is blocked, nodes replaced) is carried on from the status itself, so that an operator started anew goes on
+with it.
 """
 
 from __future__ import annotations

@@ -212,17 +212,15 @@ def _blocked(observed: Observed, members: Mapping[str, list[_Member]], timeline:
 
 
 def _blocked_by_events(observed: Observed, drifted: Mapping[str, str], timeline: Timeline) -> Iterator[Blocked]:
-    latest: dict[str, ObservedEvent] = {}
+    """What Karpenter said last of a node counts, since it first said so (events are kept for an hour, as a rule)."""
+    said: dict[str, list[ObservedEvent]] = {}
     for event in observed.events.values():
-        name, at = event.regarding.name, event.at
-        if event.reason != _BLOCKED_EVENT or event.regarding.kind != "Node" or name not in drifted or at is None:
-            continue
-        known = latest.get(name)
-        if known is None or known.at is None or known.at < at:
-            latest[name] = event
-    for name, event in sorted(latest.items()):
-        since = timeline.virtual(event.since) if event.since else None
-        yield Blocked(name, drifted[name], event.reason, event.note, since)
+        if event.reason == _BLOCKED_EVENT and event.regarding.kind == "Node" and event.regarding.name in drifted:
+            said.setdefault(event.regarding.name, []).append(event)
+    for name, events in sorted(said.items()):
+        last = max(events, key=lambda event: (event.at is not None, event.at))
+        first = min((event.since for event in events if event.note == last.note and event.since), default=None)
+        yield Blocked(name, drifted[name], last.reason, last.note, timeline.virtual(first) if first else None)
 
 
 # --- windows and images -----------------------------------------------------------------------------------------------
