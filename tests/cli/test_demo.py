@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from napsim.api.nodeimage import NodeImage
-from napsim.cli.demo import app, farewell
+from napsim.cli.demo import _Player, app, farewell
 from napsim.cli.stage import examples_folder, only_one
 from napsim.cluster import Cluster, ClusterError
+from napsim.report.view import Group, Phase, View, Window
+from tests.report import samples
 
 FOLDER = Path("/clusters/demo")
 CLUSTER = Cluster(
@@ -54,3 +59,29 @@ def test_a_name_that_cannot_be_a_cluster_is_refused() -> None:
 def test_the_exit_codes_are_in_the_help() -> None:
     shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
     assert "130 interrupted, and everything removed" in shown
+
+
+class _Patches:
+    """A client that keeps the bodies it is to patch with."""
+
+    def __init__(self) -> None:
+        self.bodies: list[object] = []
+
+    async def patch(self, _resource: object, _namespace: str, _name: str, body: bytes) -> None:
+        self.bodies.append(json.loads(body))
+
+
+def test_the_clock_is_slowed_down_while_the_window_would_open_on_pools_that_are_not_full() -> None:
+    client = _Patches()
+    player = _Player(client, None, None, None)  # type: ignore[arg-type]  # nothing else of it is used here
+    opens = Window("node-os", "", "closed", samples.NOW + timedelta(minutes=20))
+    filling = replace(samples.ROLLING_OUT, windows=(opens,))
+    full = replace(filling, pools=(replace(samples.DEFAULT_POOL, groups=(Group(samples.OLD, Phase.CURRENT, 14),)),))
+    early = replace(filling, windows=(replace(opens, changes_at=samples.NOW + timedelta(hours=2)),))
+
+    async def see(*views: View) -> None:
+        for view in views:
+            await player._keep_time(view)
+
+    asyncio.run(see(early, full, filling, filling, full, full))
+    assert client.bodies == [{"spec": {"clock": {"factor": factor}}} for factor in (30, 600)]

@@ -141,7 +141,7 @@ def annotate(world: Rehearsal, kind: str, item: m.Manifest, value: str | None) -
 def test_a_pdb_with_nothing_to_spare_holds_its_node_until_it_relaxes(rollout: Rollout) -> None:
     message = "pdb prevents pod evictions (PodDisruptionBudget=[default/tight])"
     entry = rollout.assert_held("tight", "PodDisruptionBudget", message)
-    shown = watched(rollout.world)
+    shown = watched(rollout.world); print(shown)
     assert "default/tight" in shown
     assert rollout.before["tight"] in shown
 

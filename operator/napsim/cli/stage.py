@@ -25,6 +25,7 @@ from napsim.cluster.progress import Progress
 
 _KUBECTL_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 6.0
+_KINDS_SECONDS: Final = 30.0
 _ENTRY: Final = "from napsim.cli.main import app; app()"
 
 
@@ -132,13 +133,27 @@ def set_up(name: str, progress: Progress) -> Cluster:
         step, begun = "applying CRDs and manifests/examples", time.monotonic()
         progress.started(step, 3.0)
         kubectl(cluster, "apply", "--filename=-", stdin="---\n".join(render(kind) for kind in KINDS))
-        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        _wait_for_kinds(cluster)
         kubectl(cluster, "apply", f"--filename={examples}")
         progress.finished(step, time.monotonic() - begun)
     except BaseException:
         remove(name)
         raise
     return cluster
+
+
+def _wait_for_kinds(cluster: Cluster) -> None:
+    """Until the CRDs are served. kubectl itself fails on one that has no conditions yet, so it is asked again."""
+    deadline = time.monotonic() + _KINDS_SECONDS
+    while True:
+        try:
+            kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        except ClusterError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def examples_folder() -> Path:

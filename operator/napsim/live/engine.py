@@ -253,6 +253,12 @@ class Engine:
             wait = self.clock.real_seconds_until(self.clock.now() + _REPORT_EVERY)
             await asyncio.sleep(min(max(wait, least), most))
 
+    async def report_last(self) -> None:
+        """Leave every status as things stand; called before the operator stops."""
+        if self.leading:
+            self.dirty, self._reports = Dirty(nap=True, pools=True, images=True), -1
+            await self._report()
+
     async def _report(self) -> None:
         """The rollout every time, pools and images every fourth time: they are for looking up, not for following."""
         self._reports += 1

@@ -133,8 +133,11 @@ class Operator:
         """Within STOP_SECONDS: finish the writes under way, say what is left to say, give the Lease back."""
         self.stopping.set()
         log.info("stopping")
+        with contextlib.suppress(TimeoutError, NotLeader, Retry):
+            async with asyncio.timeout(STOP_SECONDS * 0.2):
+                await engine.report_last()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS * 0.5):
+            async with asyncio.timeout(STOP_SECONDS * 0.3):
                 await engine.stop()
         await engine.recorder.flush(STOP_SECONDS * 0.2)
         await elector.release()

@@ -71,8 +71,10 @@ class Provisioner:
 
     def _claim(self, wanted: NewNode, now: datetime) -> CreateNodeClaim:
         entry = self.declared.pools[wanted.pool.name]
-        uids = sorted(pod.metadata.uid for pod in wanted.pods)
-        return self._new(entry, claim_name(wanted.pool.name, *uids), wanted, now, "provisioned")
+        identity = [wanted.pool.name, *sorted(pod.metadata.uid for pod in wanted.pods)]
+        while (name := claim_name(*identity)) in self.state.claims:
+            identity.append("again")  # other pods took the room that was made for these
+        return self._new(entry, name, wanted, now, "provisioned")
 
     def _new(self, entry: NodePoolEntry, name: str, wanted: NewNode, now: datetime, reason: str) -> CreateNodeClaim:
         asked = {key: format_amount(key, wanted.requests[key]) for key in (CPU, MEMORY) if wanted.requests.get(key)}

@@ -60,9 +60,9 @@ def _versions(view: View) -> str:
 
 
 def _told_filling(view: View, _: Journal) -> str:
-    return (
-        f"{view.total - view.count(Phase.LAUNCHING)} of {view.total} nodes are ready; pods are pending for the others."
-    )
+    if not view.total:
+        return "The operator starts, and makes NodeClaims for the pods that are pending."
+    return f"{view.total - view.count(Phase.LAUNCHING)} of {view.total} nodes are ready."
 
 
 def _told_closed(view: View, _: Journal) -> str:

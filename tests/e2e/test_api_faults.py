@@ -1,0 +1,202 @@
+"""An API server that goes away, forgets, refuses, or is written to by others: a rollout loses nothing by it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from napsim.cluster import create_cluster, delete_cluster, restart_component, start_component, stop_component
+from tests.e2e import inflight, rivals
+from tests.e2e import manifests as m
+from tests.e2e.auditor import Record
+from tests.e2e.auditor.log import AuditEvent, AuditLog, agent, rotated
+from tests.e2e.auditor.record import Request
+from tests.e2e.conftest import unused_name
+from tests.e2e.kubectl import kubectl
+from tests.e2e.proxy import Proxy
+from tests.e2e.rehearsal import CRDS, OLD, OperatorProcess, Rehearsal, rehearsal
+
+NODES: Final = 6
+API_SERVER: Final = "kube-apiserver"
+
+
+@pytest.fixture
+def world() -> Iterator[Rehearsal]:
+    with rehearsal() as made:
+        yield made
+
+
+def start(world: Rehearsal, kubeconfig: Path | None = None) -> OperatorProcess:
+    """An operator with nodes on the old image."""
+    inflight.declare(world, NODES)
+    operator = world.operator("one", *(("--kubeconfig", str(kubeconfig)) if kubeconfig else ()))
+    inflight.settle(world, NODES)
+    return operator
+
+
+def roll(world: Rehearsal) -> None:
+    inflight.publish(world)
+    inflight.until_in_flight(world)
+
+
+# --- it goes away -----------------------------------------------------------------------------------------------------
+
+
+def test_an_api_server_that_was_killed_and_forgot_what_was_watched(world: Rehearsal) -> None:
+    """The second time the operator is frozen meanwhile, so that a part of what happened is never told by a watch."""
+    operator = start(world)
+    roll(world)
+    restart_component(world.cluster.name, API_SERVER, grace_seconds=0)
+    inflight.until_logged(world, operator, "nodes: listing again: 410")
+    inflight.until_in_flight(world)
+    with operator.frozen():
+        kubectl(world.cluster, "delete", "pods", "--all", "--wait=false", "--grace-period=0")
+        restart_component(world.cluster.name, API_SERVER, grace_seconds=0)
+        kubectl(world.cluster, "label", "nodes", "--all", "example.com/unseen=true")
+    inflight.until_logged(world, operator, "nodeclaims: listing again: 410", times=2)
+    inflight.finish(world, NODES)
+    inflight.assert_sound(world, NODES, torn_lines_allowed=2)
+
+
+def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
+    with Proxy(world.cluster.kubeconfig) as proxy:
+        operator = start(world, proxy.kubeconfig())
+        roll(world)
+        for _ in range(20):
+            proxy.cut()
+            time.sleep(0.25)
+        inflight.until_in_flight(world)
+        with proxy.refusing():
+            inflight.until_logged(world, operator, "no longer the leader")
+        proxy.delay_seconds = 0.05
+        inflight.finish(world, NODES)
+
+        assert min(proxy.faults.cut, proxy.faults.refused) >= 20
+    record = inflight.assert_sound(world, NODES)
+    assert record.requests[Request("napsim", "watch", "nodes")] >= 10
+
+
+def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> None:
+    cluster = create_cluster(unused_name())
+    world = Rehearsal(cluster)
+    try:
+        stop_component(cluster.name, API_SERVER)
+        operator = world.operator()
+        inflight.until_logged(world, operator, "lease kube-system/napsim: GET")
+        start_component(cluster.name, API_SERVER)
+        inflight.until_logged(world, operator, "nodeclaims: 404", times=2)
+        for crd in sorted(CRDS.glob("*.yaml"), reverse=True):
+            kubectl(cluster, "apply", "--server-side", f"--filename={crd}")
+            time.sleep(0.5)
+        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        inflight.declare(world, 1)
+        world.eventually("a node", lambda: world.versions() == {OLD: 1}, inflight.WAIT_SECONDS)
+        assert operator.process is not None
+        assert operator.process.poll() is None
+    finally:
+        for process in world.operators:
+            process.kill()
+        delete_cluster(cluster.name)
+
+
+# --- it refuses -------------------------------------------------------------------------------------------------------
+
+
+def test_evictions_that_a_rival_gets_ahead_of(world: Rehearsal) -> None:
+    """What the PodDisruptionBudget allowed a moment ago is used up when the eviction arrives."""
+    start(world)
+    world.apply(m.pdb("web", maxUnavailable=2))
+    roll(world)
+    with rivals.rival(world.cluster.kubeconfig, rivals.exhaust):
+        world.eventually("evictions are refused", lambda: refusals(world)["pods/eviction", 429] >= 5, 90)
+    inflight.finish(world, NODES)
+    record = inflight.assert_sound(world, NODES)
+    assert {item.code for item in record.evictions if item.agent.is_operator} >= {201, 429}
+    assert any(item.code == 201 and not item.agent.is_operator for item in record.evictions)
+
+
+def test_requests_that_priority_and_fairness_refuses(world: Rehearsal) -> None:
+    account = rivals.as_service_account(world.cluster)
+    operator = start(world, account)
+    rivals.narrow(world.cluster)
+    roll(world)
+    for held_seconds in (1.0, 1.0, 1.0, 5.0):
+        inflight.until_in_flight(world)
+        with rivals.seats_taken(account):
+            time.sleep(held_seconds)
+    inflight.until_logged(world, operator, "no longer the leader")
+    inflight.finish(world, NODES)
+    record = inflight.assert_sound(world, NODES)
+    refused = {
+        request.resource: count
+        for (request, code), count in record.refused.items()
+        if (request.agent, code) == ("napsim", 429) and request.resource != "pods/eviction"
+    }
+    assert sum(refused.values()) >= 10
+    assert "leases" in refused
+    assert len(refused) >= 2
+
+
+# --- others write too -------------------------------------------------------------------------------------------------
+
+
+def test_somebody_else_patches_the_same_nodes_and_claims_all_the_time(world: Rehearsal) -> None:
+    start(world)
+    meddler = rivals.Meddler()
+    with rivals.rival(world.cluster.kubeconfig, meddler.act):
+        roll(world)
+        inflight.finish(world, NODES)
+    record = inflight.assert_sound(world, NODES)
+
+    assert conflicts(record, "nodeclaims/status", 409) >= 3
+    assert conflicts(record, "nodes", 422) >= 1
+    for resource in ("nodes", "nodeclaims"):
+        for item in world.items(resource):
+            written = meddler.written[f"{resource}/{item['metadata']['name']}"]
+            assert item["metadata"]["annotations"][rivals.MARK] == written
+    assert taken_off_by_the_operator(world.cluster.audit_log) == []
+
+
+def conflicts(record: Record, resource: str, code: int) -> int:
+    return sum(
+        count
+        for (request, answer), count in record.refused.items()
+        if (request.agent, request.resource, answer) == ("napsim", resource, code)
+    )
+
+
+def refusals(world: Rehearsal) -> Counter[tuple[str, int]]:
+    """What the operator was refused so far, by resource and code."""
+    events = AuditLog(rotated(world.cluster.audit_log)).events()
+    return Counter((event.resource, event.code) for event in events if agent(event.user_agent).is_operator)
+
+
+def taken_off_by_the_operator(log: Path) -> list[str]:
+    """Writes of the operator after which a Node lacked the rival's taint, although it had it right before."""
+    writes = [
+        (int(body["metadata"]["resourceVersion"]), body, event)
+        for event in AuditLog(rotated(log)).events()
+        if (body := _node_written(event)) is not None
+    ]
+    found: list[str] = []
+    had: dict[str, bool] = {}
+    for version, body, event in sorted(writes, key=lambda write: write[0]):
+        name = body["metadata"]["name"]
+        has = any(taint["key"] == rivals.MARK for taint in body.get("spec", {}).get("taints", ()))
+        if had.get(name) and not has and agent(event.user_agent).is_operator:
+            found.append(f"{name} at version {version}")
+        had[name] = has
+    return found
+
+
+def _node_written(event: AuditEvent) -> dict[str, Any] | None:
+    if event.object_ref.resource != "nodes" or not event.written or not event.succeeded:
+        return None
+    body: dict[str, Any] = msgspec.json.decode(event.response_object)
+    return body if body.get("kind") == "Node" else None
