@@ -13,6 +13,7 @@ import pytest
 from tests.e2e import manifests as m
 from tests.e2e.auditor import Record
 from tests.e2e.auditor.timeline import Milestones
+from tests.e2e.auditor.writes import ClaimState
 from tests.e2e.kubectl import kubectl
 from tests.e2e.rehearsal import OLD, POOL, Rehearsal, rehearsal
 
@@ -33,7 +34,7 @@ class Rollout:
     world: Rehearsal
     pods: dict[str, m.Manifest]
     record: Record
-    deadlines: dict[str, datetime]
+    annotated: dict[str, datetime]
 
     def virtual(self, instant: datetime | None) -> datetime:
         assert instant is not None
@@ -46,6 +47,25 @@ class Rollout:
         """What the app's node went through."""
         node = self.pods[app]["spec"]["nodeName"]
         return next(item for item in self.record.timeline.milestones.values() if item.node == node)
+
+    def deletion_asked(self, app: str) -> datetime:
+        """When (virtual) the request came in that deleted the NodeClaim of the app's node."""
+        changes = (item.write for item in self.record.timeline.changes if item.write.name == self.entry(app).claim)
+        deleted = (write for write in changes if isinstance(write.state, ClaimState) and write.state.deleting)
+        return self.virtual(next(deleted).received)
+
+    def deadline(self, app: str) -> datetime:
+        """As the warnings say it, on Node and NodeClaim alike."""
+        entry = self.entry(app)
+        warnings = self.events("TerminationGracePeriodExpiring", entry.claim, entry.node)
+        assert {(item["regarding"]["kind"], item["type"]) for item in warnings} == {
+            ("Node", "Warning"),
+            ("NodeClaim", "Warning"),
+        }
+        (note,) = {item["note"] for item in warnings}
+        said = re.fullmatch(r"All pods will be deleted by (\S+)", note)
+        assert said is not None, note
+        return datetime.fromisoformat(said[1])
 
     def events(self, reason: str, *objects: str) -> list[m.Manifest]:
         return [item for item in self.world.events(reason) if item["regarding"]["name"] in objects]
@@ -65,16 +85,16 @@ def rollout() -> Iterator[Rollout]:
         pods = _running(world)
         kubectl(world.cluster, "annotate", "pod", pods["protected"]["metadata"]["name"], f"{PROTECT}=true")
         world.patch("aksnodeclass", "default", '{"spec": {"osDiskSizeGB": 256}}')
-        deadlines: dict[str, datetime] = {}
+        annotated: dict[str, datetime] = {}
 
         def over() -> bool:
-            deadlines.update(_deadlines(world))
+            annotated.update(_deadlines(world))
             there = {node["metadata"]["name"] for node in world.items("nodes")}
             return not there & {pod["spec"]["nodeName"] for pod in pods.values()} and len(_running(world)) == len(APPS)
 
         world.eventually("all nodes are replaced", over, PATIENCE_SECONDS)
         record = world.assert_sound({"default": "100%"}, {"default": len(APPS)})
-        yield Rollout(world, pods, record, deadlines)
+        yield Rollout(world, pods, record, annotated)
 
 
 def _running(world: Rehearsal) -> dict[str, m.Manifest]:
@@ -100,7 +120,7 @@ def test_a_node_goes_although_a_pod_on_it_may_not_be_disrupted(rollout: Rollout,
 @pytest.mark.parametrize("app", ["tight", "protected"])
 def test_the_pod_is_held_until_its_share_of_the_grace_and_then_deleted(rollout: Rollout, app: str) -> None:
     """Karpenter's rule: past deadline less the pod's own grace, with what is left of it, and at least a second."""
-    deadline = rollout.deadlines[rollout.entry(app).claim]
+    deadline = rollout.deadline(app)
     (deletion,) = [item for item in rollout.record.pod_deletions if item.pod == rollout.key(app)]
     at = rollout.virtual(deletion.instant)
     assert at >= deadline - POD_GRACE
@@ -116,20 +136,15 @@ def test_a_pod_that_nothing_holds_is_evicted_at_once(rollout: Rollout) -> None:
     entry = rollout.entry("free")
     assert rollout.key("free") not in {item.pod for item in rollout.record.pod_deletions}
     assert [item.code for item in rollout.record.evictions if item.pod == rollout.key("free")] == [201]
-    assert rollout.virtual(entry.drained) < rollout.deadlines[entry.claim] - POD_GRACE
+    assert rollout.virtual(entry.drained) < rollout.deadline("free") - POD_GRACE
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_the_deadline_is_on_the_claim_and_in_a_warning(rollout: Rollout, app: str) -> None:
-    entry = rollout.entry(app)
-    deadline = rollout.deadlines[entry.claim]
-    deleted = rollout.virtual(entry.deleting)
-    assert deleted - ROUNDED <= deadline - GRACE <= rollout.virtual(entry.drained)
+def test_the_deadline_is_the_deletion_and_the_grace(rollout: Rollout, app: str) -> None:
+    began = rollout.deadline(app) - GRACE
+    assert rollout.deletion_asked(app) - ROUNDED <= began <= rollout.virtual(rollout.entry(app).drained)
 
-    warnings = rollout.events("TerminationGracePeriodExpiring", entry.claim, entry.node)
-    assert {item["regarding"]["kind"] for item in warnings} == {"Node", "NodeClaim"}
-    assert {item["type"] for item in warnings} == {"Warning"}
-    for item in warnings:
-        at = re.fullmatch(r"All pods will be deleted by (\S+)", item["note"])
-        assert at is not None, item["note"]
-        assert datetime.fromisoformat(at[1]) == deadline
+
+@pytest.mark.parametrize("app", ["tight", "protected"])
+def test_the_claim_carries_the_deadline(rollout: Rollout, app: str) -> None:
+    assert rollout.annotated[rollout.entry(app).claim] == rollout.deadline(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from napsim.report.journal import Journal
 from napsim.report.scenes import THEN, UNTIL_BLOCKED, blocking_pdb, deadline_seconds, is_full
@@ -137,7 +137,3 @@ def test_a_scene_says_what_was_missing() -> None:
     for scene in (*UNTIL_BLOCKED, THEN):
         assert scene.missing(ROLLING_OUT, Journal())
     assert "default 7/14 3 drifted, 1 blocked" in THEN.missing(ROLLING_OUT, Journal())
-
-
-def test_the_start_is_on_a_saturday() -> None:
-    assert datetime.fromisoformat("2026-02-14T23:14:00+00:00") == START

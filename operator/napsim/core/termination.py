@@ -128,7 +128,8 @@ def _drain_and_detach(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, deta
     settled = began + MINIMUM_DRAIN
     if started is None or (look.waiting and started.status == "Unknown"):
         return _draining(state.node, claim, pdbs, look, settled, now)
-    if look.waiting or now.virtual < settled:
+    settling = started.status == "Unknown" and now.virtual < settled
+    if look.waiting or settling:
         return Plan(_evictions(look, pdbs), earliest(look.wake_at, settled if not look.waiting else None))
     over = deadline is not None and now.virtual >= deadline
     if state.attachments and not over:

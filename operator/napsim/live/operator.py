@@ -32,6 +32,7 @@ from napsim.live.engine import Engine
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, PoolCollector
+from napsim.live.workqueue import Retry
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)
