@@ -118,7 +118,7 @@ def test_what_is_stored_tells_empty_from_absent_as_drift_hashes_need() -> None:
 def test_a_model_cannot_be_changed() -> None:
     pool = NodePool.parse(good("NodePool"))
     with pytest.raises(ValidationError, match="frozen"):
-        pool.spec.weight = 1  # type: ignore[misc]
+        pool.spec.weight = 1  # type: ignore[misc]  # what mypy forbids is what is tried
 
 
 def test_fields_of_a_newer_karpenter_are_skipped_when_reading() -> None:

@@ -6,10 +6,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from napsim.api.aksnodeclass import AKSNodeClass
-from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
-from napsim.api.nodeimage import NodeImage
-from napsim.api.nodepool import NodePool
+from napsim.api.validation import errors_of
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.resources import CPU
 from napsim.core.versions import is_newer
@@ -55,11 +52,8 @@ def test_ten_pods_fill_a_node_and_an_eleventh_finds_no_room() -> None:
 
 
 def test_the_kinds_accept_what_the_benchmark_creates() -> None:
-    NodePool.parse(workload.node_pool("10%"))
-    AKSNodeClass.parse(workload.node_class())
-    NodeAutoProvisioning.parse(workload.settings())
-    for image in workload.images(0):
-        NodeImage.parse(image)
+    made = [workload.node_pool("10%"), workload.node_class(), workload.settings(), *workload.images(0)]
+    assert [error for manifest in made for error in errors_of(manifest)] == []
 
 
 @pytest.mark.parametrize("rollout", range(1, 4))

@@ -32,7 +32,9 @@ TAINTS = st.lists(
 
 
 @given(st.dictionaries(KEYS, VALUES), st.dictionaries(KEYS, st.none() | VALUES))
-def test_merging_sets_what_has_a_value_and_removes_what_has_none(old: dict[str, str], changes: dict[str, str | None]) -> None:
+def test_merging_sets_what_has_a_value_and_removes_what_has_none(
+    old: dict[str, str], changes: dict[str, str | None]
+) -> None:
     new = merged(old, changes)
     assert {key: new.get(key) for key in changes} == changes
     assert {key: value for key, value in new.items() if key not in changes} == {
@@ -46,7 +48,9 @@ def test_a_patch_changes_nothing_but_what_it_names() -> None:
 
 
 @given(TAINTS, TAINTS, st.sets(st.sampled_from(["a", "b"])))
-def test_taints_are_added_once_and_removed_by_key(had: tuple[Taint, ...], added: tuple[Taint, ...], removed: set[str]) -> None:
+def test_taints_are_added_once_and_removed_by_key(
+    had: tuple[Taint, ...], added: tuple[Taint, ...], removed: set[str]
+) -> None:
     before = node(taints=had)
     patch = PatchNode(before, add_taints=added, remove_taints=tuple(sorted(removed)))
     after = patched_node(before, patch)
@@ -75,9 +79,14 @@ def test_a_taint_that_is_there_keeps_its_time() -> None:
         ((), "", "x", ()),
     ],
 )
-def test_finalizers_are_added_once_and_removed(had: tuple[str, ...], add: str, remove: str, expected: tuple[str, ...]) -> None:
+def test_finalizers_are_added_once_and_removed(
+    had: tuple[str, ...], add: str, remove: str, expected: tuple[str, ...]
+) -> None:
     before, held = node(finalizers=had), claim(finalizers=had)
-    assert patched_node(before, PatchNode(before, add_finalizer=add, remove_finalizer=remove)).metadata.finalizers == expected
+    assert (
+        patched_node(before, PatchNode(before, add_finalizer=add, remove_finalizer=remove)).metadata.finalizers
+        == expected
+    )
     patch = PatchNodeClaim(held, add_finalizer=add, remove_finalizer=remove)
     assert patched_claim(held, patch).metadata.finalizers == expected
 
@@ -90,7 +99,9 @@ def test_a_claim_s_annotations_and_labels_are_merged() -> None:
     assert after.metadata.labels["l"] == "2"
 
 
-@pytest.mark.parametrize(("old", "new", "moves"), [("True", "True", False), ("True", "False", True), ("Unknown", "True", True)])
+@pytest.mark.parametrize(
+    ("old", "new", "moves"), [("True", "True", False), ("True", "False", True), ("Unknown", "True", True)]
+)
 def test_a_transition_time_moves_only_with_the_status(old: str, new: str, moves: bool) -> None:
     conditions = set_condition((Condition("X", old, "a", "", NOW),), Condition("X", new, "b", "why"), LATER, 3)
     assert conditions == (Condition("X", new, "b", "why", LATER if moves else NOW, 3),)

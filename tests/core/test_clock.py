@@ -21,7 +21,9 @@ def test_the_wall_clock_shows_real_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("real_seconds", "virtual_seconds"), [(0, 0), (1, 600), (60, 36_000), (-1, -600)], ids=["anchor", "1s", "1m", "past"]
+    ("real_seconds", "virtual_seconds"),
+    [(0, 0), (1, 600), (60, 36_000), (-1, -600)],
+    ids=["anchor", "1s", "1m", "past"],
 )
 def test_a_fast_clock_runs_factor_times_as_fast_from_its_anchor(real_seconds: int, virtual_seconds: int) -> None:
     real, virtual = REAL + timedelta(seconds=real_seconds), NOW + timedelta(seconds=virtual_seconds)

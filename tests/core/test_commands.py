@@ -152,7 +152,11 @@ def test_the_events_of_a_replacement_are_about_it() -> None:
     launching, waiting = look(STARTING).plan.actions
     assert isinstance(launching, Event)
     assert isinstance(waiting, Event)
-    assert (launching.kind, launching.name, launching.message) == ("NodeClaim", NEW_NAME, "Launching NodeClaim: Drifted")
+    assert (launching.kind, launching.name, launching.message) == (
+        "NodeClaim",
+        NEW_NAME,
+        "Launching NodeClaim: Drifted",
+    )
     assert waiting.message == "Waiting on readiness to continue disruption"
 
 

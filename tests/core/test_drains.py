@@ -125,7 +125,9 @@ def test_the_grace_granted_is_in_the_kubelet_s_seconds() -> None:
     ("pods", "deadline", "wake_after"),
     [
         pytest.param((PLAIN,), None, None, id="only-a-change-can-help"),
-        pytest.param((pod(grace_seconds=60),), NOW + TGP, 240 * SECOND + timedelta(milliseconds=1), id="its-share-ends"),
+        pytest.param(
+            (pod(grace_seconds=60),), NOW + TGP, 240 * SECOND + timedelta(milliseconds=1), id="its-share-ends"
+        ),
         pytest.param((pod(annotations={names.DO_NOT_DISRUPT: "2m"}),), None, 2 * MINUTE, id="its-protection-ends"),
         pytest.param((pod(grace_seconds=600),), NOW + TGP, None, id="it-is-late-already"),
         pytest.param((), NOW + TGP, None, id="nobody-is-left"),
@@ -161,12 +163,16 @@ def test_a_drain_never_evicts_a_protected_pod(pods: list[Pod], deadline: datetim
 @given(PODS, DEADLINES)
 def test_tiers_never_overlap(pods: list[Pod], deadline: datetime | None) -> None:
     assert all(sum(belongs(item) for belongs in TIERS) == 1 for item in pods)
-    begun = {index for item in look(*pods, deadline=deadline).evict for index, belongs in enumerate(TIERS) if belongs(item)}
+    begun = {
+        index for item in look(*pods, deadline=deadline).evict for index, belongs in enumerate(TIERS) if belongs(item)
+    }
     assert len(begun) <= 1
 
 
 @given(PODS, DEADLINES)
-def test_nobody_is_both_evicted_and_deleted_and_all_who_are_were_waited_for(pods: list[Pod], deadline: datetime | None) -> None:
+def test_nobody_is_both_evicted_and_deleted_and_all_who_are_were_waited_for(
+    pods: list[Pod], deadline: datetime | None
+) -> None:
     found = look(*pods, deadline=deadline)
     touched = [*(item.name for item in found.evict), *(item.pod.name for item in found.delete)]
     assert len(touched) == len(set(touched)) <= found.waiting
@@ -174,7 +180,9 @@ def test_nobody_is_both_evicted_and_deleted_and_all_who_are_were_waited_for(pods
 
 
 @given(PODS, DEADLINES)
-def test_the_next_look_is_in_the_future_and_to_the_millisecond_nothing_changes_before_it(pods: list[Pod], deadline: datetime | None) -> None:
+def test_the_next_look_is_in_the_future_and_to_the_millisecond_nothing_changes_before_it(
+    pods: list[Pod], deadline: datetime | None
+) -> None:
     now = look(*pods, deadline=deadline)
     if now.wake_at is None:
         return

@@ -115,7 +115,9 @@ def test_one_that_left_and_came_back_is_not_blocked_any_more() -> None:
 
 
 @given(st.dictionaries(NAMES, st.integers(0, 5)), st.sets(NAMES))
-def test_the_queue_yields_every_unblocked_candidate_exactly_once_in_order(seconds: dict[str, int], held: set[str]) -> None:
+def test_the_queue_yields_every_unblocked_candidate_exactly_once_in_order(
+    seconds: dict[str, int], held: set[str]
+) -> None:
     found = queue(**seconds)
     for name in held:
         found.block(name, block("pdb:x"))

@@ -23,7 +23,8 @@ D4 = INSTANCE_TYPES["Standard_D4s_v5"]
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "millicores"), [(1, 60), (2, 100), (4, 140), (8, 180), (16, 260), (20, 300), (32, 420), (64, 740), (96, 1060)]
+    ("vcpus", "millicores"),
+    [(1, 60), (2, 100), (4, 140), (8, 180), (16, 260), (20, 300), (32, 420), (64, 740), (96, 1060)],
 )
 def test_how_much_cpu_is_kept(vcpus: int, millicores: int) -> None:
     assert reserved_millicores(vcpus) == millicores
@@ -35,7 +36,12 @@ def test_memory_is_kept_in_falling_shares(gib: float, kept_gib: float) -> None:
 
 
 def test_what_a_node_of_four_cores_offers() -> None:
-    assert D4.capacity() == {CPU: 4000, MEMORY: int(16 * GIB * 0.925) // MIB * MIB, "ephemeral-storage": 128 * 10**9, PODS: 110}
+    assert D4.capacity() == {
+        CPU: 4000,
+        MEMORY: int(16 * GIB * 0.925) // MIB * MIB,
+        "ephemeral-storage": 128 * 10**9,
+        PODS: 110,
+    }
     allocatable = D4.allocatable(max_pods=30, os_disk_gb=64)
     assert allocatable[CPU] == 3860
     assert allocatable[PODS] == 30

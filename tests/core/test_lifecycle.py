@@ -8,7 +8,16 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.actions import IDLE, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus, patched_node, with_status
+from napsim.core.actions import (
+    IDLE,
+    DeleteNodeClaim,
+    Event,
+    PatchNode,
+    Plan,
+    SetNodeClaimStatus,
+    patched_node,
+    with_status,
+)
 from napsim.core.clock import WALL_CLOCK, Timeline
 from napsim.core.instances import CLOUD_UNINITIALIZED, UNREGISTERED
 from napsim.core.lifecycle import Launch, advance, blocker, created_at, launch
@@ -237,9 +246,13 @@ def test_a_registered_claim_is_never_given_up_for_want_of_its_node() -> None:
     [joined(ready=False), joined(STARTUP), joined(OWN), joined()],
     ids=["not-ready", "startup-taint", "own-taint", "ephemeral"],
 )
-@pytest.mark.parametrize("claim_", [LAUNCHED, REGISTERED, replace_startup(LAUNCHED)], ids=["launched", "registered", "startup"])
+@pytest.mark.parametrize(
+    "claim_", [LAUNCHED, REGISTERED, replace_startup(LAUNCHED)], ids=["launched", "registered", "startup"]
+)
 @pytest.mark.parametrize("seconds", [-1, 0, 1])
-def test_a_second_look_without_a_change_does_nothing_and_wakes_only_later(claim_: NodeClaim, node_: Node, seconds: int) -> None:
+def test_a_second_look_without_a_change_does_nothing_and_wakes_only_later(
+    claim_: NodeClaim, node_: Node, seconds: int
+) -> None:
     due = NOW + seconds * SECOND
     for _ in range(3):  # registration, the start, what is left to say
         claim_, node_ = after(advance(claim_, node_, due, WALL_CLOCK, NOW), claim_, node_)

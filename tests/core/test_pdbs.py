@@ -37,7 +37,9 @@ BOTH = {"team": "x"}
         pytest.param((A, pod("c")), (pdb(max_unavailable=0),), ("default/b",), id="karpenter:P06"),
         pytest.param((B, A), (pdb(min_available="100%"),), ("default/b",), id="karpenter:P08"),
         pytest.param((B, A), (pdb(max_unavailable="0%"),), ("default/b",), id="karpenter:P09"),
-        pytest.param((B, A), (pdb("x", allowed=1), pdb("y", allowed=1)), ("default/x", "default/y"), id="karpenter:P11"),
+        pytest.param(
+            (B, A), (pdb("x", allowed=1), pdb("y", allowed=1)), ("default/x", "default/y"), id="karpenter:P11"
+        ),
         pytest.param((A, pod("c")), (pdb(allowed=1),), None, id="two-pods-under-one-that-allows-one"),
     ],
 )
@@ -79,7 +81,10 @@ def test_a_pdb_blocks_when_it_allows_none(allowed: int, blocked: bool) -> None:
         pytest.param(A, (pdb(allowed=0, min_available=1),), True, id="merely-exhausted"),
         pytest.param(A, (pdb("x", allowed=1), pdb("y", allowed=1)), False, id="conflict"),
         pytest.param(
-            pod(deleted_at=NOW, owner="StatefulSet"), (pdb(max_unavailable=0),), True, id="terminating-of-a-stateful-set"
+            pod(deleted_at=NOW, owner="StatefulSet"),
+            (pdb(max_unavailable=0),),
+            True,
+            id="terminating-of-a-stateful-set",
         ),
         pytest.param(pod(owner="DaemonSet"), (), False, id="daemon"),
     ],

@@ -161,7 +161,9 @@ def test_a_pod_is_stuck_a_minute_after_its_deletion_timestamp(seconds: int, stuc
         pytest.param(pod(owner=""), True, id="without-owner"),
         pytest.param(pod(deleted_at=NOW), False, id="terminating"),
         pytest.param(pod(deleted_at=NOW, owner="StatefulSet"), True, id="terminating-of-a-stateful-set"),
-        pytest.param(pod(deleted_at=NOW, owner="StatefulSet", phase="Failed"), True, id="terminal-and-terminating-of-one"),
+        pytest.param(
+            pod(deleted_at=NOW, owner="StatefulSet", phase="Failed"), True, id="terminal-and-terminating-of-one"
+        ),
         pytest.param(pod(phase="Succeeded", owner="StatefulSet"), False, id="terminal"),
         pytest.param(pod(owner="DaemonSet"), False, id="daemon"),
         pytest.param(pod(owner="Node"), False, id="karpenter:N11"),
@@ -208,7 +210,9 @@ def test_two_priority_classes_are_critical(priority: str) -> None:
 
 def test_the_owner_is_the_one_that_controls() -> None:
     references = (OwnerReference(kind="A"), OwnerReference(kind="B", controller=True))
-    several = msgspec.structs.replace(pod(), metadata=msgspec.structs.replace(pod().metadata, owner_references=references))
+    several = msgspec.structs.replace(
+        pod(), metadata=msgspec.structs.replace(pod().metadata, owner_references=references)
+    )
     found = owner(several)
     assert found is not None
     assert found.kind == "B"

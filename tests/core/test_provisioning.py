@@ -76,9 +76,15 @@ def test_requirements_narrow_the_zones(requirement: dict[str, Any], zones: tuple
     assert found.types
 
 
-@pytest.mark.parametrize(("values", "capacity_type"), [(["spot"], "spot"), (["on-demand"], "on-demand"), (["spot", "on-demand"], "on-demand")])
+@pytest.mark.parametrize(
+    ("values", "capacity_type"),
+    [(["spot"], "spot"), (["on-demand"], "on-demand"), (["spot", "on-demand"], "on-demand")],
+)
 def test_spot_is_taken_where_nothing_else_is_allowed(values: list[str], capacity_type: str) -> None:
-    assert offer(pool(FAMILY_D, {"key": names.CAPACITY_TYPE, "operator": "In", "values": values})).capacity_type == capacity_type
+    assert (
+        offer(pool(FAMILY_D, {"key": names.CAPACITY_TYPE, "operator": "In", "values": values})).capacity_type
+        == capacity_type
+    )
 
 
 def test_a_requirement_that_cannot_be_read_is_named() -> None:
@@ -106,7 +112,10 @@ def test_room_is_taken_once() -> None:
     [
         pytest.param(pending("p"), room("r", 4000, Taint("t", "NoSchedule")), False, id="taint"),
         pytest.param(
-            pending("p", tolerations=(Toleration("t", "Exists"),)), room("r", 4000, Taint("t", "NoSchedule")), True, id="tolerated"
+            pending("p", tolerations=(Toleration("t", "Exists"),)),
+            room("r", 4000, Taint("t", "NoSchedule")),
+            True,
+            id="tolerated",
         ),
         pytest.param(pending("p", selector={"a": "1"}), room("r", 4000, a="2"), False, id="another-label"),
         pytest.param(pending("p", selector={"a": "1"}), room("r", 4000, a="1"), True, id="the-label"),
@@ -122,7 +131,13 @@ def test_who_has_room(pod_: Pod, room_: Room, placed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpu", "size"), [("1", "Standard_D2ps_v5"), ("1900m", "Standard_D2ps_v5"), ("1901m", "Standard_D4ps_v5"), ("60", "Standard_D64ps_v5")]
+    ("cpu", "size"),
+    [
+        ("1", "Standard_D2ps_v5"),
+        ("1900m", "Standard_D2ps_v5"),
+        ("1901m", "Standard_D4ps_v5"),
+        ("60", "Standard_D64ps_v5"),
+    ],
 )
 def test_karpenter_x14_a_new_node_is_as_large_as_it_has_to_be(cpu: str, size: str) -> None:
     assert sizes(schedule([pending("p", cpu)], [], [offer()], {})) == [size]
@@ -177,9 +192,15 @@ def test_why_no_pool_takes_a_pod() -> None:
 
 
 def test_a_pod_that_selects_a_zone_gets_a_node_there_and_only_pods_that_may_share_it() -> None:
-    pods = [pending("a", "1500m", selector={names.ZONE: "westeurope-3"}), pending("b", selector={names.ZONE: "westeurope-2"})]
+    pods = [
+        pending("a", "1500m", selector={names.ZONE: "westeurope-3"}),
+        pending("b", selector={names.ZONE: "westeurope-2"}),
+    ]
     found = schedule(pods, [], [offer()], {"westeurope-3": 9})
-    assert sorted((item.placement.zone, item.pods[0].name) for item in found.new_nodes) == [("westeurope-2", "b"), ("westeurope-3", "a")]
+    assert sorted((item.placement.zone, item.pods[0].name) for item in found.new_nodes) == [
+        ("westeurope-2", "b"),
+        ("westeurope-3", "a"),
+    ]
     third = schedule([pods[0], pending("c", selector={names.REGION: "westeurope"})], [], [offer()], {})
     assert [item.placement.zone for item in third.new_nodes] == ["westeurope-3"]
 
@@ -187,7 +208,12 @@ def test_a_pod_that_selects_a_zone_gets_a_node_there_and_only_pods_that_may_shar
 def test_new_nodes_go_where_the_fewest_are() -> None:
     pods = [pending(f"p{number}", "60") for number in range(4)]
     found = schedule(pods, [], [offer(pool(FAMILY_D, AMD64))], {"westeurope-1": 2, "westeurope-2": 1})
-    assert sorted(item.placement.zone for item in found.new_nodes) == ["westeurope-1", "westeurope-2", "westeurope-3", "westeurope-3"]
+    assert sorted(item.placement.zone for item in found.new_nodes) == [
+        "westeurope-1",
+        "westeurope-2",
+        "westeurope-3",
+        "westeurope-3",
+    ]
 
 
 def test_a_replacement_of_the_same_shape() -> None:

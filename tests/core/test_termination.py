@@ -190,7 +190,10 @@ def test_karpenter_n22_attachments_are_waited_for_by_name_and_looked_at_again() 
     assert said.reason == "AwaitingVolumeDetachment"
     assert said.message == "Awaiting deletion of bound volumeattachments (va0, va1, va2, va3, va4)"
     assert of(claim_, names.DRAINED).status == "True"
-    assert (of(claim_, names.VOLUMES_DETACHED).status, of(claim_, names.VOLUMES_DETACHED).reason) == ("Unknown", "AwaitingVolumeDetachment")
+    assert (of(claim_, names.VOLUMES_DETACHED).status, of(claim_, names.VOLUMES_DETACHED).reason) == (
+        "Unknown",
+        "AwaitingVolumeDetachment",
+    )
     assert plan.wake_at == NOW + 6 * SECOND
     again = look(claim_, seconds=6, attachments=attached)
     assert kinds(again) == [Event]
@@ -241,11 +244,15 @@ def test_an_instance_takes_its_time_to_go(seconds: int, gone: bool) -> None:
     assert later.wake_at == (None if gone else NOW + 15 * SECOND)
 
 
-@pytest.mark.parametrize("pods", [(), (pod(),), (pod(annotations={names.DO_NOT_DISRUPT: "2m"}),)], ids=["empty", "plain", "held"])
+@pytest.mark.parametrize(
+    "pods", [(), (pod(),), (pod(annotations={names.DO_NOT_DISRUPT: "2m"}),)], ids=["empty", "plain", "held"]
+)
 @pytest.mark.parametrize("attachments", [(), ("va",)], ids=["no-volumes", "volumes"])
 @pytest.mark.parametrize("seconds", [0, 1, 5, 6, 60, 300, 301])
 @pytest.mark.parametrize("deadline", ["", "2026-03-02T09:05:00Z"], ids=["no-tgp", "tgp"])
-def test_every_wake_is_in_the_future(pods: tuple[Pod, ...], attachments: tuple[str, ...], seconds: int, deadline: str) -> None:
+def test_every_wake_is_in_the_future(
+    pods: tuple[Pod, ...], attachments: tuple[str, ...], seconds: int, deadline: str
+) -> None:
     claim_ = draining(**({names.TERMINATION_TIMESTAMP: deadline} if deadline else {}))
     for _ in range(3):
         plan = look(claim_, *pods, seconds=seconds, attachments=attachments, detach=SECOND)

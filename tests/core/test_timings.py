@@ -48,7 +48,11 @@ def test_no_draw_is_negative() -> None:
 def test_a_draw_depends_on_seed_step_and_claim_alone() -> None:
     one = Timings(launch=UNIFORM, registration=UNIFORM, seed=1)
     assert one.draw("launch", "a") == Timings(launch=UNIFORM, seed=1).draw("launch", "a")
-    others = {one.draw("registration", "a"), one.draw("launch", "b"), Timings(launch=UNIFORM, seed=2).draw("launch", "a")}
+    others = {
+        one.draw("registration", "a"),
+        one.draw("launch", "b"),
+        Timings(launch=UNIFORM, seed=2).draw("launch", "a"),
+    }
     assert one.draw("launch", "a") not in others
 
 

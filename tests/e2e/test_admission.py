@@ -62,7 +62,7 @@ class Server:
     """The kinds as the API server serves them."""
 
     def __init__(self, cluster: Cluster) -> None:
-        api = config.new_client_from_config(str(cluster.kubeconfig))  # type: ignore[no-untyped-call]
+        api = config.new_client_from_config(str(cluster.kubeconfig))  # type: ignore[no-untyped-call]  # the library's own
         self.objects = client.CustomObjectsApi(api)
         self.definitions = client.ApiextensionsV1Api(api)
 

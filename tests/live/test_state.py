@@ -191,7 +191,12 @@ class AnyHistory(RuleBasedStateMachine):
         labels = {names.NODEPOOL: pool, **({names.INITIALIZED: "true"} if initialized else {})}
         annotations = {names.COMMAND: "{}"} if taken else {}
         new = node(
-            f"n-{name}", of=name, labels=labels, ready=ready, annotations=annotations, deleted_at=NOW if deleting else None
+            f"n-{name}",
+            of=name,
+            labels=labels,
+            ready=ready,
+            annotations=annotations,
+            deleted_at=NOW if deleting else None,
         )
         self.state.on_node(self.nodes.get(new.name), new)
         self.nodes[new.name] = new
@@ -230,14 +235,18 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def the_indexes_are_right(self) -> None:
         state = self.state
-        assert state.commands == {item.name for item in self.nodes.values() if names.COMMAND in item.metadata.annotations}
+        assert state.commands == {
+            item.name for item in self.nodes.values() if names.COMMAND in item.metadata.annotations
+        }
         assert state.unlaunched == {
             item.name for item in self.claims.values() if not item.status.provider_id and not item.deleting
         }
         pools = Counter(item.metadata.labels[names.NODEPOOL] for item in self.claims.values())
         assert {pool: len(members) for pool, members in state.claims_of_pool.items()} == pools
         replaces = {item.name: item.metadata.annotations.get(names.REPLACES) for item in self.claims.values()}
-        assert {new for members in state.replacements.values() for new in members} == {new for new, old in replaces.items() if old}
+        assert {new for members in state.replacements.values() for new in members} == {
+            new for new, old in replaces.items() if old
+        }
         assert {new for new, old in replaces.items() if old in self.claims} <= state.seen
 
     @invariant()

@@ -177,7 +177,9 @@ def test_what_is_ordinary_is_tried_again_without_ado(trouble: Exception, caplog:
         assert looks.queue.failures == 0
 
     run(scenario)
-    assert not [record for record in caplog.records if record.levelno > logging.INFO and record.name.startswith("napsim")]
+    assert not [
+        record for record in caplog.records if record.levelno > logging.INFO and record.name.startswith("napsim")
+    ]
 
 
 def test_a_fault_is_logged_counted_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

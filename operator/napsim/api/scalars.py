@@ -168,23 +168,24 @@ _DURATION: Final = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
 
 def parse_date(text: str) -> date:
     """A date written ``yyyy-MM-dd``. Raises ValueError."""
+    wrong = "must be of type date: yyyy-MM-dd, such as 2026-02-15"
+    if not _DATE.fullmatch(text):
+        raise ValueError(wrong)
     try:
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
-    except ValueError:  # no such day, as 30 February
-        pass
-    raise ValueError("must be of type date: yyyy-MM-dd, such as 2026-02-15")
+        return date.fromisoformat(text)
+    except ValueError as error:  # no such day, as 30 February
+        raise ValueError(wrong) from error
 
 
 def parse_instant(text: str) -> datetime:
     """An RFC 3339 instant, in UTC. Raises ValueError."""
-    found = _INSTANT.fullmatch(text)
+    wrong = "must be of type date-time: RFC 3339, such as 2026-02-15T01:00:00Z"
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(wrong)
     try:
-        if found:
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except ValueError:  # no such day
-        pass
-    raise ValueError("must be of type date-time: RFC 3339, such as 2026-02-15T01:00:00Z")
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except ValueError as error:  # no such day
+        raise ValueError(wrong) from error
 
 
 def write_instant(instant: datetime) -> str:

@@ -141,6 +141,7 @@ class Workqueue:
             self._active[key] = asyncio.get_running_loop().create_task(self._work(key), name=f"{self.name}/{key}")
 
     async def _work(self, key: str) -> None:
+        self._again.discard(key)  # what was asked for before the look begins, it sees
         try:
             again_at = await self._reconcile(key)
         except (Retry, NotLeader) as retry:

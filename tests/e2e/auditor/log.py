@@ -156,7 +156,7 @@ def agent(user_agent: str) -> Agent:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]  # both read bytes
 
 
 class _DeleteOptions(msgspec.Struct, rename="camel"):
