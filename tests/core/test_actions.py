@@ -27,8 +27,9 @@ LATER = NOW + timedelta(hours=1)
 KEYS, VALUES = st.sampled_from(["a", "b", "c", "d/e"]), st.text(max_size=3)
 TAINTS = st.lists(
     st.builds(Taint, st.sampled_from(["a", "b", names.DISRUPTED_TAINT]), st.sampled_from(["NoSchedule", "NoExecute"])),
-    unique=True, max_size=4,
-).map(tuple)  # fmt: skip
+    unique=True,
+    max_size=4,
+).map(tuple)
 
 
 @given(st.dictionaries(KEYS, VALUES), st.dictionaries(KEYS, st.none() | VALUES))

@@ -82,14 +82,22 @@ def with_node(node_: Node) -> Candidate:
         pytest.param(with_pods(pod(annotations=HELD, owner="Node"), class_=GRACEFUL), (), 10, id="static-pod"),
         pytest.param(with_pods(pod(annotations=HELD), class_=EVENTUAL, grace="300s"), (), 0, id="karpenter:C04"),
         pytest.param(with_pods(pod(), class_=EVENTUAL, grace="300s"), (FULL,), 0, id="pdb-eventual-with-grace"),
-        pytest.param(with_pods(pod(annotations=HELD), class_=EVENTUAL, grace="0s"), (), 0, id="grace-of-nothing-is-grace"),
+        pytest.param(
+            with_pods(pod(annotations=HELD), class_=EVENTUAL, grace="0s"), (), 0, id="grace-of-nothing-is-grace"
+        ),
         pytest.param(with_pods(pod(annotations=HELD), class_=GRACEFUL, grace="300s"), (), 10, id="karpenter:C06"),
         pytest.param(with_pods(pod(), class_=GRACEFUL, grace="300s"), (pdb(),), 11, id="karpenter:C07"),
         pytest.param(with_pods(pod(annotations=HELD), class_=EVENTUAL), (), 10, id="karpenter:C08"),
         pytest.param(with_pods(pod(), class_=EVENTUAL), (pdb(),), 11, id="karpenter:C09"),
         pytest.param(
-            with_pods(pod("x", annotations=HELD, phase="Succeeded"), pod("y", annotations=HELD, phase="Failed"), class_=GRACEFUL),
-            (), 0, id="karpenter:C11",
+            with_pods(
+                pod("x", annotations=HELD, phase="Succeeded"),
+                pod("y", annotations=HELD, phase="Failed"),
+                class_=GRACEFUL,
+            ),
+            (),
+            0,
+            id="karpenter:C11",
         ),
         pytest.param(replace(with_node(node(annotations=HELD)), disruption_class=GRACEFUL), (), 7, id="karpenter:C12"),
         pytest.param(with_node(node(annotations={names.DO_NOT_DISRUPT: "false"})), (), 0, id="karpenter:X08"),
@@ -97,9 +105,14 @@ def with_node(node_: Node) -> Candidate:
         pytest.param(with_pods(pod(), class_=GRACEFUL), (FULL,), 11, id="karpenter:C14"),
         pytest.param(with_pods(pod(owner="DaemonSet"), class_=GRACEFUL), (FULL,), 11, id="karpenter:C15"),
         pytest.param(
-            with_pods(pod("x", phase="Succeeded"), pod("y", phase="Failed"), class_=GRACEFUL), (FULL,), 0, id="karpenter:C17"
+            with_pods(pod("x", phase="Succeeded"), pod("y", phase="Failed"), class_=GRACEFUL),
+            (FULL,),
+            0,
+            id="karpenter:C17",
         ),
-        pytest.param(with_pods(pod(), class_=EVENTUAL), (pdb("c", allowed=1), pdb("b", allowed=1)), 12, id="several-pdbs"),
+        pytest.param(
+            with_pods(pod(), class_=EVENTUAL), (pdb("c", allowed=1), pdb("b", allowed=1)), 12, id="several-pdbs"
+        ),
         pytest.param(replace(FINE, claim=None), (), 2, id="karpenter:C19"),
         pytest.param(replace(FINE, node=None), (), 3, id="karpenter:C20"),
         pytest.param(replace(FINE, marked_for_deletion=True), (), 5, id="karpenter:C22,C23"),
@@ -115,7 +128,7 @@ def with_node(node_: Node) -> Candidate:
         pytest.param(with_node(node(ready=False)), (), 0, id="a-node-that-is-not-ready"),
         pytest.param(FINE, (), 0, id="nothing-in-the-way"),
     ],
-)  # fmt: skip
+)
 def test_candidate_filters(candidate: Candidate, pdbs: tuple[PodDisruptionBudget, ...], row: int) -> None:
     found = verdict(candidate, *pdbs)
     assert found.allowed is (row == 0)
@@ -125,9 +138,14 @@ def test_candidate_filters(candidate: Candidate, pdbs: tuple[PodDisruptionBudget
 
 def test_the_filters_are_asked_in_karpenter_s_order() -> None:
     everything = Candidate(
-        None, None, (pod(annotations=HELD),), in_queue=True, marked_for_deletion=True,
-        nominated_until=NOW + SECOND, nodepool_found=False,
-    )  # fmt: skip
+        None,
+        None,
+        (pod(annotations=HELD),),
+        in_queue=True,
+        marked_for_deletion=True,
+        nominated_until=NOW + SECOND,
+        nodepool_found=False,
+    )
     cures = [
         replace(everything, in_queue=False),
         replace(everything, in_queue=False, claim=claim()),
@@ -170,8 +188,9 @@ def test_a_block_that_ends_by_itself_says_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "reason"), [pytest.param(0, Reason.POD_DO_NOT_DISRUPT, id="just-started"), pytest.param(3, Reason.ALLOWED, id="3-min-later")]
-)  # fmt: skip
+    ("minutes", "reason"),
+    [pytest.param(0, Reason.POD_DO_NOT_DISRUPT, id="just-started"), pytest.param(3, Reason.ALLOWED, id="3-min-later")],
+)
 def test_karpenter_x11_a_duration_blocks_until_it_is_over(minutes: int, reason: Reason) -> None:
     held = replace(FINE, pods=(pod(annotations={names.DO_NOT_DISRUPT: "2m"}),))
     assert check(held, Surroundings(PdbIndex(), WALL_CLOCK, NOW + timedelta(minutes=minutes))).reason is reason
@@ -179,10 +198,16 @@ def test_karpenter_x11_a_duration_blocks_until_it_is_over(minutes: int, reason: 
 
 def test_every_block_but_a_nomination_is_tied_to_a_change_or_an_instant() -> None:
     cases = [
-        replace(FINE, in_queue=True), replace(FINE, claim=None), replace(FINE, node=None), replace(FINE, nodepool_found=False),
-        replace(FINE, marked_for_deletion=True), replace(FINE, nominated_until=NOW + SECOND), with_node(node(labels={})),
-        with_node(node(annotations=HELD)), replace(FINE, pods=(pod(annotations=HELD),)),
-    ]  # fmt: skip
+        replace(FINE, in_queue=True),
+        replace(FINE, claim=None),
+        replace(FINE, node=None),
+        replace(FINE, nodepool_found=False),
+        replace(FINE, marked_for_deletion=True),
+        replace(FINE, nominated_until=NOW + SECOND),
+        with_node(node(labels={})),
+        with_node(node(annotations=HELD)),
+        replace(FINE, pods=(pod(annotations=HELD),)),
+    ]
     for found in map(verdict, cases):
         assert found.waits_for or found.wake_at, found
 

@@ -51,7 +51,7 @@ def said(progress: Progress) -> list[str]:
     return [action.reason for action in progress.plan.actions if isinstance(action, Event)]
 
 
-# --- starting -------------------------------------------------------------------------------------------------------------
+# --- starting -----------------------------------------------------------------------------------------------------
 
 
 def test_a_command_begins_with_taint_and_record_in_one_patch() -> None:
@@ -89,7 +89,7 @@ def test_a_record_reads_as_what_was_written(placements: list[Placement]) -> None
     assert recorded(patched_node(node(), start(command, node()))) == command
 
 
-# --- going on -------------------------------------------------------------------------------------------------------------
+# --- going on -----------------------------------------------------------------------------------------------------
 
 
 def test_karpenter_q01_a_command_waits_for_its_replacement() -> None:
@@ -115,8 +115,13 @@ def test_a_replacement_that_was_never_seen_is_made_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "failed"), [pytest.param(10, True, id="to-the-second"), pytest.param(11, True, id="karpenter:Q02"), pytest.param(9.99, False, id="before")]
-)  # fmt: skip
+    ("minutes", "failed"),
+    [
+        pytest.param(10, True, id="to-the-second"),
+        pytest.param(11, True, id="karpenter:Q02"),
+        pytest.param(9.99, False, id="before"),
+    ],
+)
 def test_a_command_that_takes_too_long_is_rolled_back(minutes: float, failed: bool) -> None:
     progress = look(STARTING, after=minutes * MINUTE)
     assert progress.failure == ("command reached timeout" if failed else "")
@@ -221,7 +226,7 @@ def test_how_long_a_command_may_take(queued: int, expected: timedelta) -> None:
     assert timeout(queued) == expected
 
 
-# --- healing --------------------------------------------------------------------------------------------------------------
+# --- healing ------------------------------------------------------------------------------------------------------
 
 
 def test_karpenter_t01_marks_without_a_command_are_taken_off() -> None:

@@ -140,18 +140,27 @@ def test_when_to_look_again(pods: tuple[Pod, ...], deadline: datetime | None, wa
 PODS = st.lists(
     st.builds(
         lambda number, owner, priority, hold, phase, deleted, grace, tolerant: pod(
-            f"p{number}", owner=owner, priority=priority, phase=phase, grace_seconds=grace,
+            f"p{number}",
+            owner=owner,
+            priority=priority,
+            phase=phase,
+            grace_seconds=grace,
             annotations={names.DO_NOT_DISRUPT: hold} if hold else {},
             deleted_at=None if deleted is None else NOW + deleted * SECOND,
             tolerations=(Toleration(operator="Exists"),) if tolerant else (),
         ),
-        st.integers(0, 99), st.sampled_from(["ReplicaSet", "DaemonSet", "StatefulSet", "Node", ""]),
-        st.sampled_from(["", CRITICAL]), st.sampled_from(["", "", "true", "5m", "wrong"]),
-        st.sampled_from(["Running", "Running", "Succeeded"]), st.none() | st.integers(-100, 400), st.integers(0, 600),
+        st.integers(0, 99),
+        st.sampled_from(["ReplicaSet", "DaemonSet", "StatefulSet", "Node", ""]),
+        st.sampled_from(["", CRITICAL]),
+        st.sampled_from(["", "", "true", "5m", "wrong"]),
+        st.sampled_from(["Running", "Running", "Succeeded"]),
+        st.none() | st.integers(-100, 400),
+        st.integers(0, 600),
         st.booleans(),
     ),
-    max_size=6, unique_by=lambda item: item.name,
-)  # fmt: skip
+    max_size=6,
+    unique_by=lambda item: item.name,
+)
 DEADLINES = st.none() | st.integers(-60, 900).map(lambda seconds: NOW + seconds * SECOND)
 
 

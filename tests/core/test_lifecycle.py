@@ -59,7 +59,7 @@ def waits(claim_: NodeClaim) -> tuple[str, str, str]:
     return found.status, found.reason, found.message
 
 
-# --- launch -----------------------------------------------------------------------------------------------------------
+# --- launch -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_claim_is_as_old_as_it_says_or_as_it_was_first_seen() -> None:
     assert created_at(NodeClaim(), NOW + MINUTE) == NOW + MINUTE
 
 
-# --- register ---------------------------------------------------------------------------------------------------------
+# --- register -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_after_the_played_start_only_a_change_of_the_node_wakes() -> None:
     assert waits(claim_)[:2] == ("Unknown", "NodeNotReady")
 
 
-# --- initialize -------------------------------------------------------------------------------------------------------
+# --- initialize ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -169,20 +169,26 @@ def test_after_the_played_start_only_a_change_of_the_node_wakes() -> None:
     [
         (REGISTERED, joined(OWN, ready=False), "NodeNotReady", "Node status is NotReady"),
         (
-            claim(startup_taints=(STARTUP,)), joined(Taint("startup", "NoExecute", "other")), "StartupTaintsExist",
+            claim(startup_taints=(STARTUP,)),
+            joined(Taint("startup", "NoExecute", "other")),
+            "StartupTaintsExist",
             'StartupTaint "startup=other:NoExecute" still exists',
         ),
         (
-            REGISTERED, joined(Taint(names.NOT_READY_TAINT, "NoExecute")), "KnownEphemeralTaintsExist",
+            REGISTERED,
+            joined(Taint(names.NOT_READY_TAINT, "NoExecute")),
+            "KnownEphemeralTaintsExist",
             'KnownEphemeralTaint "node.kubernetes.io/not-ready:NoExecute" still exists',
         ),
         (
-            claim(requests={"cpu": "1", "nvidia.com/gpu": "1"}), joined(OWN), "ResourceNotRegistered",
+            claim(requests={"cpu": "1", "nvidia.com/gpu": "1"}),
+            joined(OWN),
+            "ResourceNotRegistered",
             'Resource "nvidia.com/gpu" was requested but not registered',
         ),
     ],
     ids=["NodeNotReady", "StartupTaintsExist", "KnownEphemeralTaintsExist", "ResourceNotRegistered"],
-)  # fmt: skip
+)
 def test_why_a_node_is_not_initialized(claim_: NodeClaim, node_: Node, reason: str, message: str) -> None:
     found = blocker(claim_, node_, set())
     assert found is not None
@@ -222,8 +228,9 @@ def test_a_taint_of_its_own_under_the_key_of_a_startup_taint_stays(registered: b
     own, startup = Taint("k", "NoSchedule"), Taint("k", "NoExecute")
     claim_ = claim(
         conditions=true(names.LAUNCHED, *((names.REGISTERED_CONDITION,) if registered else ())),
-        taints=(own,), startup_taints=(startup,),
-    )  # fmt: skip
+        taints=(own,),
+        startup_taints=(startup,),
+    )
     labels = {names.REGISTERED: "true"} if registered else {}
     node_ = joined(own, startup, UNREGISTERED, CLOUD_UNINITIALIZED, labels=labels)
     node_ = msgspec.structs.replace(node_, spec=msgspec.structs.replace(node_.spec, taints=(own, startup)))

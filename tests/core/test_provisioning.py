@@ -44,7 +44,7 @@ def sizes(found: Schedule) -> list[str]:
     return [item.placement.instance_type for item in found.new_nodes]
 
 
-# --- offers ---------------------------------------------------------------------------------------------------------------
+# --- offers -------------------------------------------------------------------------------------------------------
 
 
 def test_requirements_narrow_the_sizes_the_cheapest_first() -> None:
@@ -92,7 +92,7 @@ def test_a_requirement_that_cannot_be_read_is_named() -> None:
         offer(pool({"key": names.ARCH, "operator": "Sometimes", "values": []}))
 
 
-# --- rooms ----------------------------------------------------------------------------------------------------------------
+# --- rooms --------------------------------------------------------------------------------------------------------
 
 
 def test_karpenter_x15_a_pod_that_has_room_needs_no_node() -> None:
@@ -127,7 +127,7 @@ def test_who_has_room(pod_: Pod, room_: Room, placed: bool) -> None:
     assert bool(schedule([pod_], [room_], [], {}).placed) is placed
 
 
-# --- new nodes ------------------------------------------------------------------------------------------------------------
+# --- new nodes ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,13 @@ def instant(seconds: float = 0) -> Instant:
 
 
 def look(
-    claim_: NodeClaim | None, *pods: Pod, seconds: float = 0, attachments: tuple[str, ...] = (), node_: Node = GOING,
+    claim_: NodeClaim | None,
+    *pods: Pod,
+    seconds: float = 0,
+    attachments: tuple[str, ...] = (),
+    node_: Node = GOING,
     detach: timedelta = NOTHING,
-) -> Plan:  # fmt: skip
+) -> Plan:
     return of_node(Terminating(node_, claim_, pods, attachments), PdbIndex((pdb(),)), detach, instant(seconds))
 
 
@@ -67,12 +71,12 @@ def of(claim_: NodeClaim, type_: str) -> Condition:
     return found
 
 
-def draining(since: datetime = NOW, **annotations: str) -> NodeClaim:
-    conditions = (Condition(names.DRAINED, "Unknown", "Draining", "", since),)
+def draining(**annotations: str) -> NodeClaim:
+    conditions = (Condition(names.DRAINED, "Unknown", "Draining", "", NOW),)
     return claim(deleted_at=NOW, conditions=conditions, annotations=annotations)
 
 
-# --- the claim's half ---------------------------------------------------------------------------------------------------
+# --- the claim's half ---------------------------------------------------------------------------------------------
 
 
 def test_a_deleted_claim_deletes_its_node_and_waits_for_it() -> None:
@@ -108,7 +112,7 @@ def test_a_deadline_once_written_stands() -> None:
     assert deadline_of(None) is None
 
 
-# --- the node's half: before the drain ------------------------------------------------------------------------------------
+# --- the node's half: before the drain ----------------------------------------------------------------------------
 
 
 def test_karpenter_n01_a_node_that_is_not_ours_is_left_alone() -> None:
@@ -131,12 +135,17 @@ def test_a_node_whose_claim_is_gone_is_let_go() -> None:
     assert patched_node(GOING, patch).metadata.finalizers == ()
 
 
-# --- the drain ------------------------------------------------------------------------------------------------------------
+# --- the drain ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("seconds", "done"), [pytest.param(0, False, id="at-once"), pytest.param(4.999, False, id="karpenter:N21"), pytest.param(5, True, id="5-s")]
-)  # fmt: skip
+    ("seconds", "done"),
+    [
+        pytest.param(0, False, id="at-once"),
+        pytest.param(4.999, False, id="karpenter:N21"),
+        pytest.param(5, True, id="5-s"),
+    ],
+)
 def test_even_an_empty_node_drains_for_five_seconds(seconds: float, done: bool) -> None:
     plan = look(draining(), seconds=seconds)
     assert is_true(after(plan, draining()).status.conditions, names.DRAINED) is done
@@ -177,7 +186,7 @@ def test_a_pod_that_comes_after_the_drain_is_evicted_too() -> None:
     assert look(drained, pod(), seconds=60).actions == (EvictPod(pod(), ("default/b",)),)
 
 
-# --- volumes ---------------------------------------------------------------------------------------------------------------
+# --- volumes ------------------------------------------------------------------------------------------------------
 
 
 def test_karpenter_n22_attachments_are_waited_for_by_name_and_looked_at_again() -> None:
@@ -220,7 +229,7 @@ def test_attachments_do_not_hold_a_node_beyond_its_grace(seconds: int, over: boo
     assert is_true(claim_.status.conditions, names.INSTANCE_TERMINATING) is over
 
 
-# --- the instance -----------------------------------------------------------------------------------------------------------
+# --- the instance -------------------------------------------------------------------------------------------------
 
 
 def test_an_instance_that_is_gone_at_once_takes_its_node_along() -> None:
@@ -262,7 +271,7 @@ def test_every_wake_is_in_the_future(
     assert not any(isinstance(action, SetNodeClaimStatus | PatchNode | DeleteNodeClaim) for action in again.actions)
 
 
-# --- what was lost -----------------------------------------------------------------------------------------------------------
+# --- what was lost ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from statistics import median, quantiles
 
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napsim.core import timings
 from napsim.core.timings import INSTANT, Distribution, Timings
 
 UNIFORM = Distribution("uniform", low=10, high=20)
@@ -74,7 +74,7 @@ def test_the_rarest_of_draws_is_one(distribution: Distribution, digest: bytes, m
         def digest(self) -> bytes:
             return digest
 
-    monkeypatch.setattr(timings.hashlib, "blake2b", lambda *_, **__: Hash())
+    monkeypatch.setattr(hashlib, "blake2b", lambda *_, **__: Hash())
     assert timedelta(0) <= Timings(launch=distribution).draw("launch", "a") < timedelta(days=1)
 
 

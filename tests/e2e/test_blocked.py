@@ -147,7 +147,7 @@ def test_a_pdb_with_nothing_to_spare_holds_its_node_until_it_relaxes(rollout: Ro
     later = rollout.blocked("tight")
     assert later is not None
     assert later["since"] == entry["since"]
-    rollout.world.patch("pdb", "tight", '{"spec": {"maxUnavailable": 1}}')
+    rollout.world.patch("pdb", "tight", '{"spec": {"maxUnavailable": 1}}', "--namespace=default")
     rollout.assert_follows("tight")
 
 
@@ -156,6 +156,7 @@ def test_a_pod_under_two_pdbs_holds_its_node_until_one_is_gone(rollout: Rollout)
     message = "eviction does not support multiple PDBs (PodDisruptionBudget(s)=[default/one default/two])"
     rollout.assert_held("twice", "MultiplePodDisruptionBudgets", message)
     rollout.world.delete("pdb", "two", "--namespace=default")
+    rollout.world.patch("pdb", "one", '{"spec": {"maxUnavailable": 2}}', "--namespace=default")  # or its status is old
     rollout.assert_follows("twice")
 
 

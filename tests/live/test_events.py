@@ -205,7 +205,7 @@ def test_a_flush_ends_in_time_and_tells_what_is_left() -> None:
             return web.Response()
 
         async with recording(never) as (_, recorder):
-            for number in range(3):
+            for number in range(6):  # four are in flight, two wait behind them
                 recorder.record(replace(BLOCKED, dedupe=(str(number),)), NOON)
             assert await recorder.flush(0.2) == 2
             assert not recorder.record(replace(BLOCKED, dedupe=("late",)), NOON)

@@ -14,7 +14,12 @@ from napsim.live.settings import Settings, settings_of
 
 def read(**spec: Any) -> Settings:
     return settings_of(
-        {"apiVersion": "napsim.dev/v1alpha1", "kind": "NodeAutoProvisioning", "metadata": {"name": "default"}, "spec": spec}
+        {
+            "apiVersion": "napsim.dev/v1alpha1",
+            "kind": "NodeAutoProvisioning",
+            "metadata": {"name": "default"},
+            "spec": spec,
+        }
     )
 
 
@@ -36,8 +41,14 @@ def test_an_empty_spec_is_what_aks_does() -> None:
             {"distribution": "normal", "mean": "1m", "standardDeviation": "10s", "min": "30s"},
             Distribution("normal", low=30.0, mean=60.0, deviation=10.0),
         ),
-        ({"distribution": "lognormal", "median": "40s", "p95": "2m"}, Distribution("lognormal", median=40.0, p95=120.0)),
-        ({"distribution": "exponential", "mean": "30s", "max": "5m"}, Distribution("exponential", high=300.0, mean=30.0)),
+        (
+            {"distribution": "lognormal", "median": "40s", "p95": "2m"},
+            Distribution("lognormal", median=40.0, p95=120.0),
+        ),
+        (
+            {"distribution": "exponential", "mean": "30s", "max": "5m"},
+            Distribution("exponential", high=300.0, mean=30.0),
+        ),
     ],
     ids=["fixed", "uniform", "normal", "lognormal", "exponential"],
 )

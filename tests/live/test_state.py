@@ -171,22 +171,33 @@ class AnyHistory(RuleBasedStateMachine):
         self.pods: dict[str, Pod] = {}
 
     @rule(
-        name=st.sampled_from(CLAIMS), pool=st.sampled_from(POOLS), launched=st.booleans(), deleting=st.booleans(),
-        terminating=st.booleans(), replaces=st.sampled_from(["", *CLAIMS]),
-    )  # fmt: skip
+        name=st.sampled_from(CLAIMS),
+        pool=st.sampled_from(POOLS),
+        launched=st.booleans(),
+        deleting=st.booleans(),
+        terminating=st.booleans(),
+        replaces=st.sampled_from(["", *CLAIMS]),
+    )
     def a_claim(self, name: str, pool: str, launched: bool, deleting: bool, terminating: bool, replaces: str) -> None:
         new = claim(
-            name, labels={names.NODEPOOL: pool}, provider_id=None if launched else "", deleted_at=NOW if deleting else None,
+            name,
+            labels={names.NODEPOOL: pool},
+            provider_id=None if launched else "",
+            deleted_at=NOW if deleting else None,
             conditions=true(*([names.INSTANCE_TERMINATING] if terminating else [])),
             annotations={names.REPLACES: replaces} if replaces and replaces != name else {},
-        )  # fmt: skip
+        )
         self.state.on_claim(self.claims.get(name), new)
         self.claims[name] = new
 
     @rule(
-        name=st.sampled_from(CLAIMS), pool=st.sampled_from(POOLS), initialized=st.booleans(), ready=st.booleans(),
-        taken=st.booleans(), deleting=st.booleans(),
-    )  # fmt: skip
+        name=st.sampled_from(CLAIMS),
+        pool=st.sampled_from(POOLS),
+        initialized=st.booleans(),
+        ready=st.booleans(),
+        taken=st.booleans(),
+        deleting=st.booleans(),
+    )
     def a_node(self, name: str, pool: str, initialized: bool, ready: bool, taken: bool, deleting: bool) -> None:
         labels = {names.NODEPOOL: pool, **({names.INITIALIZED: "true"} if initialized else {})}
         annotations = {names.COMMAND: "{}"} if taken else {}
@@ -202,9 +213,12 @@ class AnyHistory(RuleBasedStateMachine):
         self.nodes[new.name] = new
 
     @rule(
-        name=st.sampled_from(["p0", "p1", "p2"]), on=st.sampled_from(["", "n-c0", "n-c1"]),
-        phase=st.sampled_from(["Running", "Succeeded"]), unschedulable=st.booleans(), cpu=st.sampled_from(["1", "2"]),
-    )  # fmt: skip
+        name=st.sampled_from(["p0", "p1", "p2"]),
+        on=st.sampled_from(["", "n-c0", "n-c1"]),
+        phase=st.sampled_from(["Running", "Succeeded"]),
+        unschedulable=st.booleans(),
+        cpu=st.sampled_from(["1", "2"]),
+    )
     def a_pod(self, name: str, on: str, phase: str, unschedulable: bool, cpu: str) -> None:
         new = pod(name, node=on, phase=phase, unschedulable=unschedulable, requests={"cpu": cpu})
         self.state.on_pod(self.pods.get(new.key), new)

@@ -354,12 +354,16 @@ class Engine:
         if node is None:
             return
         if node.deleting:
-            if _leaves(old, new):
+            if _leaves(old, new) and (old is None or self._drain_stands(node_name)):
                 self.queues["nodes"].add(node_name)
             return
         claim = self.state.claim_of(node)
         if claim is not None and is_true(claim.status.conditions, names.DRIFTED):
             self.disruption.on_claim(claim, claim.name)
+
+    def _drain_stands(self, node: str) -> bool:
+        """Whether nothing on a draining node is on its way any more, so that the drain has to be looked at."""
+        return not any(pod.deleting or self.evictions.wants(pod) for pod in self.state.bound_to(node))
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         self.state.on_node(old, new)

@@ -50,6 +50,10 @@ class Evictions:
             self._wanted[action.pod.key] = action.pod.metadata.uid
             self.enqueue(action.pod.key)
 
+    def wants(self, pod: Pod) -> bool:
+        """Whether that very pod is to be evicted and has not been yet."""
+        return self._wanted.get(pod.key) == pod.metadata.uid
+
     def on_pdb(self, key: str) -> None:
         """A PDB changed: those it held back are tried again."""
         for pod in self._waiting.pop(key, ()):

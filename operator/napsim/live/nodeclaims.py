@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
 from napsim.core import lifecycle
-from napsim.core.actions import Action, CreateNode, DeleteNodeClaim, PatchNode, PatchNodeClaim, Plan, SetNodeClaimStatus
-from napsim.core.clock import earliest
+from napsim.core.actions import (
+    Action,
+    CreateNode,
+    DeleteNodeClaim,
+    Event,
+    PatchNode,
+    PatchNodeClaim,
+    Plan,
+    SetNodeClaimStatus,
+)
+from napsim.core.clock import earliest, parse_rfc3339, rfc3339
 from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, drift_condition, drift_of
 from napsim.core.objects import Node, NodeClaim, condition, is_true
 from napsim.core.termination import forgotten_instance, of_claim
@@ -39,11 +48,32 @@ class NodeClaimController:
             self._missing_since.pop(name, None)
             self._type_found_at.pop(name, None)
             return None
+        unreadable = tuple(self._put_right(claim))
+        if unreadable:
+            await self.executor.carry_out(unreadable)
+            return None
         node = self.state.node_of(claim)
         now = self.clock.now()
         plan = of_claim(claim, node, now) if claim.deleting else self._alive(claim, node, now)
         await self.executor.carry_out(plan.actions)
         return plan.wake_at
+
+    def _put_right(self, claim: NodeClaim) -> Iterator[Action]:
+        """Instants in annotations that somebody else wrote and nobody can read: named, and replaced or taken off."""
+        created = claim.metadata.creation_timestamp
+        instead = {
+            names.CREATED_AT: rfc3339(self.clock.timeline.virtual(created)) if created else None,
+            names.TERMINATION_TIMESTAMP: None,
+        }
+        for key, value in instead.items():
+            text = claim.metadata.annotations.get(key)
+            if text is None or _is_instant(text):
+                continue
+            allowed = "allowed is an instant with its zone, such as 2026-02-15T01:00:00Z"
+            message = f"Annotation {key} {text!r}: {allowed}; it is {f'set to {value}' if value else 'taken off'}"
+            uid = claim.metadata.uid
+            yield Event("NodeClaim", claim.name, uid, "InvalidAnnotation", message, "Warning", "", "napsim", key)
+            yield PatchNodeClaim(claim, annotations={key: value})
 
     def _alive(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
         if names.TERMINATION_FINALIZER not in claim.metadata.finalizers:
@@ -135,3 +165,11 @@ def _label(node: Node | None, claim: NodeClaim, verdict: DriftVerdict) -> tuple[
     if node.metadata.labels.get(names.DRIFT, "") == wanted:
         return ()
     return (PatchNode(node, labels={names.DRIFT: wanted or None}),)
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        parse_rfc3339(text)
+    except ValueError:
+        return False
+    return True

@@ -28,7 +28,9 @@ from prometheus_client import start_http_server
 import napsim
 from napsim.api import names
 from napsim.live.client import Client
+from napsim.live.discovery import until_served
 from napsim.live.engine import Engine
+from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, PoolCollector
@@ -97,7 +99,7 @@ class Operator:
             self.metrics.registry.register(PoolCollector(self.engine.readings))
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)
-            await self._serve(connection, elector, self.engine)
+            await self._serve(client, connection, elector, self.engine)
 
     def _candidate(self, client: Client) -> Elector:
         return Elector(
@@ -114,14 +116,12 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
 
-    async def _serve(self, connection: ConnectionConfig, elector: Elector, engine: Engine) -> None:
+    async def _serve(self, client: Client, connection: ConnectionConfig, elector: Elector, engine: Engine) -> None:
         """Informers, Kopf and leadership side by side; the first that ends ends all."""
-        kopf_thread = _Kopf(connection, engine, self.options.probe_port)
-        kopf_thread.start()
         jobs: set[asyncio.Future[Any]] = {
             asyncio.ensure_future(engine.run_informers()),
             asyncio.ensure_future(self._lead(elector, engine)),
-            kopf_thread.ended,
+            asyncio.ensure_future(self._follow_declared(client, connection, engine)),
             asyncio.ensure_future(self.stopping.wait()),
         }
         done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
@@ -148,6 +148,13 @@ class Operator:
             async with asyncio.timeout(STOP_SECONDS * 0.2):
                 await asyncio.gather(*jobs, return_exceptions=True)
 
+    async def _follow_declared(self, client: Client, connection: ConnectionConfig, engine: Engine) -> None:
+        """Kopf, once all kinds are served: it may never come to watch one whose CRD is applied while it runs."""
+        await until_served(client, _KINDS)
+        kopf_thread = _Kopf(connection, engine, self.options.probe_port)
+        kopf_thread.start()
+        await kopf_thread.ended
+
     async def _lead(self, elector: Elector, engine: Engine) -> None:
         """Compete, act while leading, compete again."""
         while not self.stopping.is_set():
@@ -160,6 +167,9 @@ class Operator:
                 await holding
             except NotLeader:
                 log.warning("leadership was lost while starting")
+            except (ApiError, TransportError, Retry) as error:
+                log.warning("could not start, trying again: %s", error)
+                await asyncio.sleep(self.options.lease.retry_period)
             finally:
                 self.metrics.leader.set(0)
                 await engine.stop()

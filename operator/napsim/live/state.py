@@ -6,7 +6,7 @@ a pool count against its budgets. Nothing here is rollout state: all of it is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -61,6 +61,10 @@ class ClusterState:
         """All pods bound to the node, by key."""
         bound = self._pods_on.get(node, _NO_PODS)
         return tuple(bound[key] for key in sorted(bound))
+
+    def bound_to(self, node: str) -> Iterable[Pod]:
+        """All pods bound to the node, in no order."""
+        return self._pods_on.get(node, _NO_PODS).values()
 
     def used_on(self, node: str) -> Resources:
         """What the pods of the node have reserved."""
