@@ -62,7 +62,7 @@ demo: $(installed) controlplane ## A node image roll-out, live, on a cluster of 
 	@$(bin)/napsim demo
 
 bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node.
-	@$(bin)/python -m tests.bench
+	@$(bin)/python -m tests.bench $(ARGS)
 
 clean: ## Remove the virtual environment and caches; built binaries and clusters stay in the user's cache.
 	@rm -rf $(venv) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from napsim.cluster import Cluster
-from napsim.live.client import STRATEGIC_MERGE_PATCH, Client
+from napsim.live.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Client
 from napsim.live.errors import Conflict, EvictionBlocked, NotFound
 from napsim.live.kubeconfig import load_connection
 from napsim.live.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
@@ -29,7 +29,6 @@ Act = Callable[[Client], Awaitable[None]]
 
 USER_AGENT: Final = "rival/1.0"
 MARK: Final = "example.com/rival"
-_GONE: Final = (NotFound, Conflict)
 
 
 @contextmanager
@@ -78,26 +77,27 @@ class Meddler:
 
     def __init__(self) -> None:
         self.written: dict[str, str] = {}  # <resource>/<name> -> the last mark that was acknowledged
-        self._round = 0
+        self._mark = "0"
 
     async def act(self, client: Client) -> None:
-        self._round += 1
-        taint: Manifest = {"key": MARK, "value": "on", "effect": "PreferNoSchedule"}
-        if self._round % 2:
-            taint = {"key": MARK, "$patch": "delete"}
-        await self._mark(client, NODE_CLAIMS, {}, "application/merge-patch+json")
-        await self._mark(client, NODES, {"spec": {"taints": [taint]}}, STRATEGIC_MERGE_PATCH)
+        self._mark = str(int(self._mark) + 1)
+        for claim in await client.list_all(NODE_CLAIMS, dict):
+            await self._patch(client, NODE_CLAIMS, claim, {}, MERGE_PATCH)
+        for node in await client.list_all(NODES, dict):
+            has = any(taint["key"] == MARK for taint in node["spec"].get("taints", ()))
+            taint = {"key": MARK, **({"$patch": "delete"} if has else {"effect": "PreferNoSchedule"})}
+            await self._patch(client, NODES, node, {"spec": {"taints": [taint]}}, STRATEGIC_MERGE_PATCH)
 
-    async def _mark(self, client: Client, resource: Resource, changes: Manifest, content_type: str) -> None:
-        mark = str(self._round)
-        body = msgspec.json.encode({"metadata": {"annotations": {MARK: mark}}, **changes})
-        for item in await client.list_all(resource, dict):
-            name = item["metadata"]["name"]
-            try:
-                await client.patch(resource, "", name, body, content_type=content_type)
-            except _GONE:
-                continue
-            self.written[f"{resource.plural}/{name}"] = mark
+    async def _patch(
+        self, client: Client, resource: Resource, item: Manifest, changes: Manifest, content_type: str
+    ) -> None:
+        name = item["metadata"]["name"]
+        body = msgspec.json.encode({"metadata": {"annotations": {MARK: self._mark}}, **changes})
+        try:
+            await client.patch(resource, "", name, body, content_type=content_type)
+        except (NotFound, Conflict):
+            return
+        self.written[f"{resource.plural}/{name}"] = self._mark
 
 
 # --- one who holds the API server's seats -----------------------------------------------------------------------------

@@ -354,6 +354,9 @@ class Engine:
         if node is None:
             return
         if node.deleting:
+            gone = new or old
+            if gone is not None and (new is None or new.deleting):
+                self.evictions.on_pod(gone)
             if _leaves(old, new) and (old is None or self._drain_stands(node_name)):
                 self.queues["nodes"].add(node_name)
             return

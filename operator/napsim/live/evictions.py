@@ -30,6 +30,7 @@ _CODES = {
     OutcomeKind.BLOCKED: "429",
     OutcomeKind.THROTTLED: "429",
 }
+_ASK_EVERY = 5
 
 
 @dataclass(slots=True)
@@ -43,6 +44,10 @@ class Evictions:
     on_evicted: Callable[[str], None]  # disruption reason
     _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
     _waiting: dict[str, set[str]] = field(default_factory=dict)  # pdb -> pods it holds back
+    _sent: set[str] = field(default_factory=set)  # uids of pods whose eviction was granted
+    _held: dict[str, int] = field(
+        default_factory=dict
+    )  # uid -> how often it was held back unasked
 
     def ask(self, action: EvictPod) -> None:
         """Evict this very pod as soon as its PDB allows."""
@@ -61,8 +66,8 @@ class Evictions:
 
     def forget(self) -> None:
         """Leadership is lost: what is still wanted will be asked for again."""
-        self._wanted.clear()
-        self._waiting.clear()
+        for memory in (self._wanted, self._waiting, self._sent, self._held):
+            memory.clear()
 
     async def reconcile(self, key: str) -> datetime | None:
         pod = self.state.pods.get(key)
@@ -76,18 +81,35 @@ class Evictions:
         ):
             self._wanted.pop(key, None)
             return None
+        if pod.metadata.uid in self._sent:
+            return None
         blocked = blocks(pod, self.state.pdbs.matching(pod))
-        if blocked is not None and not blocked.conflict:
+        if blocked is not None and not blocked.conflict and not self._asks_anyway(pod):
             self._hold(pod, blocked.pdbs)
         self._reserve(pod)
         outcome = await self.executor().writer.evict(pod.metadata.namespace, pod.name, uid=pod.metadata.uid)
         self.on_answer(_CODES.get(outcome.kind, "500"))
         if outcome.kind is OutcomeKind.APPLIED:
+            self._sent.add(pod.metadata.uid)  # until it is seen to go: nobody asks twice in between
             self._evicted(pod)
-        elif outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
+            return None
+        if outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
             self._hold(pod, tuple(pdb.key for pdb in self.state.pdbs.matching(pod)))
         self._wanted.pop(key, None)
         return None
+
+    def on_pod(self, pod: Pod) -> None:
+        """The pod is gone or on its way out."""
+        self._sent.discard(pod.metadata.uid)
+        self._held.pop(pod.metadata.uid, None)
+        if self.wants(pod):
+            del self._wanted[pod.key]
+
+    def _asks_anyway(self, pod: Pod) -> bool:
+        """Every so often, whatever the PDB's status says: we may have reserved more than the API server counts."""
+        held = self._held.get(pod.metadata.uid, 0) + 1
+        self._held[pod.metadata.uid] = held
+        return held % _ASK_EVERY == 0
 
     def _hold(self, pod: Pod, pdbs: tuple[str, ...]) -> None:
         """Not now. Raises Retry; the PDB's next change comes first, if it does."""
