@@ -391,7 +391,7 @@ BUDGETS: Final = st.one_of(
     st.builds(Budget, NODES_FIELD, st.sampled_from(["@wrongly", "0 0 * * 7"]), DURATIONS, REASON_SETS),
 )
 POOLS: Final = st.lists(BUDGETS, max_size=4)
-INSTANTS: Final = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds; the zone comes beside them
+INSTANTS: Final = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds, as hypothesis wants
 TOTALS: Final = st.integers(0, 5000)
 
 

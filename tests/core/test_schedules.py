@@ -250,7 +250,7 @@ def fields(lowest: int, highest: int) -> st.SearchStrategy[str]:
 
 
 SCHEDULES: Final = st.tuples(fields(0, 59), fields(0, 23), fields(1, 31), fields(1, 12), fields(0, 6)).map(" ".join)
-INSTANTS: Final = st.datetimes(datetime(2024, 1, 1), datetime(2032, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds; the zone comes beside them
+INSTANTS: Final = st.datetimes(datetime(2024, 1, 1), datetime(2032, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds, as hypothesis wants
 
 
 def hits(schedule: SpecSchedule, minute: datetime) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from napsim.cluster import Cluster
-from napsim.live.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Client
+from napsim.live.client import Client
 from napsim.live.errors import Conflict, EvictionBlocked, NotFound
 from napsim.live.kubeconfig import load_connection
 from napsim.live.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
@@ -81,23 +81,30 @@ class Meddler:
 
     async def act(self, client: Client) -> None:
         self._mark = str(int(self._mark) + 1)
-        for claim in await client.list_all(NODE_CLAIMS, dict):
-            await self._patch(client, NODE_CLAIMS, claim, {}, MERGE_PATCH)
-        for node in await client.list_all(NODES, dict):
-            has = any(taint["key"] == MARK for taint in node["spec"].get("taints", ()))
-            taint = {"key": MARK, **({"$patch": "delete"} if has else {"effect": "PreferNoSchedule"})}
-            await self._patch(client, NODES, node, {"spec": {"taints": [taint]}}, STRATEGIC_MERGE_PATCH)
+        claims, nodes = await client.list_all(NODE_CLAIMS, dict), await client.list_all(NODES, dict)
+        await asyncio.gather(
+            *(self._patch(client, NODE_CLAIMS, claim, {}) for claim in claims),
+            *(self._patch(client, NODES, node, *_toggled(node)) for node in nodes),
+        )
 
     async def _patch(
-        self, client: Client, resource: Resource, item: Manifest, changes: Manifest, content_type: str
+        self, client: Client, resource: Resource, item: Manifest, changes: Manifest, only: Manifest | None = None
     ) -> None:
         name = item["metadata"]["name"]
-        body = msgspec.json.encode({"metadata": {"annotations": {MARK: self._mark}}, **changes})
+        metadata = {"annotations": {MARK: self._mark}, **(only or {})}
         try:
-            await client.patch(resource, "", name, body, content_type=content_type)
+            await client.patch(resource, "", name, msgspec.json.encode({"metadata": metadata, **changes}))
         except (NotFound, Conflict):
             return
         self.written[f"{resource.plural}/{name}"] = self._mark
+
+
+def _toggled(node: Manifest) -> tuple[Manifest, Manifest]:
+    """The taint put on or taken off; a patch replaces the whole list, so it is for the version that was read."""
+    had = node["spec"].get("taints", [])
+    kept = [taint for taint in had if taint["key"] != MARK]
+    taints = kept if len(kept) < len(had) else [*kept, {"key": MARK, "effect": "PreferNoSchedule"}]
+    return {"spec": {"taints": taints}}, {"resourceVersion": node["metadata"]["resourceVersion"]}
 
 
 # --- one who holds the API server's seats -----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ _UNIT_MICROSECONDS: Final = {
     "m": 60_000_000.0,
     "h": 3_600_000_000.0,
 }
+_LONGEST_MICROSECONDS: Final = (2**63 - 1) / 1000
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE: Final = re.compile(rf"[-+]?(?:{_PART.pattern})+")
 
@@ -36,6 +37,8 @@ def parse_duration(text: str) -> timedelta:
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 30s, 15m or 1h30m")
     micros = sum(float(number) * _UNIT_MICROSECONDS[unit] for number, unit in _PART.findall(text))
+    if micros > _LONGEST_MICROSECONDS:
+        raise ValueError(f"{text!r} is longer than 292 years, the longest duration that Go knows")
     return timedelta(microseconds=-micros if text.startswith("-") else micros)
 
 

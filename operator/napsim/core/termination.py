@@ -68,12 +68,15 @@ def deadline_of(claim: NodeClaim | None) -> datetime | None:
     return parse_rfc3339(recorded) if recorded else None
 
 
-def of_claim(claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
-    """The claim's half: record the deadline, delete the Node, and let go when the Node is no more."""
+def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime) -> Plan:
+    """The claim's half: record the deadline, delete the Node, and let go when the Node is no more.
+
+    ``deleted_at`` is virtual: the grace counts from there.
+    """
     actions: list[Action] = []
     grace = claim.spec.termination_grace_period
     if grace and names.TERMINATION_TIMESTAMP not in claim.metadata.annotations:
-        actions += _with_deadline(claim, node, now + parse_duration(grace))
+        actions += _with_deadline(claim, node, deleted_at + parse_duration(grace))
     if node is not None:
         if not node.deleting:
             actions.append(DeleteNode(node))

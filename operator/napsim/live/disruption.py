@@ -36,6 +36,7 @@ from napsim.live.state import ClusterState, is_marked
 
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
+UNSYNCED_LEAST: Final = timedelta(milliseconds=50)  # real: a fast clock must not make this a busy loop
 _NODEPOOL_DEDUPE_SECONDS: Final = 60.0
 _INVALID_ANNOTATION: Final = "InvalidDoNotDisruptAnnotation"
 
@@ -87,6 +88,13 @@ class Disruption:
         for queue in self.queues.values():
             queue.discard(name)
 
+    def forget(self) -> None:
+        """Leadership is lost: whoever leads next starts from what the API server holds."""
+        self.queues.clear()
+        self.blocked_since.clear()
+        self._starting.clear()
+        self._idle_since = None
+
     def on_pdb(self, key: str) -> None:
         self.release(waits_for_pdb(key))
 
@@ -112,7 +120,8 @@ class Disruption:
     async def reconcile(self, _: str) -> datetime | None:
         now = self.clock.now()
         if not self._synced():
-            return now + UNSYNCED_TICK
+            soon = self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST)
+            return max(now + UNSYNCED_TICK, soon)
         for queue in self.queues.values():
             queue.release_due(now)
         if await self._static_pass(now) or await self._dynamic_pass(now):

@@ -182,8 +182,9 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        self.evictions.forget()
         await asyncio.gather(*(queue.drain() for queue in self.queues.values()))
+        self.evictions.forget()
+        self.disruption.forget()
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(job)

@@ -15,7 +15,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.actions import Event, EvictPod
-from napsim.core.objects import Pod, condition
+from napsim.core.objects import Pod, PodDisruptionBudget, condition
 from napsim.core.pdbs import blocks
 from napsim.core.termination import failed_draining
 from napsim.live.executor import Executor
@@ -45,9 +45,7 @@ class Evictions:
     _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
     _waiting: dict[str, set[str]] = field(default_factory=dict)  # pdb -> pods it holds back
     _sent: set[str] = field(default_factory=set)  # uids of pods whose eviction was granted
-    _held: dict[str, int] = field(
-        default_factory=dict
-    )  # uid -> how often it was held back unasked
+    _held: dict[str, int] = field(default_factory=dict)  # uid -> how often it was held back unasked
 
     def ask(self, action: EvictPod) -> None:
         """Evict this very pod as soon as its PDB allows."""
@@ -86,13 +84,15 @@ class Evictions:
         blocked = blocks(pod, self.state.pdbs.matching(pod))
         if blocked is not None and not blocked.conflict and not self._asks_anyway(pod):
             self._hold(pod, blocked.pdbs)
-        self._reserve(pod)
+        reserved = self._reserve(pod)
         outcome = await self.executor().writer.evict(pod.metadata.namespace, pod.name, uid=pod.metadata.uid)
         self.on_answer(_CODES.get(outcome.kind, "500"))
         if outcome.kind is OutcomeKind.APPLIED:
             self._sent.add(pod.metadata.uid)  # until it is seen to go: nobody asks twice in between
             self._evicted(pod)
             return None
+        if outcome.kind is not OutcomeKind.BLOCKED:
+            self._give_back(reserved)
         if outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
             self._hold(pod, tuple(pdb.key for pdb in self.state.pdbs.matching(pod)))
         self._wanted.pop(key, None)
@@ -121,13 +121,19 @@ class Evictions:
             self.executor().record(failed_draining(node, f"{several} (Pod={pod.key})"))
         raise Retry(f"pod {pod.key} is held back by {', '.join(pdbs) or 'the API server'}")
 
-    def _reserve(self, pod: Pod) -> None:
+    def _reserve(self, pod: Pod) -> tuple[PodDisruptionBudget, ...]:
         """Count the eviction against the PDB before its status does, so that the next pod does not ask in vain."""
-        for pdb in self.state.pdbs.matching(pod):
-            left = pdb.status.disruptions_allowed - 1
-            if left >= 0:
-                status = msgspec.structs.replace(pdb.status, disruptions_allowed=left)
-                self.state.pdbs.put(msgspec.structs.replace(pdb, status=status))
+        reserved = tuple(pdb for pdb in self.state.pdbs.matching(pod) if pdb.status.disruptions_allowed > 0)
+        for pdb in reserved:
+            self.state.pdbs.put(_with_allowed(pdb, pdb.status.disruptions_allowed - 1))
+        return reserved
+
+    def _give_back(self, reserved: tuple[PodDisruptionBudget, ...]) -> None:
+        """The eviction did not come about; a status that came in since then knows better."""
+        for before in reserved:
+            pdb = self.state.pdbs.get(before.key)
+            if pdb is not None and pdb.metadata.resource_version == before.metadata.resource_version:
+                self.state.pdbs.put(_with_allowed(pdb, pdb.status.disruptions_allowed + 1))
 
     def _evicted(self, pod: Pod) -> None:
         node = self.state.nodes.get(pod.spec.node_name)
@@ -139,3 +145,8 @@ class Evictions:
         )
         self.executor().record(event)
         self.on_evicted(reason)
+
+
+def _with_allowed(pdb: PodDisruptionBudget, allowed: int) -> PodDisruptionBudget:
+    status = msgspec.structs.replace(pdb.status, disruptions_allowed=allowed)
+    return msgspec.structs.replace(pdb, status=status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -28,6 +29,8 @@ from napsim.live.declared import Declared
 from napsim.live.executor import Executor
 from napsim.live.provider import KwokProvider
 from napsim.live.state import ClusterState
+
+_FRESH: Final = timedelta(seconds=3)  # deletion timestamps are in whole seconds, which a fast clock makes minutes of
 
 
 @dataclass(slots=True)
@@ -54,9 +57,16 @@ class NodeClaimController:
             return None
         node = self.state.node_of(claim)
         now = self.clock.now()
-        plan = of_claim(claim, node, now) if claim.deleting else self._alive(claim, node, now)
+        plan = of_claim(claim, node, self._deleted_at(claim, now)) if claim.deleting else self._alive(claim, node, now)
         await self.executor.carry_out(plan.actions)
         return plan.wake_at
+
+    def _deleted_at(self, claim: NodeClaim, now: datetime) -> datetime:
+        """When the claim was deleted, on the cluster's clock: just now, unless nobody led for a while."""
+        deletion = claim.metadata.deletion_timestamp
+        if deletion is None or self.clock.real() - deletion < _FRESH:
+            return now
+        return min(self.clock.timeline.virtual(deletion), now)
 
     def _put_right(self, claim: NodeClaim) -> Iterator[Action]:
         """Instants in annotations that somebody else wrote and nobody can read: named, and replaced or taken off."""
@@ -76,8 +86,11 @@ class NodeClaimController:
             yield PatchNodeClaim(claim, annotations={key: value})
 
     def _alive(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
-        if names.TERMINATION_FINALIZER not in claim.metadata.finalizers:
-            return Plan((PatchNodeClaim(claim, add_finalizer=names.TERMINATION_FINALIZER),))
+        if (
+            names.TERMINATION_FINALIZER not in claim.metadata.finalizers
+            or names.CREATED_AT not in claim.metadata.annotations
+        ):
+            return Plan((self._adopt(claim, now),))
         expiry = self._expiry(claim, now)
         if expiry is not None and now >= expiry:
             return Plan((DeleteNodeClaim(claim, "expired"),))
@@ -102,6 +115,13 @@ class NodeClaimController:
             return Plan((), joined)
         due = self.provider.initialized_from(claim, node, now)
         return lifecycle.advance(claim, node, due, self.clock.timeline, now)
+
+    def _adopt(self, claim: NodeClaim, now: datetime) -> Action:
+        """A claim that somebody else made: it gets the finalizer, and its age on the cluster's clock."""
+        created = claim.metadata.creation_timestamp
+        since = min(self.clock.timeline.virtual(created), now) if created else now
+        annotations = {names.CREATED_AT: rfc3339(since)} if names.CREATED_AT not in claim.metadata.annotations else {}
+        return PatchNodeClaim(claim, annotations=annotations, add_finalizer=names.TERMINATION_FINALIZER)
 
     def _expiry(self, claim: NodeClaim, now: datetime) -> datetime | None:
         after = claim.spec.expire_after

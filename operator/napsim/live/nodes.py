@@ -87,10 +87,10 @@ class NodeController:
         progress = commands.advance(
             command, node, claim, found, seen, len(self.state.commands), self.clock.timeline, now
         )
+        await self.executor.carry_out(progress.plan.actions)
         if progress.failure:
             log.warning("node %s: command rolled back: %s", node.name, progress.failure)
             self.on_failed(command, progress.uninitialized)
-        await self.executor.carry_out(progress.plan.actions)
         await self.executor.carry_out(self._replacement(item, claim, now) for item in progress.create)
         return progress.plan.wake_at
 

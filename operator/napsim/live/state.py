@@ -148,11 +148,17 @@ class ClusterState:
         if new is not None:
             self._link(new)
         elif old is not None:
-            self.seen -= self._seen_for.pop(old.name, set())
+            gone = self._seen_for.pop(old.name, set())
+            self.seen -= {name for name in gone if not self._stands_for_another(name)}
         for claim in (old, new):
             node = self.node_of(claim) if claim else None
             if node is not None:
                 self._recount(node.name)
+
+    def _stands_for_another(self, name: str) -> bool:
+        """Whether a claim is by now said to replace one that is there."""
+        claim = self.claims.get(name)
+        return claim is not None and claim.metadata.annotations.get(names.REPLACES, "") in self.claims
 
     def _unlink(self, claim: NodeClaim) -> None:
         self.claims.pop(claim.name, None)
