@@ -15,7 +15,6 @@ from typing import Final
 from tests.e2e import manifests as m
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, SurgeBounded, audit, read
 from tests.e2e.auditor.statistics import replaced
-from tests.e2e.auditor.timeline import Milestones
 from tests.e2e.rehearsal import NEW, OLD, OperatorProcess, Rehearsal
 
 WAIT_SECONDS: Final = 180.0
@@ -105,10 +104,6 @@ def met(record: Record, instants: Iterable[datetime]) -> Counter[str]:
         counts.update(states)
         counts["any"] += bool(states)
     return counts
-
-
-def milestones_of(record: Record) -> list[Milestones]:
-    return list(record.timeline.milestones.values())
 
 
 def until_logged(world: Rehearsal, operator: OperatorProcess, text: str, times: int = 1) -> None:

@@ -1,7 +1,7 @@
 """A rehearsal: a cluster of its own, the operator as its own process, manifests, and what is seen of them.
 
-Everything is asked of the API server; nothing of the operator's memory is looked at. What was done is read from the audit
-log, by the auditor.
+Everything is asked of the API server; nothing of the operator's memory is looked at. What was done is read from the
+audit log, by the auditor.
 """
 
 from __future__ import annotations

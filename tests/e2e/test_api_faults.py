@@ -162,6 +162,7 @@ def test_requests_that_priority_and_fairness_refuses(world: Rehearsal) -> None:
         with rivals.seats_taken(account):
             time.sleep(held_seconds)
     inflight.until_logged(world, operator, LOST)
+    kubectl(world.cluster, "delete", "flowschema", "narrow")
     inflight.finish(world, NODES)
     record = inflight.assert_sound(world, NODES)
     refused = {

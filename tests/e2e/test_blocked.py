@@ -6,6 +6,7 @@ One pool whose nodes each carry one pod: of some of them a PodDisruptionBudget o
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ class Rollout:
 @pytest.fixture(scope="module")
 def world() -> Iterator[Rehearsal]:
     with rehearsal() as made:
-        made.apply(m.nap(), m.image(OLD, PUBLISHED))
+        made.apply(m.nap(), m.window(), m.image(OLD, PUBLISHED))
         made.operator()
         yield made
 
@@ -125,7 +126,7 @@ def rollout(world: Rehearsal) -> Rollout:
     pool.drift()
     for app in MIXED:
         if app not in HELD:
-            world.eventually(f"{app} goes on", lambda app=app: made.gone(app), PATIENCE_SECONDS)  # type: ignore[misc]
+            world.eventually(f"{app} goes on", lambda app=app: made.gone(app), PATIENCE_SECONDS)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
     return made
 
 
@@ -134,6 +135,71 @@ def annotate(world: Rehearsal, kind: str, item: m.Manifest, value: str | None) -
     change = f"{PROTECT}={value}" if value is not None else f"{PROTECT}-"
     arguments = ("annotate", "--overwrite", f"--namespace={namespace}", kind, item["metadata"]["name"], change)
     kubectl(world.cluster, *arguments)
+
+
+# --- what a person sees -----------------------------------------------------------------------------------------------
+
+
+def test_kubectl_shows_the_rollout_in_columns(rollout: Rollout) -> None:
+    """In the middle of it: three nodes are new, five are held."""
+    world = rollout.world
+    for app in HELD:
+        world.eventually(f"{app} is called blocked", lambda app=app: rollout.blocked(app) is not None)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+    labels = "--label-columns=kubernetes.azure.com/node-image-version,karpenter.sh/nodepool,napsim.dev/drift"
+    nodes = table(world, "nodes", labels)
+    assert {row["NODE-IMAGE-VERSION"] for row in nodes} == {f"AKSUbuntu-2204gen2containerd-{OLD}"}
+    assert {row["NODEPOOL"] for row in nodes} == {"mixed"}
+    drift = {row["NAME"]: row["DRIFT"] for row in nodes}
+    held = {rollout.before[app] for app in HELD}
+    assert {name for name, text in drift.items() if text == "NodeClassDrift"} == held
+    assert {text for name, text in drift.items() if name not in held} == {""}
+
+    claims = table(world, "nodeclaims")
+    assert {(row["TYPE"], row["CAPACITY"], row["READY"]) for row in claims} == {(m.SIZE, "on-demand", "True")}
+    assert {row["NODE"] for row in claims} == set(drift)
+    assert all(re.fullmatch("westeurope-[123]", row["ZONE"]) for row in claims)
+
+    (window,) = table(world, "maintenanceconfigurations")
+    assert (window["NAME"], window["CONFIG"]) == ("node-os", "aksManagedNodeOSUpgradeSchedule")
+    assert (window["STATE"], window["ZONE"]) in {("OPEN", "UTC"), ("closed", "UTC")}
+    assert re.fullmatch(r"(opens|closes) Sun 2026-\d\d-\d\d 0[15]:00 UTC", window["CHANGES"])
+    assert re.fullmatch(r"Sun 2026-\d\d-\d\d 01:00–05:00 UTC", window["WINDOW"])
+
+    (image,) = table(world, "nodeimages")
+    assert (image["DEFINITION"], image["VERSION"], image["STATE"]) == ("2204gen2containerd", OLD, "Latest")
+    assert image["PUBLISHED"].startswith("Sun 2026-02-01")
+    world.eventually("the image counts its nodes", lambda: table(world, "nodeimages")[0]["NODES"] == str(len(MIXED)))
+
+    (nap,) = table(world, "nap")
+    new, held_nodes = len(MIXED) - len(HELD), len(HELD)
+    assert (nap["NAME"], nap["PHASE"], nap["TARGET"]) == ("default", "Blocked", OLD)
+    assert (nap["PROGRESS"], nap["DISRUPTING"], nap["BLOCKED"]) == (f"{new}/{len(MIXED)}", "0", str(held_nodes))
+    assert re.fullmatch(r"\w{3} 2026-02-\d\d \d\d:\d\d:\d\d UTC x600", nap["CLOCK"])
+
+
+def test_events_carry_the_reasons_of_karpenter(rollout: Rollout) -> None:
+    """Of one replacement, from the launch to the end."""
+    old = rollout.before["free"]
+    entry = next(item for item in milestones(rollout.world) if item.node == old)
+    new = next(item for item in milestones(rollout.world) if item.replaces == entry.claim)
+    wanted = {
+        ("NodeClaim", new.claim, "DisruptionLaunching", "Launching NodeClaim: Drifted"),
+        ("NodeClaim", new.claim, "DisruptionWaitingReadiness", "Waiting on readiness to continue disruption"),
+        ("NodeClaim", entry.claim, "DisruptionTerminating", "Disrupting NodeClaim: Drifted"),
+        ("Node", old, "DisruptionTerminating", "Disrupting Node: Drifted"),
+        ("Pod", rollout.pods["free"]["metadata"]["name"], "Evicted", "Evicted pod: Drifted"),
+    }
+    found = rollout.world.items("events.v1.events.k8s.io", "--all-namespaces")
+    told = {(i["regarding"]["kind"], i["regarding"]["name"], i["reason"], i["note"]) for i in found}
+    assert wanted <= told, wanted - told
+
+
+def table(world: Rehearsal, *arguments: str) -> list[dict[str, str]]:
+    """The rows that ``kubectl get`` prints, by the head of the column (whose places it keeps to)."""
+    head, *rows = kubectl(world.cluster, "get", *arguments).stdout.splitlines()
+    columns = [(match[0], match.start()) for match in re.finditer(r"\S+", head)]
+    ends = [start for _, start in columns[1:]] + [None]
+    return [{name: row[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)} for row in rows]
 
 
 # --- PodDisruptionBudgets ---------------------------------------------------------------------------------------------
@@ -194,7 +260,11 @@ def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the
     peaks = pool_peaks(record)["late"]
     assert peaks.disrupting.nodes == 2
     stuck_until = next(item.drained for item in record.timeline.milestones.values() if item.node == before["mid"])
-    others = [item for item in record.timeline.milestones.values() if item.node in before.values() and item.node != before["mid"]]
+    others = [
+        item
+        for item in record.timeline.milestones.values()
+        if item.node in before.values() and item.node != before["mid"]
+    ]
     assert all(item.gone and stuck_until and item.gone < stuck_until for item in others)
 
 
@@ -215,7 +285,9 @@ def test_a_pod_protected_for_a_duration_holds_its_node_until_then(rollout: Rollo
     message = f'pod has "{PROTECT}" annotation (Pod=default/{pod["metadata"]["name"]})'
     entry = rollout.assert_held("timed", "PodDoNotDisrupt", message)
     started = world.virtual_line()(datetime.fromisoformat(pod["status"]["startTime"]))
-    assert datetime.fromisoformat(entry["until"]) == pytest.approx(started + timedelta(hours=1000), abs=timedelta(seconds=1))
+    assert datetime.fromisoformat(entry["until"]) == pytest.approx(
+        started + timedelta(hours=1000), abs=timedelta(seconds=1)
+    )
     assert [item for item in world.events("DoNotDisruptUntil") if item["regarding"]["name"] == pod["metadata"]["name"]]
 
     seconds = int((world.virtual_now() - started).total_seconds()) + 3600
@@ -237,7 +309,9 @@ def test_what_the_annotation_does_not_allow_is_ignored_and_said(rollout: Rollout
     assert rollout.gone("junk")
     assert rollout.gone("marked")
     pod = rollout.pods["junk"]["metadata"]["name"]
-    (warning,) = [item for item in rollout.world.events("InvalidDoNotDisruptAnnotation") if item["regarding"]["name"] == pod]
+    (warning,) = [
+        item for item in rollout.world.events("InvalidDoNotDisruptAnnotation") if item["regarding"]["name"] == pod
+    ]
     assert warning["type"] == "Warning"
     assert warning["note"].startswith(f"Invalid {PROTECT} annotation: 'for ever' is neither true nor a duration")
 

@@ -1,4 +1,4 @@
-"""terminationGracePeriod: a PodDisruptionBudget holds its pod until the deadline on the virtual clock, and then no more."""
+"""terminationGracePeriod: a PodDisruptionBudget holds its pod until the deadline on the virtual clock, then no more."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def rollout() -> Iterator[Rollout]:
         pod = {"containers": [container], "terminationGracePeriodSeconds": int(POD_GRACE.total_seconds())}
         pool = m.pool("default", [{"nodes": "100%"}], terminationGracePeriod="90m")
         deployments = [m.deployment(app, 1, nodeSelector={POOL: "default"}, **pod) for app in APPS]
-        world.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED), pool, m.pdb("tight", maxUnavailable=0), *deployments)
+        world.apply(
+            m.nap(), m.node_class(), m.image(OLD, PUBLISHED), pool, m.pdb("tight", maxUnavailable=0), *deployments
+        )
         world.operator()
         world.eventually("the pool is full", lambda: len(_running(world)) == len(APPS), PATIENCE_SECONDS)
         pods = _running(world)
@@ -104,7 +106,9 @@ def _running(world: Rehearsal) -> dict[str, m.Manifest]:
 
 def _deadlines(world: Rehearsal) -> dict[str, datetime]:
     """The deadlines that NodeClaims carry, by claim."""
-    found = {item["metadata"]["name"]: item["metadata"]["annotations"].get(DEADLINE) for item in world.items("nodeclaims")}
+    found = {
+        item["metadata"]["name"]: item["metadata"]["annotations"].get(DEADLINE) for item in world.items("nodeclaims")
+    }
     return {name: datetime.fromisoformat(text) for name, text in found.items() if text}
 
 

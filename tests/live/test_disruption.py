@@ -49,6 +49,14 @@ def manifest(
     }
 
 
+NODE_CLASS = {
+    "apiVersion": "karpenter.azure.com/v1beta1",
+    "kind": "AKSNodeClass",
+    "metadata": {"name": "default", "uid": "default", "resourceVersion": "1"},
+    "spec": {},
+}
+
+
 @dataclass
 class World:
     """A cluster in memory. Commands take their nodes at once; nothing else happens by itself."""
@@ -96,6 +104,7 @@ class World:
     def pool(
         self, name: str = "default", budgets: Iterable[Mapping[str, Any]] = ({"nodes": "100%"},), **spec: Any
     ) -> None:
+        assert self.declared.take(NODE_CLASS, NOW), self.declared.problems
         assert self.declared.take(manifest(name, budgets, **spec), NOW), self.declared.problems
 
     def node(

@@ -89,3 +89,8 @@ def test_all_mistakes_come_at_once() -> None:
     with pytest.raises(ValidationError) as error:
         read(seed="x", imageExpiry={"days": -1})
     assert error.value.error_count() == 2
+
+
+def test_a_clock_that_could_not_be_told_any_more_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"spec\.clock\.start.*must be from 1970 to 2199"):
+        read(clock={"start": "9999-12-31T23:59:59Z"})

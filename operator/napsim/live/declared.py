@@ -97,6 +97,7 @@ class Declared:
     server_version: str = ""
     catalogue: Catalogue = field(default_factory=Catalogue)
     offerings: Mapping[str, tuple[Offering, ...]] = field(default_factory=dict)
+    _launchable: dict[str, tuple[NodePoolEntry, Settings, bool]] = field(default_factory=dict)
 
     @property
     def kubernetes_version(self) -> str:
@@ -174,6 +175,18 @@ class Declared:
         if kind == AKS_NODE_CLASS:
             self.caches.pop(name, None)
         self._remake(kind)
+
+    def can_launch(self, pool: str) -> bool:
+        """Whether the pool has instance types: not without its class, nor with requirements that none meets."""
+        entry = self.pools.get(pool)
+        node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name) if entry else None
+        if entry is None or node_class is None:
+            return False
+        known = self._launchable.get(pool)
+        if known is None or known[0] is not entry or known[1] is not self.settings:
+            offer = self.offer(entry, node_class, {})
+            known = self._launchable[pool] = (entry, self.settings, bool(offer.types and offer.zones))
+        return known[2]
 
     def offers(self, overhead: dict[str, int]) -> list[Offer]:
         """The dynamic pools that can launch, the heaviest first."""

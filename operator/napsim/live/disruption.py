@@ -239,7 +239,7 @@ class Disruption:
             pods=self.state.pods_on(node.name) if node else (),
             in_queue=node is not None and node.name in self.state.commands,
             marked_for_deletion=node is not None and is_marked(node, claim),
-            nodepool_found=claim.metadata.labels.get(names.NODEPOOL, "") in self.declared.pools,
+            nodepool_found=self.declared.can_launch(claim.metadata.labels.get(names.NODEPOOL, "")),
         )
         return check(candidate, Surroundings(self.state.pdbs, self.clock.timeline, now))
 

@@ -22,6 +22,7 @@ from napsim.core.budgets import REASONS, allowed_by_reason
 from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
 from napsim.core.pods import is_terminal
+from napsim.core.reasons import waits_for_nodepool
 from napsim.live.client import Client
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, Manifest
@@ -296,6 +297,7 @@ class Engine:
             self.queues["nodepools"].add(name)
             self._add_claims(self.state.claims_of_pool.get(name, ()))
             self.dirty.pools = True
+            self.disruption.release(waits_for_nodepool(name))
             self.disruption.nudge()
             self._provision()
         elif kind == "AKSNodeClass":
@@ -303,6 +305,7 @@ class Engine:
             self._add_claims(self.state.claims_of_class.get(name, ()))
             for pool in self.declared.pools:
                 self.queues["nodepools"].add(pool)
+                self.disruption.release(waits_for_nodepool(pool))
             self._provision()
             self.dirty.pools = self.dirty.images = True
         elif kind == "MaintenanceConfiguration":

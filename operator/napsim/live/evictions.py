@@ -7,6 +7,7 @@ the pod is tried again when the PDB changes, and by back-off in any case.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +46,7 @@ class Evictions:
     _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
     _waiting: dict[str, set[str]] = field(default_factory=dict)  # pdb -> pods it holds back
     _sent: set[str] = field(default_factory=set)  # uids of pods whose eviction was granted
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # pdb -> whose eviction is under way
     _held: dict[str, int] = field(default_factory=dict)  # uid -> how often it was held back unasked
 
     def ask(self, action: EvictPod) -> None:
@@ -68,6 +70,20 @@ class Evictions:
             memory.clear()
 
     async def reconcile(self, key: str) -> datetime | None:
+        """One attempt, one after another for the pods of one PodDisruptionBudget.
+
+        The API server counts each eviction in the PDB's status. Of those that come at once all but one run into a
+        conflict there, again and again, until they time out (kubernetes v1.36 ``pkg/registry/core/pod/storage/
+        eviction.go``: 20 steps from half a second on), and what was counted for them is lost for two minutes.
+        """
+        pod = self.state.pods.get(key)
+        pdbs = self.state.pdbs.matching(pod) if pod else ()
+        if not pdbs:
+            return await self._attempt(key)
+        async with self._turns.setdefault(pdbs[0].key, asyncio.Lock()):
+            return await self._attempt(key)
+
+    async def _attempt(self, key: str) -> datetime | None:
         pod = self.state.pods.get(key)
         node = self.state.nodes.get(pod.spec.node_name) if pod else None
         if (

@@ -29,6 +29,7 @@ log: Final = logging.getLogger(__name__)
 T = TypeVar("T", bound=KubeObject)
 
 _SHORT_WATCH_SECONDS: Final = 1.0
+_LONG_WATCH_SECONDS: Final = 10.0  # it worked, even if there was nothing to tell
 _INITIAL_SECONDS: Final = 0.2
 _LIMIT_SECONDS: Final = 30.0
 
@@ -172,15 +173,19 @@ class Informer(Generic[T]):
         started = self._monotonic()
         events_before = self.counts.events
         version_before = self._version
-        await self._client.watch(
-            self._resource,
-            str(self._version),
-            self._take,
-            namespace=self._namespace,
-            selectors=self._selectors,
-            timeout_seconds=self._watch_length(),
-            silence_seconds=self._silence_seconds,
-        )
+        try:
+            await self._client.watch(
+                self._resource,
+                str(self._version),
+                self._take,
+                namespace=self._namespace,
+                selectors=self._selectors,
+                timeout_seconds=self._watch_length(),
+                silence_seconds=self._silence_seconds,
+            )
+        finally:
+            if self._monotonic() - started >= _LONG_WATCH_SECONDS:
+                self._backoff.reset()
         heard = self.counts.events != events_before or self._version != version_before
         if not heard and self._monotonic() - started < _SHORT_WATCH_SECONDS:
             raise TransportError("the watch ended as soon as it began", ambiguous=False)

@@ -65,10 +65,8 @@ class NodeController:
             return commands.recorded(node)
         except msgspec.DecodeError as fault:
             message = f"Annotation {names.COMMAND} was not written by napsim and is taken off: {fault}"
-            event = Event(
-                "Node", node.name, node.metadata.uid, _INVALID_COMMAND, message, "Warning", controller="napsim"
-            )
-            self.executor.record(event)
+            uid, why = node.metadata.uid, str(fault)
+            self.executor.record(Event("Node", node.name, uid, _INVALID_COMMAND, message, "Warning", "", "napsim", why))
             return None
 
     async def _orphan(self, node: Node) -> datetime | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import random
 import signal
@@ -17,7 +18,7 @@ import socket
 import ssl
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -137,10 +138,10 @@ class Operator:
         with contextlib.suppress(TimeoutError, NotLeader, Retry):
             async with asyncio.timeout(STOP_SECONDS * 0.2):
                 await engine.report_last()
+        await engine.recorder.flush(STOP_SECONDS * 0.2)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS * 0.3):
                 await engine.stop()
-        await engine.recorder.flush(STOP_SECONDS * 0.2)
         await elector.release()
         for job in jobs:
             job.cancel()
@@ -205,6 +206,7 @@ class _Kopf(threading.Thread):
         settings.posting.enabled = False
         settings.watching.server_timeout = _WATCH_SECONDS
         settings.networking.request_timeout = _REQUEST_SECONDS
+        settings.networking.error_backoffs = _Backoffs()
         endpoint = f"http://0.0.0.0:{self._probe_port}/healthz" if self._probe_port else None
         await kopf.operator(
             registry=registry, settings=settings, standalone=True, clusterwide=True, liveness_endpoint=endpoint
@@ -227,6 +229,13 @@ class _Kopf(threading.Thread):
 
     def _observe(self, manifest: Mapping[str, Any], deleted: bool) -> None:
         self._engine.observe(manifest, deleted=deleted)
+
+
+class _Backoffs:
+    """Seconds between Kopf's attempts, without an end: with its own eight, an outage of a minute ends the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0), itertools.repeat(13.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec, Timing
 from napsim.core.configurations import Settings as WindowSettings
 from napsim.core.pickup import ForcedPickup, PickupSettings
 from napsim.core.timings import Distribution, Timings
+
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,10 @@ def settings_of(manifest: Mapping[str, object]) -> Settings:
 
 
 def from_spec(spec: NodeAutoProvisioningSpec) -> Settings:
-    """The values of a spec."""
+    """The values of a spec. Raises ValueError for a clock that could not be told any more before long."""
+    start = spec.clock.start
+    if start is not None and not _FIRST_YEAR <= start.year < _LAST_YEAR:
+        raise ValueError(f"spec.clock.start: {start.isoformat()}: must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
     expiry, provider = spec.image_expiry, spec.node_provider
     return Settings(
         pickup=PickupSettings(

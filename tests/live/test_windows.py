@@ -1,0 +1,41 @@
+"""Which configurations are in force when an operator begins to lead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from napsim.core.clock import Timeline
+from napsim.live.clock import VirtualClock
+from napsim.live.declared import Declared
+from napsim.live.reports import Reports
+from napsim.live.windows import WindowController
+
+WEDNESDAY = datetime(2026, 2, 11, 12, tzinfo=UTC)
+
+
+def configuration(name: str, config_name: str, **window: Any) -> dict[str, Any]:
+    weekly = {"weekly": {"intervalWeeks": 1, "dayOfWeek": "Sunday"}}
+    spec = {"startDate": "2026-01-01", "startTime": "01:00", "durationHours": 4, "schedule": weekly, **window}
+    metadata = {"name": name, "uid": name, "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return {
+        "apiVersion": "napsim.dev/v1alpha1",
+        "kind": "MaintenanceConfiguration",
+        "metadata": {**metadata, "resourceVersion": "1"},
+        "spec": {"configName": config_name, "maintenanceWindow": spec},
+    }
+
+
+def test_every_configuration_holds_before_any_status_is_written() -> None:
+    """Else images would be judged as if there were no window, while the status of another one is being written."""
+    declared = Declared()
+    clock = VirtualClock(Timeline(WEDNESDAY, WEDNESDAY), real=lambda: WEDNESDAY)
+    windows = WindowController(declared, clock, cast(Reports, None))
+    assert declared.take(configuration("auto-upgrade", "aksManagedAutoUpgradeSchedule"), WEDNESDAY)
+    assert declared.take(configuration("node-os", "aksManagedNodeOSUpgradeSchedule"), WEDNESDAY)
+    assert windows.verdict(WEDNESDAY).open
+
+    windows.adopt()
+
+    assert set(windows.in_force) == {"auto-upgrade", "node-os"}
+    assert not windows.verdict(WEDNESDAY).open
