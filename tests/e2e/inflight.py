@@ -15,7 +15,7 @@ from typing import Final
 from tests.e2e import manifests as m
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, SurgeBounded, audit, read
 from tests.e2e.auditor.statistics import replaced
-from tests.e2e.rehearsal import NEW, OLD, OperatorProcess, Rehearsal
+from tests.e2e.rehearsal import NEW, OLD, UNFORESEEABLE_SECONDS, OperatorProcess, Rehearsal
 
 WAIT_SECONDS: Final = 180.0
 LEASE_SECONDS: Final = 3.0
@@ -73,7 +73,7 @@ def assert_sound(world: Rehearsal, nodes: int, budget: str = "2", *, torn_lines_
     budgets = {"default": budget}
     line = world.virtual_line()
     rules = (
-        BudgetNeverExceeded(budgets, to_virtual=line),
+        BudgetNeverExceeded(budgets, to_virtual=line, reaction_seconds=UNFORESEEABLE_SECONDS),
         NoDoubleWork(LEASE),
         NothingLeaked({"default": nodes}),
         SurgeBounded({"default": nodes}, budgets, to_virtual=line),

@@ -19,7 +19,7 @@ from tests.e2e import manifests as m
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record
 from tests.e2e.auditor.statistics import pool_peaks
 from tests.e2e.auditor.timeline import Milestones
-from tests.e2e.rehearsal import DRIFT, NEW, OLD, POOL, Rehearsal, rehearsal
+from tests.e2e.rehearsal import DRIFT, NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 BROKEN: Final = "61 * * * *"
@@ -70,7 +70,7 @@ class Rollout:
         return 1 if self.active_from <= at < self.active_until else None
 
     def violations(self, record: Record, pool: str, budget: str | Callable[..., int | None]) -> str:
-        rule = BudgetNeverExceeded({pool: budget}, to_virtual=self.world.virtual_line())
+        rule = BudgetNeverExceeded({pool: budget}, self.world.virtual_line(), UNFORESEEABLE_SECONDS)
         return "\n".join(map(str, rule.check(record)))
 
 
@@ -247,7 +247,11 @@ def test_the_whole_rollout_is_sound(rollout: Rollout) -> None:
         "broken": "0",
         "roomy": "4",
     }
-    rules = (BudgetNeverExceeded(budgets, rollout.world.virtual_line()), NoDoubleWork(), NothingLeaked(NODES))
+    rules = (
+        BudgetNeverExceeded(budgets, rollout.world.virtual_line(), UNFORESEEABLE_SECONDS),
+        NoDoubleWork(),
+        NothingLeaked(NODES),
+    )
     found = [str(item) for rule in rules for item in rule.check(record)]
     assert not found, "\n".join(found)
 

@@ -14,7 +14,7 @@ from napsim.api import names
 from napsim.core.actions import Action, Event, PatchNode, patched_node
 from napsim.core.clock import Timeline
 from napsim.core.commands import recorded
-from napsim.core.objects import Condition, Pod
+from napsim.core.objects import Condition, Node, Pod
 from napsim.core.reasons import Reason
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared
@@ -69,6 +69,8 @@ class World:
     woken: list[datetime] = field(default_factory=list)
     real: datetime = NOW
     refuses: bool = False
+    loses_the_answer: bool = False  # carries the patch out and fails all the same
+    unseen: dict[str, Node] = field(default_factory=dict)  # Nodes as the API server has them and the informer does not
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock(Timeline(), lambda: self.real)
@@ -80,7 +82,12 @@ class World:
             executor,
             self.woken.append,
             lambda decision, pool: self.decided.append((decision, pool)),
+            self.refresh,
         )
+
+    async def refresh(self, name: str) -> None:
+        if name in self.unseen:
+            self.state.on_node(self.state.nodes[name], self.unseen.pop(name))
 
     # the executor's part
 
@@ -93,6 +100,9 @@ class World:
         for action in actions:
             assert isinstance(action, PatchNode)
             new = patched_node(action.node, action)
+            if self.loses_the_answer:
+                self.unseen[new.name] = new
+                raise Retry("no answer")
             self.state.on_node(action.node, new)
             self.taken.append(new.name)
             owner = self.state.claim_of(new)
@@ -164,6 +174,20 @@ def test_karpenter_x02_no_more_are_taken_than_the_budget_allows() -> None:
     for number in range(10):
         here.full(f"n{number}", drifted=number if number < 5 else None)
     assert here.run(5) == ["n0", "n1", "n2"]
+
+
+def test_a_start_whose_answer_was_lost_is_counted_before_another_node_is_taken() -> None:
+    here = world([{"nodes": "1"}])
+    here.full("a")
+    here.full("b")
+    here.loses_the_answer = True
+    with pytest.raises(Retry):
+        here.look()
+    (started,) = here.unseen
+    here.loses_the_answer = False
+    here.look()
+    assert here.taken == []
+    assert names.COMMAND in here.state.nodes[started].metadata.annotations
 
 
 def test_a_pass_takes_one_node_and_the_next_comes_at_once_if_nothing_waits_for_a_launch() -> None:

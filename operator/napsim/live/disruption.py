@@ -9,7 +9,7 @@ differently are skipped: a pass runs at the next 10 s tick after something chang
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -51,9 +51,11 @@ class Disruption:
     executor: Executor
     wake: Callable[[datetime], None]
     on_decision: Callable[[str, str], None]  # decision (replace, delete), NodePool
+    refresh: Callable[[str], Awaitable[None]]  # reads a Node anew from the API server
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
+    _doubtful: set[str] = field(default_factory=set)  # Nodes whose command may have been started
     _idle_since: datetime | None = None
 
     # --- what changed -------------------------------------------------------------------------------------------------
@@ -93,6 +95,7 @@ class Disruption:
         self.queues.clear()
         self.blocked_since.clear()
         self._starting.clear()
+        self._doubtful.clear()
         self._idle_since = None
 
     def on_pdb(self, key: str) -> None:
@@ -106,7 +109,7 @@ class Disruption:
 
     def nudge(self) -> None:
         """Something changed that a pass could come out differently for: look at the next tick."""
-        if any(self.queues.values()) or self._starting:
+        if any(self.queues.values()) or self._starting or self._doubtful:
             self.wake(self._tick(self.clock.now()))
 
     def _tick(self, at: datetime) -> datetime:
@@ -118,6 +121,7 @@ class Disruption:
     # --- one pass -----------------------------------------------------------------------------------------------------
 
     async def reconcile(self, _: str) -> datetime | None:
+        await self._settle_doubts()
         now = self.clock.now()
         if not self._synced():
             soon = self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST)
@@ -130,6 +134,20 @@ class Disruption:
         self._idle_since = now
         at = earliest(*(queue.wake_at for queue in self.queues.values()), *self._budget_changes(now))
         return None if at is None else self._tick(at)
+
+    async def _settle_doubts(self) -> None:
+        """A start that failed may have been carried out all the same: budgets count it before anything else starts."""
+        for node in tuple(self._doubtful):
+            await self.refresh(node)
+            self._doubtful.discard(node)
+            self.on_claim_of(node)
+
+    def on_claim_of(self, node_name: str) -> None:
+        """The Node was read anew."""
+        node = self.state.nodes.get(node_name)
+        claim = self.state.claim_of(node) if node else None
+        if claim is not None:
+            self.on_claim(claim, claim.name)
 
     def _synced(self) -> bool:
         """No claim waits for its launch, and every replacement of a started command exists (or the command is over)."""
@@ -265,6 +283,7 @@ class Disruption:
             await self.executor.carry_out((commands.start(command, node),))
         except BaseException:
             del self._starting[node.name]
+            self._doubtful.add(node.name)  # no answer, or a refused repetition of what was carried out
             self.on_claim(self.state.claims.get(claim.name), claim.name)
             raise
         self.on_decision("replace" if placements else "delete", entry.pool.name)

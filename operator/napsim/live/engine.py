@@ -27,6 +27,7 @@ from napsim.live.client import Client
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, Manifest
 from napsim.live.disruption import Disruption
+from napsim.live.errors import ApiError, NotFound, TransportError
 from napsim.live.events import Recorder
 from napsim.live.evictions import Evictions
 from napsim.live.executor import RESOURCES, Executor
@@ -46,12 +47,13 @@ from napsim.live.resources import (
     NODE_AUTO_PROVISIONINGS,
     NODE_IMAGES,
     NODE_POOLS,
+    NODES,
     Resource,
 )
 from napsim.live.rollout import RolloutReporter
 from napsim.live.state import ClusterState
 from napsim.live.windows import WindowController
-from napsim.live.workqueue import Reconcile, Workqueue
+from napsim.live.workqueue import Reconcile, Retry, Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, Writer
 
 log: Final = logging.getLogger(__name__)
@@ -122,7 +124,9 @@ class Engine:
         provider = KwokProvider(declared)
         self.reports = Reports(declared, clock, executor)
         self.windows = WindowController(declared, clock, self.reports)
-        self.disruption = Disruption(state, declared, clock, executor, self._wake_disruption, self._on_decision)
+        self.disruption = Disruption(
+            state, declared, clock, executor, self._wake_disruption, self._on_decision, self._refresh_node
+        )
         self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
         self.classes = NodeClassController(
             state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up, self._on_declared
@@ -419,6 +423,14 @@ class Engine:
             self.dirty.nap = True
 
     # --- what the controllers tell ------------------------------------------------------------------------------------
+
+    async def _refresh_node(self, name: str) -> None:
+        try:
+            self.informers.nodes.apply_answer(await self.client.get(NODES, "", name))
+        except NotFound:
+            log.info("node %s is gone", name)
+        except (ApiError, TransportError) as error:
+            raise Retry(f"node {name}: {error}") from error
 
     def _wake_disruption(self, at: datetime) -> None:
         self.queues["disruption"].add_at(_SINGLETON, at)
