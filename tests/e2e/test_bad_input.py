@@ -190,6 +190,7 @@ def test_two_configurations_of_one_name_tell_of_each_other(world: Rehearsal) -> 
 
     world.eventually("the other is alone", alone, PATIENCE_SECONDS)
     world.eventually("it counts", lambda: "b-second" in world.nap()["window"], PATIENCE_SECONDS)
+    assert all("a-first, b-second" in item["note"] for item in warnings(world, "SeveralOfOneName", "b-second"))
     world.delete("mc", "b-second")
 
 
@@ -332,6 +333,7 @@ def test_an_instant_that_cannot_be_read_is_named_and_put_right(world: Rehearsal,
         lambda: world.get("nodeclaim", claim)["metadata"]["annotations"].get(key) != "tomorrow",
         PATIENCE_SECONDS,
     )
+    assert not world.get("nodeclaim", claim)["metadata"].get("deletionTimestamp")
 
 
 def _healthy(world: Rehearsal) -> list[m.Manifest]:

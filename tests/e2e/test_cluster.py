@@ -161,6 +161,7 @@ def test_a_restarted_component_does_its_work_again(own_cluster: Cluster, compone
     restart_component(own_cluster.name, component, grace_seconds=0)
     apply(own_cluster, deployment(f"after-{component}", 1))
     eventually(lambda: ready_replicas(own_cluster, f"after-{component}") == 1, "a new pod runs", within_seconds=60)
+    assert cluster_status(own_cluster.name).running
 
 
 def test_clusters_side_by_side_stay_apart(cluster: Cluster, make_cluster: MakeCluster) -> None:

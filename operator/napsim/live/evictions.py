@@ -8,6 +8,7 @@ the pod is tried again when the PDB changes, and by back-off in any case.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,7 +45,7 @@ class Evictions:
     on_answer: Callable[[str], None]  # HTTP code
     on_evicted: Callable[[str], None]  # disruption reason
     _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
-    _waiting: dict[str, set[str]] = field(default_factory=dict)  # pdb -> pods it holds back
+    _waiting: dict[str, dict[str, None]] = field(default_factory=dict)  # pdb -> pods it holds back, in order
     _sent: set[str] = field(default_factory=set)  # uids of pods whose eviction was granted
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # pdb -> whose eviction is under way
     _held: dict[str, int] = field(default_factory=dict)  # uid -> how often it was held back unasked
@@ -60,8 +61,18 @@ class Evictions:
         return self._wanted.get(pod.key) == pod.metadata.uid
 
     def on_pdb(self, key: str) -> None:
-        """A PDB changed: those it held back are tried again."""
-        for pod in self._waiting.pop(key, ()):
+        """A PDB changed: as many of those it held back as it has room for now are tried again, all if it is another.
+
+        Waking all of them at each of its changes would cost the square of their number.
+        """
+        waiting = self._waiting.get(key)
+        if not waiting:
+            return
+        pdb = self.state.pdbs.get(key)
+        known = pdb is not None and pdb.status.observed_generation >= pdb.metadata.generation
+        room = pdb.status.disruptions_allowed if pdb is not None and known else len(waiting)
+        for pod in tuple(itertools.islice(waiting, room)):
+            del waiting[pod]
             self.enqueue(pod)
 
     def forget(self) -> None:
@@ -120,6 +131,8 @@ class Evictions:
         self._held.pop(pod.metadata.uid, None)
         if self.wants(pod):
             del self._wanted[pod.key]
+        for pdb in self.state.pdbs.matching(pod):
+            self._waiting.get(pdb.key, {}).pop(pod.key, None)
 
     def _asks_anyway(self, pod: Pod) -> bool:
         """Every so often, whatever the PDB's status says: we may have reserved more than the API server counts."""
@@ -130,7 +143,7 @@ class Evictions:
     def _hold(self, pod: Pod, pdbs: tuple[str, ...]) -> None:
         """Not now. Raises Retry; the PDB's next change comes first, if it does."""
         for pdb in pdbs:
-            self._waiting.setdefault(pdb, set()).add(pod.key)
+            self._waiting.setdefault(pdb, {})[pod.key] = None
         node = self.state.nodes.get(pod.spec.node_name)
         if node is not None:
             several = "eviction does not support multiple PDBs" if len(pdbs) > 1 else "evicting pod violates a PDB"
