@@ -99,7 +99,8 @@ def test_one_budget_alone(budget: Budget, allowed: int) -> None:
     assert allowed_by_budget(budget, NODES, NOW) == Allowance(allowed)
 
 
-def test_a_schedule_that_does_not_parse_allows_nothing() -> None:  # karpenter:B14
+@pytest.mark.row("karpenter:B14")
+def test_a_schedule_that_does_not_parse_allows_nothing() -> None:
     answer = allowed_by_budget(Budget("10", "@wrongly"), NODES, NOW)
 
     assert answer.allowed == 0

@@ -191,7 +191,8 @@ def test_a_block_that_ends_by_itself_says_when() -> None:
     ("minutes", "reason"),
     [pytest.param(0, Reason.POD_DO_NOT_DISRUPT, id="just-started"), pytest.param(3, Reason.ALLOWED, id="3-min-later")],
 )
-def test_karpenter_x11_a_duration_blocks_until_it_is_over(minutes: int, reason: Reason) -> None:
+@pytest.mark.row("karpenter:X11")
+def test_a_duration_blocks_until_it_is_over(minutes: int, reason: Reason) -> None:
     held = replace(FINE, pods=(pod(annotations={names.DO_NOT_DISRUPT: "2m"}),))
     assert check(held, Surroundings(PdbIndex(), WALL_CLOCK, NOW + timedelta(minutes=minutes))).reason is reason
 

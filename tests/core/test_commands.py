@@ -92,7 +92,8 @@ def test_a_record_reads_as_what_was_written(placements: list[Placement]) -> None
 # --- going on -----------------------------------------------------------------------------------------------------
 
 
-def test_karpenter_q01_a_command_waits_for_its_replacement() -> None:
+@pytest.mark.row("karpenter:Q01")
+def test_a_command_waits_for_its_replacement() -> None:
     progress = look(STARTING)
     assert not progress.completed
     assert not progress.failure
@@ -142,7 +143,8 @@ def rolled_back(progress: Progress) -> bool:
     return left == (False, (), None)
 
 
-def test_karpenter_q03_when_the_replacement_is_initialized_the_old_claim_goes() -> None:
+@pytest.mark.row("karpenter:Q03")
+def test_when_the_replacement_is_initialized_the_old_claim_goes() -> None:
     assert said(look(STARTING)) == ["DisruptionLaunching", "DisruptionWaitingReadiness"]
     progress = look(READY)
     deletion, *_ = progress.plan.actions
@@ -165,7 +167,8 @@ def test_the_events_of_a_replacement_are_about_it() -> None:
     assert waiting.message == "Waiting on readiness to continue disruption"
 
 
-def test_karpenter_q05_without_replacements_the_old_claim_goes_at_once() -> None:
+@pytest.mark.row("karpenter:Q05")
+def test_without_replacements_the_old_claim_goes_at_once() -> None:
     progress = look(command=drift_command(OLD, (), NOW), after=timedelta(0))
     assert progress.completed
     assert DeleteNodeClaim(MARKED, "drifted") in progress.plan.actions
@@ -182,7 +185,8 @@ def test_once_ready_no_timeout_counts() -> None:
     assert look(READY, after=timedelta(days=1)).completed
 
 
-def test_karpenter_t02_a_replacement_that_was_deleted_ends_the_command() -> None:
+@pytest.mark.row("karpenter:T02")
+def test_a_replacement_that_was_deleted_ends_the_command() -> None:
     progress = look(seen=frozenset({NEW_NAME}))
     assert progress.failure == "replacement was deleted"
     assert progress.uninitialized == 1
@@ -229,7 +233,8 @@ def test_how_long_a_command_may_take(queued: int, expected: timedelta) -> None:
 # --- healing ------------------------------------------------------------------------------------------------------
 
 
-def test_karpenter_t01_marks_without_a_command_are_taken_off() -> None:
+@pytest.mark.row("karpenter:T01")
+def test_marks_without_a_command_are_taken_off() -> None:
     left = node(of="old", taints=(DISRUPTED,))
     status, patch = heal(left, MARKED, NOW)
     assert isinstance(status, SetNodeClaimStatus)

@@ -90,7 +90,8 @@ def test_the_rest_resources_own_example_is_read_field_by_field() -> None:
     )
 
 
-def test_a_file_with_and_one_without_the_properties_level_say_the_same() -> None:  # pm:3.2
+@pytest.mark.row("pm:3.2")
+def test_a_file_with_and_one_without_the_properties_level_say_the_same() -> None:
     assert read({"properties": spec()}) == read(spec())
 
 
@@ -108,7 +109,8 @@ def test_an_offset_beside_a_time_zone_is_refused() -> None:
     assert errors(spec() | {"timeZone": "Berlin"}) == [f'spec.timeZone: Invalid value: "Berlin": {ZONE}']
 
 
-def test_an_azure_service_operator_spec_may_carry_its_own_fields() -> None:  # pm:4
+@pytest.mark.row("pm:4")
+def test_an_azure_service_operator_spec_may_carry_its_own_fields() -> None:
     given = spec() | {"azureName": NODE_OS, "owner": {"name": "aks"}, "operatorSpec": {}}
     assert read(given) == read(spec())
 
@@ -156,7 +158,8 @@ def test_without_a_start_date_it_is_the_local_day_of_creation(fields: dict[str, 
     assert read_window(startDate=None, **fields).start_date == expected
 
 
-def test_a_stored_start_date_is_never_computed_again() -> None:  # pm:5.2-start-date-absent-stored
+@pytest.mark.row("pm:5.2-start-date-absent-stored")
+def test_a_stored_start_date_is_never_computed_again() -> None:
     stored = date(2025, 5, 5)
     for fields, expected in ((spec(startDate=None), stored), (spec(), date(2025, 1, 1))):
         window = from_spec(NODE_OS, fields, CREATED, stored).window
@@ -164,11 +167,13 @@ def test_a_stored_start_date_is_never_computed_again() -> None:  # pm:5.2-start-
         assert window.start_date == expected
 
 
-def test_a_start_date_in_the_past_is_kept() -> None:  # pm:5.2-start-date-in-the-past
+@pytest.mark.row("pm:5.2-start-date-in-the-past")
+def test_a_start_date_in_the_past_is_kept() -> None:
     assert read_window(startDate="2015-02-03").start_date == date(2015, 2, 3)
 
 
-def test_the_legacy_form_of_default_is_read() -> None:  # pm:2-timeInWeek
+@pytest.mark.row("pm:2-timeInWeek")
+def test_the_legacy_form_of_default_is_read() -> None:
     given = {
         "timeInWeek": [
             {"day": "Monday", "hourSlots": [2, 1, 1]},
@@ -185,7 +190,8 @@ def test_the_legacy_form_of_default_is_read() -> None:  # pm:2-timeInWeek
     )
 
 
-def test_default_may_carry_both_forms() -> None:  # pm:5.2-default-with-both
+@pytest.mark.row("pm:5.2-default-with-both")
+def test_default_may_carry_both_forms() -> None:
     found = read(spec() | {"timeInWeek": [{"day": "Monday"}]}, DEFAULT)
     assert found.window is not None
     assert found.time_in_week == (TimeInWeek(Weekday.MONDAY),)

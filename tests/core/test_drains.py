@@ -32,7 +32,8 @@ def evicted(*pods: Pod) -> list[str]:
     return [item.name for item in look(*pods).evict]
 
 
-def test_karpenter_n10_tiers_come_strictly_one_after_another() -> None:
+@pytest.mark.row("karpenter:N10")
+def test_tiers_come_strictly_one_after_another() -> None:
     waiting = [VITAL_DAEMON, STATIC, VITAL, DAEMON, TOLERANT, PLAIN]
     order = []
     while names_ := evicted(*waiting):
@@ -71,7 +72,8 @@ def test_who_is_waited_for(pods: tuple[Pod, ...], waiting: int) -> None:
     assert look(*pods).done is (waiting == 0)
 
 
-def test_karpenter_n07_a_pod_without_an_owner_is_evicted() -> None:
+@pytest.mark.row("karpenter:N07")
+def test_a_pod_without_an_owner_is_evicted() -> None:
     assert evicted(pod("alone", owner="")) == ["alone"]
 
 
@@ -93,7 +95,8 @@ def test_a_pod_is_deleted_once_only_its_own_grace_is_left(pod_: Pod, seconds: in
     assert pod_ not in found.evict or not deleted
 
 
-def test_karpenter_n18_time_is_up_for_every_tier_at_once() -> None:
+@pytest.mark.row("karpenter:N18")
+def test_time_is_up_for_every_tier_at_once() -> None:
     vital = pod("vital", priority=CRITICAL, grace_seconds=600)
     found = look(PLAIN, vital, deadline=NOW + TGP)
     assert [item.pod.name for item in found.delete] == ["vital"]

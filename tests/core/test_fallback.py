@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,8 @@ from napsim.core.windows import describe, upcoming
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def test_a_draw_is_one_window_of_four_hours_a_week_on_a_quarter_of_an_hour() -> None:  # pm:6-fallback
+@pytest.mark.row("pm:6-fallback")
+def test_a_draw_is_one_window_of_four_hours_a_week_on_a_quarter_of_an_hour() -> None:
     found = fallback_weekly(7)
     assert found.name == NODE_OS
     assert found.window is not None

@@ -42,7 +42,8 @@ def test_lead_times_are_settings() -> None:
     assert effective(None, replace(new, name=DEFAULT), CHANGED, CHANGED) == Effective(replace(new, name=DEFAULT))
 
 
-def test_a_change_while_a_window_is_open_leaves_it_open_for_one_lead_time() -> None:  # pm:5.2-change-while-open
+@pytest.mark.row("pm:5.2-change-while-open")
+def test_a_change_while_a_window_is_open_leaves_it_open_for_one_lead_time() -> None:
     now = datetime(2026, 11, 23, 2, tzinfo=UTC)  # Monday, in the old window
     before = gate(effective(OLD, NEW, now, now), now)
     assert (before.open, before.wake_at) == (True, now + 30 * MINUTE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,8 @@ def test_the_lead_time_warning_comes_first_and_its_end_is_waited_for() -> None:
     assert status_report(Effective(SUNDAYS), end, changed_at).warnings == ()
 
 
-def test_without_a_configuration_the_status_is_open_and_says_why() -> None:  # pm:6
+@pytest.mark.row("pm:6")
+def test_without_a_configuration_the_status_is_open_and_says_why() -> None:
     report = status_report(Effective(None), at("2026-12-01"))
     assert (report.state, report.changes, report.wake_at) == ("OPEN", "never", None)
     assert [finding.message for finding in report.findings] == [

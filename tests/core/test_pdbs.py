@@ -8,7 +8,14 @@ import pytest
 from napsim.api import names
 from napsim.core.clock import WALL_CLOCK
 from napsim.core.objects import LabelSelector, Pod, PodDisruptionBudget, SelectorRequirement, Toleration
-from napsim.core.pdbs import PdbIndex, first_blocked, is_currently_reschedulable, is_fully_blocking, selects
+from napsim.core.pdbs import (
+    PdbIndex,
+    first_blocked,
+    is_currently_reschedulable,
+    is_fully_blocking,
+    room_made,
+    selects,
+)
 from tests.core.examples import NOW, pdb, pod
 
 HUNDRED = {"min_available": "100%"}
@@ -148,3 +155,27 @@ def test_a_pdb_that_changed_counts_as_it_is_now_and_one_that_is_gone_no_more() -
     index.remove(found)
     assert index.get("default/b") is None
     assert index.matching(A) == []
+
+
+def generation(budget: PodDisruptionBudget, spec: int, observed: int) -> PodDisruptionBudget:
+    metadata = msgspec.structs.replace(budget.metadata, generation=spec)
+    status = msgspec.structs.replace(budget.status, observed_generation=observed)
+    return msgspec.structs.replace(budget, metadata=metadata, status=status)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "room"),
+    [
+        pytest.param(pdb(allowed=0), pdb(allowed=2), 2, id="it allows two"),
+        pytest.param(pdb(allowed=2), pdb(allowed=0), 0, id="it allows none"),
+        pytest.param(None, pdb(allowed=0), None, id="it is new: two PDBs on one pod allow nothing"),
+        pytest.param(pdb(allowed=0), None, None, id="it is gone"),
+        pytest.param(generation(pdb(), 1, 1), generation(pdb(), 2, 2), None, id="it selects others, perhaps"),
+        pytest.param(generation(pdb(), 2, 1), generation(pdb(), 2, 1), None, id="its status is of before the edit"),
+        pytest.param(generation(pdb(), 2, 1), generation(pdb(allowed=1), 2, 2), 1, id="its status has caught up"),
+    ],
+)
+def test_how_many_pods_the_change_of_a_pdb_may_let_go(
+    old: PodDisruptionBudget | None, new: PodDisruptionBudget | None, room: int | None
+) -> None:
+    assert room_made(old, new) == room

@@ -95,7 +95,8 @@ def test_a_requirement_that_cannot_be_read_is_named() -> None:
 # --- rooms --------------------------------------------------------------------------------------------------------
 
 
-def test_karpenter_x15_a_pod_that_has_room_needs_no_node() -> None:
+@pytest.mark.row("karpenter:X15")
+def test_a_pod_that_has_room_needs_no_node() -> None:
     found = schedule([pending("p")], [room("full", 0), room("free")], [offer()], {})
     assert found.placed == {"default/p": "free"}
     assert found.new_nodes == ()
@@ -139,7 +140,8 @@ def test_who_has_room(pod_: Pod, room_: Room, placed: bool) -> None:
         ("60", "Standard_D64ps_v5"),
     ],
 )
-def test_karpenter_x14_a_new_node_is_as_large_as_it_has_to_be(cpu: str, size: str) -> None:
+@pytest.mark.row("karpenter:X14")
+def test_a_new_node_is_as_large_as_it_has_to_be(cpu: str, size: str) -> None:
     assert sizes(schedule([pending("p", cpu)], [], [offer()], {})) == [size]
 
 
@@ -247,3 +249,25 @@ def test_the_order_in_which_pods_are_told_does_not_matter(cpus: list[str], rando
     shuffled = [*pods]
     random.shuffle(shuffled)
     assert schedule(pods, [room("r", 3000)], [offer()], {}) == schedule(shuffled, [room("r", 3000)], [offer()], {})
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["250m", "1", "3"]), st.sampled_from([{}, {"tier": "a"}])), max_size=25),
+    st.lists(st.tuples(st.integers(0, 8000), st.sampled_from(["a", "b"])), max_size=6),
+)
+def test_pods_of_one_shape_go_where_each_of_them_alone_would_look(
+    wanted: list[tuple[str, dict[str, str]]], free: list[tuple[int, str]]
+) -> None:
+    """Not looking twice at what was too small changes nothing: pods that all differ are placed just the same."""
+
+    def placed(*, alike: bool) -> tuple[object, ...]:
+        pods = [
+            pending(f"p{index}", cpu, selector=tier, tolerations=() if alike else (Toleration(key=f"t{index}"),))
+            for index, (cpu, tier) in enumerate(wanted)
+        ]
+        rooms = [room(f"r{index}", cpu, tier=tier) for index, (cpu, tier) in enumerate(free)]
+        found = schedule(pods, rooms, (offer(),), {})
+        new = [(item.placement, [one.key for one in item.pods]) for item in found.new_nodes]
+        return new, dict(found.placed), dict(found.unplaced)
+
+    assert placed(alike=True) == placed(alike=False)

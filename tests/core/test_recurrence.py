@@ -105,12 +105,14 @@ def test_the_weekly_count_starts_with_the_week_of_the_start_date(first_day: Week
     assert from_day(recurrence, 1, "2026-04-14") == [expected]
 
 
-def test_a_short_month_can_be_clamped_to_its_last_day() -> None:  # pm:5.2-clamp-short-months
+@pytest.mark.row("pm:5.2-clamp-short-months")
+def test_a_short_month_can_be_clamped_to_its_last_day() -> None:
     recurrence = Recurrence(AbsoluteMonthly(1, 31), day("2028-01-31"), clamp_short_months=True)
     assert from_day(recurrence, 4, "2028-01-31") == ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]
 
 
-def test_nothing_occurs_before_the_start_date() -> None:  # pm:5.1-start-date
+@pytest.mark.row("pm:5.1-start-date")
+def test_nothing_occurs_before_the_start_date() -> None:
     assert days(Daily(1), "2026-03-30", 1, after="2020-01-01") == ["2026-03-30"]
 
 

@@ -115,11 +115,13 @@ def test_a_deadline_once_written_stands() -> None:
 # --- the node's half: before the drain ----------------------------------------------------------------------------
 
 
-def test_karpenter_n01_a_node_that_is_not_ours_is_left_alone() -> None:
+@pytest.mark.row("karpenter:N01")
+def test_a_node_that_is_not_ours_is_left_alone() -> None:
     assert look(None, node_=node(deleted_at=NOW, finalizers=())) == IDLE
 
 
-def test_karpenter_n02_n03_a_deleted_node_takes_its_claim_along_and_leaves_the_load_balancers() -> None:
+@pytest.mark.row("karpenter:N02", "karpenter:N03")
+def test_a_deleted_node_takes_its_claim_along_and_leaves_the_load_balancers() -> None:
     plan = look(claim(), node_=node(deleted_at=NOW))
     deletion, patch = plan.actions[:2]
     assert deletion == DeleteNodeClaim(claim(), "node_deleted")
@@ -159,7 +161,8 @@ def test_a_drain_begins_with_its_condition() -> None:
     assert plan.wake_at == NOW + 5 * SECOND
 
 
-def test_karpenter_n12_pods_are_evicted_with_the_pdbs_that_concern_them_and_waited_for() -> None:
+@pytest.mark.row("karpenter:N12")
+def test_pods_are_evicted_with_the_pdbs_that_concern_them_and_waited_for() -> None:
     plan = look(LEAVING, pod("a"), pod("b", deleted_at=NOW))
     assert kinds(plan) == [SetNodeClaimStatus, Event, EvictPod]
     said, eviction = plan.actions[1:]
@@ -169,13 +172,15 @@ def test_karpenter_n12_pods_are_evicted_with_the_pdbs_that_concern_them_and_wait
     assert eviction == EvictPod(pod("a"), ("default/b",))
 
 
-def test_karpenter_n09_a_pdb_keeps_the_node_draining_however_long() -> None:
+@pytest.mark.row("karpenter:N09")
+def test_a_pdb_keeps_the_node_draining_however_long() -> None:
     plan = look(draining(), pod(), seconds=10**6)
     assert kinds(plan) == [Event, EvictPod]
     assert plan.wake_at is None
 
 
-def test_karpenter_n28_past_its_threshold_a_pod_is_deleted_whatever_protects_it() -> None:
+@pytest.mark.row("karpenter:N28")
+def test_past_its_threshold_a_pod_is_deleted_whatever_protects_it() -> None:
     leaving = draining(**{names.TERMINATION_TIMESTAMP: "2026-03-02T09:05:00Z"})
     held = pod(annotations={names.DO_NOT_DISRUPT: "true"}, grace_seconds=300)
     assert DeletePod(held, 290) in look(leaving, held, seconds=10).actions
@@ -189,7 +194,8 @@ def test_a_pod_that_comes_after_the_drain_is_evicted_too() -> None:
 # --- volumes ------------------------------------------------------------------------------------------------------
 
 
-def test_karpenter_n22_attachments_are_waited_for_by_name_and_looked_at_again() -> None:
+@pytest.mark.row("karpenter:N22")
+def test_attachments_are_waited_for_by_name_and_looked_at_again() -> None:
     attached = tuple(f"va{number}" for number in range(7))
     plan = look(draining(), seconds=5, attachments=attached)
     status, said = plan.actions

@@ -49,7 +49,8 @@ def blocked(start: str, end: str) -> tuple[NotAllowedDates, ...]:
     return (NotAllowedDates(date.fromisoformat(start), date.fromisoformat(end)),)
 
 
-def test_the_recommended_configuration_gives_rise_to_nothing() -> None:  # nap:12
+@pytest.mark.row("nap:12")
+def test_the_recommended_configuration_gives_rise_to_nothing() -> None:
     assert found(configure()) == {}
 
 

@@ -193,7 +193,8 @@ def test_a_configuration_is_open_in_these_windows(
     assert first(configuration, len(expected)) == [window(*bounds) for bounds in expected]
 
 
-def test_not_allowed_dates_are_local_days_the_last_one_included() -> None:  # pm:11-5, pm:5.3
+@pytest.mark.row("pm:11-5", "pm:5.3")
+def test_not_allowed_dates_are_local_days_the_last_one_included() -> None:
     configuration = configure(Daily(1), "2022-01-01", "00:00", 24, days("2022-12-23", "2023-01-03"), offset=2)
     [blocked] = exclusions(configuration)
     assert blocked.span == window("2022-12-22T22:00", "2023-01-03T22:00")
@@ -203,8 +204,8 @@ def test_not_allowed_dates_are_local_days_the_last_one_included() -> None:  # pm
     ]
 
 
+@pytest.mark.row("pm:5.2-two-pieces", "pm:5.2-configmap-holds-one-window")
 def test_a_blocked_span_inside_a_window_leaves_two_pieces_and_the_current_or_next_is_published() -> None:
-    # pm:5.2-two-pieces, pm:5.2-configmap-holds-one-window
     blocked = NotAllowedTime(at("2026-11-22T02:00"), at("2026-11-22T03:30"))
     configuration = replace(configure(SUNDAYS, "2026-11-22"), not_allowed_time=(blocked,))
     morning, later = window("2026-11-22T01:00", "2026-11-22T02:00"), window("2026-11-22T03:30", "2026-11-22T05:00")
@@ -223,7 +224,8 @@ def test_a_single_tick_that_is_left_is_no_window() -> None:
 # The legacy form
 
 
-def test_hour_slots_are_utc_and_entries_of_one_day_add_up() -> None:  # pm:2-timeInWeek, pm:5.1-hour-slots
+@pytest.mark.row("pm:2-timeInWeek", "pm:5.1-hour-slots")
+def test_hour_slots_are_utc_and_entries_of_one_day_add_up() -> None:
     configuration = legacy(TimeInWeek(Weekday.SUNDAY, (0, 1)), TimeInWeek(Weekday.SUNDAY, (1, 2, 22, 23)))
     assert first(configuration, 3, "2026-11-21") == [
         window("2026-11-22T00:00", "2026-11-22T03:00"),
@@ -252,7 +254,8 @@ def test_all_but_one_hour_of_the_week_is_one_window_of_167_hours() -> None:
     assert first(configuration, 1, "2026-11-18T01:00") == first(configuration, 1, "2026-11-24T23:59") == [expected]
 
 
-def test_not_allowed_time_cuts_the_legacy_form() -> None:  # pm:5.3-not-allowed-time
+@pytest.mark.row("pm:5.3-not-allowed-time")
+def test_not_allowed_time_cuts_the_legacy_form() -> None:
     blocked = NotAllowedTime(at("2026-11-22T01:00"), at("2026-11-22T02:30"))
     configuration = legacy(TimeInWeek(Weekday.SUNDAY, (0, 1, 2)), blocked=(blocked,))
     assert first(configuration, 2, "2026-11-21") == [
@@ -261,7 +264,8 @@ def test_not_allowed_time_cuts_the_legacy_form() -> None:  # pm:5.3-not-allowed-
     ]
 
 
-def test_a_window_takes_precedence_over_time_in_week() -> None:  # pm:5.2-default-with-both
+@pytest.mark.row("pm:5.2-default-with-both")
+def test_a_window_takes_precedence_over_time_in_week() -> None:
     configuration = replace(configure(SUNDAYS, "2026-11-22"), time_in_week=(TimeInWeek(Weekday.MONDAY),))
     assert first(configuration, 1) == [window("2026-11-22T01:00", "2026-11-22T05:00")]
 
@@ -302,7 +306,8 @@ def test_a_window_is_open_strictly_between_its_bounds(configuration: Configurati
     assert verdict(configuration, NOW).open is is_open
 
 
-def test_without_a_configuration_it_is_open_and_nothing_ends_that() -> None:  # pm:6, nap:P2
+@pytest.mark.row("pm:6", "nap:P2")
+def test_without_a_configuration_it_is_open_and_nothing_ends_that() -> None:
     found = verdict(None, NOW)
     assert (found.open, found.reason, found.window, found.wake_at) == (True, WindowReason.NO_WINDOW_DATA, None, None)
     assert upcoming(None, NOW) == ()

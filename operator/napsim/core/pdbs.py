@@ -78,6 +78,14 @@ class PdbIndex:
         return sorted(found, key=lambda pdb: pdb.name) if len(found) > 1 else found
 
 
+def room_made(old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> int | None:
+    """How many of the pods that a PDB held back may go after its change; None: any of them, it is another or gone."""
+    if old is None or new is None or old.metadata.generation != new.metadata.generation:
+        return None
+    settled = new.status.observed_generation >= new.metadata.generation
+    return max(new.status.disruptions_allowed, 0) if settled else None
+
+
 def is_fully_blocking(pdb: PodDisruptionBudget) -> bool:
     """``maxUnavailable`` 0 or 0%, or ``minAvailable`` 100%. An integer equal to the replicas is not recognised."""
     if pdb.spec.max_unavailable is not None:

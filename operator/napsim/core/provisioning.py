@@ -79,6 +79,17 @@ class _Bin:
     pods: list[Pod]
 
 
+_Shape = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How many of the rooms, and of the new nodes, the pods of one shape have found too small in this round."""
+
+    rooms: int = 0
+    bins: int = 0
+
+
 def offer_of(
     pool: NodePool,
     types: Iterable[InstanceType],
@@ -133,13 +144,15 @@ def schedule(
     bins: list[_Bin] = []
     placed: dict[str, str] = {}
     unplaced: dict[str, str] = {}
+    seen: dict[_Shape, _Seen] = {}
     for pod in sorted(pending, key=_by_size):
         wanted = requests(pod)
-        room = next((room for room in rooms if _fits_room(pod, wanted, room)), None)
+        past = seen.setdefault(_shape(pod, wanted), _Seen())
+        room = _first_room(pod, wanted, rooms, past)
         if room is not None:
             subtract(room.free, wanted)
             placed[pod.key] = room.name
-        elif not _fill(pod, wanted, bins):
+        elif not _fill(pod, wanted, bins, past):
             reason = _open(pod, wanted, bins, offers)
             if reason:
                 unplaced[pod.key] = reason
@@ -150,6 +163,21 @@ def schedule(
 def _by_size(pod: Pod) -> tuple[int, int, str]:
     wanted = requests(pod)
     return (-wanted.get(CPU, 0), -wanted.get(MEMORY, 0), pod.key)
+
+
+def _shape(pod: Pod, wanted: Resources) -> _Shape:
+    """What decides where a pod fits: pods of one shape fit in the same places."""
+    tolerations = tuple((item.key, item.operator, item.value, item.effect) for item in pod.spec.tolerations)
+    return tuple(sorted(wanted.items())), tuple(sorted(pod.spec.node_selector.items())), tolerations
+
+
+def _first_room(pod: Pod, wanted: Resources, rooms: Sequence[Room], past: _Seen) -> Room | None:
+    """The first that fits. Room only shrinks in a round, so nobody looks again where one of his shape did not fit."""
+    while past.rooms < len(rooms):
+        if _fits_room(pod, wanted, rooms[past.rooms]):
+            return rooms[past.rooms]
+        past.rooms += 1
+    return None
 
 
 def _fits_room(pod: Pod, wanted: Resources, room: Room) -> bool:
@@ -176,18 +204,26 @@ def _large_enough(offer: Offer, types: tuple[InstanceType, ...], load: Resources
     return tuple(item for item in types if fits(load, item.allocatable(offer.max_pods, offer.os_disk_gb)))
 
 
-def _fill(pod: Pod, wanted: Resources, bins: list[_Bin]) -> bool:
-    for item in bins:
-        if not tolerates_all(pod, item.offer.pool.spec.template.spec.taints):
-            continue
-        load = total((item.load, wanted))
-        types = tuple(t for t in _large_enough(item.offer, item.types, load) if _selects(pod, item.offer, t))
-        zones = _selected_zones(pod, item.zones)
-        if types and zones:
-            item.load, item.types, item.zones = load, types, zones
-            item.pods.append(pod)
+def _fill(pod: Pod, wanted: Resources, bins: list[_Bin], past: _Seen) -> bool:
+    """Put the pod on the first new node that can still be large enough for it; new nodes too only fill up."""
+    while past.bins < len(bins):
+        if _joins(pod, wanted, bins[past.bins]):
             return True
+        past.bins += 1
     return False
+
+
+def _joins(pod: Pod, wanted: Resources, item: _Bin) -> bool:
+    if not tolerates_all(pod, item.offer.pool.spec.template.spec.taints):
+        return False
+    load = total((item.load, wanted))
+    types = tuple(t for t in _large_enough(item.offer, item.types, load) if _selects(pod, item.offer, t))
+    zones = _selected_zones(pod, item.zones)
+    if not types or not zones:
+        return False
+    item.load, item.types, item.zones = load, types, zones
+    item.pods.append(pod)
+    return True
 
 
 def _open(pod: Pod, wanted: Resources, bins: list[_Bin], offers: Sequence[Offer]) -> str:

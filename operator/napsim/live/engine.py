@@ -21,6 +21,7 @@ from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, EvictPod
 from napsim.core.budgets import REASONS, allowed_by_reason
 from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
+from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
 from napsim.core.reasons import waits_for_nodepool
 from napsim.live.client import Client
@@ -418,8 +419,10 @@ class Engine:
         self.state.on_pdb(old, new)
         key = (new or old).key  # type: ignore[union-attr]  # one of the two is always there
         if self.leading:
-            self.disruption.on_pdb(key)
-            self.evictions.on_pdb(key)
+            room = room_made(old, new)
+            if room != 0:
+                self.disruption.on_pdb(key)
+                self.evictions.on_pdb(key, room)
             self.dirty.nap = True
 
     # --- what the controllers tell ------------------------------------------------------------------------------------

@@ -60,17 +60,12 @@ class Evictions:
         """Whether that very pod is to be evicted and has not been yet."""
         return self._wanted.get(pod.key) == pod.metadata.uid
 
-    def on_pdb(self, key: str) -> None:
-        """A PDB changed: as many of those it held back as it has room for now are tried again, all if it is another.
+    def on_pdb(self, key: str, room: int | None) -> None:
+        """A PDB changed: as many of the pods it held back as it has room for now are tried again, all if None.
 
         Waking all of them at each of its changes would cost the square of their number.
         """
-        waiting = self._waiting.get(key)
-        if not waiting:
-            return
-        pdb = self.state.pdbs.get(key)
-        known = pdb is not None and pdb.status.observed_generation >= pdb.metadata.generation
-        room = pdb.status.disruptions_allowed if pdb is not None and known else len(waiting)
+        waiting = self._waiting.get(key, {})
         for pod in tuple(itertools.islice(waiting, room)):
             del waiting[pod]
             self.enqueue(pod)
