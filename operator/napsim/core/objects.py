@@ -76,7 +76,92 @@ class KubeObject(Value, frozen=True):
         return self.metadata.deletion_timestamp is not None
 
 
+# --- Selectors ------------------------------------------------------------------------------------------------------
+
+
+class SelectorRequirement(Value, frozen=True):
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Value, frozen=True):
+    match_labels: dict[str, str] = _EMPTY
+    match_expressions: tuple[SelectorRequirement, ...] = ()
+
+
+class Requirement(Value, frozen=True):
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+    min_values: int | None = None
+
+
+class NodeSelectorTerm(Value, frozen=True):
+    """All expressions must hold. ``matchFields`` is not read: only DaemonSet pods have it."""
+
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class NodeSelector(Value, frozen=True):
+    """One term has to hold."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
+
+
 # --- Pod ------------------------------------------------------------------------------------------------------------
+
+
+class PreferredNodeTerm(Value, frozen=True):
+    weight: int = 0
+    preference: NodeSelectorTerm = NodeSelectorTerm()
+
+
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+class NodeAffinity(Value, frozen=True):
+    required: NodeSelector | None = msgspec.field(default=None, name=_REQUIRED)
+    preferred: tuple[PreferredNodeTerm, ...] = msgspec.field(default=(), name=_PREFERRED)
+
+
+class PodAffinityTerm(Value, frozen=True):
+    topology_key: str = ""
+    label_selector: LabelSelector | None = None
+    namespaces: tuple[str, ...] = ()
+    namespace_selector: LabelSelector | None = None
+    match_label_keys: tuple[str, ...] = ()
+    mismatch_label_keys: tuple[str, ...] = ()
+
+
+class WeightedPodAffinityTerm(Value, frozen=True):
+    weight: int = 0
+    pod_affinity_term: PodAffinityTerm = PodAffinityTerm()
+
+
+class PodAffinity(Value, frozen=True):
+    """Affinity and anti-affinity have the same fields."""
+
+    required: tuple[PodAffinityTerm, ...] = msgspec.field(default=(), name=_REQUIRED)
+    preferred: tuple[WeightedPodAffinityTerm, ...] = msgspec.field(default=(), name=_PREFERRED)
+
+
+class Affinity(Value, frozen=True):
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None
+
+
+class TopologySpreadConstraint(Value, frozen=True):
+    topology_key: str = ""
+    max_skew: int = 1
+    when_unsatisfiable: str = "DoNotSchedule"
+    label_selector: LabelSelector | None = None
+    min_domains: int | None = None
+    node_affinity_policy: str = "Honor"
+    node_taints_policy: str = "Ignore"
+    match_label_keys: tuple[str, ...] = ()
 
 
 class Toleration(Value, frozen=True):
@@ -93,21 +178,28 @@ class ResourceRequirements(Value, frozen=True):
 class ContainerPort(Value, frozen=True):
     container_port: int = 0
     host_port: int = 0
+    host_ip: str = msgspec.field(default="", name="hostIP")
     protocol: str = "TCP"
 
 
 class Container(Value, frozen=True):
     resources: ResourceRequirements = ResourceRequirements()
     restart_policy: str = ""
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class VolumeClaimSource(Value, frozen=True):
     claim_name: str = ""
 
 
+class EphemeralVolume(Value, frozen=True):
+    """Its claim is ``<pod>-<volume>``, made and deleted with the pod."""
+
+
 class Volume(Value, frozen=True):
     name: str = ""
     persistent_volume_claim: VolumeClaimSource | None = None
+    ephemeral: EphemeralVolume | None = None
 
 
 class PodSpec(Value, frozen=True):
@@ -117,8 +209,8 @@ class PodSpec(Value, frozen=True):
     overhead: dict[str, str | int | float] = {}
     tolerations: tuple[Toleration, ...] = ()
     node_selector: dict[str, str] = _EMPTY
-    affinity: msgspec.Raw = msgspec.Raw(b"")
-    topology_spread_constraints: msgspec.Raw = msgspec.Raw(b"")
+    affinity: Affinity | None = None
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     priority_class_name: str = ""
     termination_grace_period_seconds: int = 30
     volumes: tuple[Volume, ...] = ()
@@ -176,13 +268,6 @@ class Node(KubeObject, frozen=True):
 # --- NodeClaim ------------------------------------------------------------------------------------------------------
 
 
-class Requirement(Value, frozen=True):
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-    min_values: int | None = None
-
-
 class NodeClassRef(Value, frozen=True):
     group: str = ""
     kind: str = ""
@@ -216,17 +301,6 @@ class NodeClaim(KubeObject, frozen=True):
 # --- PodDisruptionBudget and volumes --------------------------------------------------------------------------------
 
 
-class SelectorRequirement(Value, frozen=True):
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-class LabelSelector(Value, frozen=True):
-    match_labels: dict[str, str] = _EMPTY
-    match_expressions: tuple[SelectorRequirement, ...] = ()
-
-
 class PodDisruptionBudgetSpec(Value, frozen=True):
     selector: LabelSelector | None = None
     min_available: int | str | None = None
@@ -250,10 +324,48 @@ class PodDisruptionBudget(KubeObject, frozen=True):
 
 class PersistentVolumeClaimSpec(Value, frozen=True):
     volume_name: str = ""
+    storage_class_name: str = ""
+
+
+class PersistentVolumeClaimStatus(Value, frozen=True):
+    phase: str = ""
 
 
 class PersistentVolumeClaim(KubeObject, frozen=True):
     spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
+    status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
+
+
+class LocalPath(Value, frozen=True):
+    path: str = ""
+
+
+class VolumeNodeAffinity(Value, frozen=True):
+    required: NodeSelector | None = None
+
+
+class PersistentVolumeSpec(Value, frozen=True):
+    node_affinity: VolumeNodeAffinity | None = None
+    local: LocalPath | None = None
+    host_path: LocalPath | None = None
+
+
+class PersistentVolume(KubeObject, frozen=True):
+    spec: PersistentVolumeSpec = PersistentVolumeSpec()
+
+
+class TopologySelectorExpression(Value, frozen=True):
+    key: str = ""
+    values: tuple[str, ...] = ()
+
+
+class TopologySelectorTerm(Value, frozen=True):
+    match_label_expressions: tuple[TopologySelectorExpression, ...] = ()
+
+
+class StorageClass(KubeObject, frozen=True):
+    allowed_topologies: tuple[TopologySelectorTerm, ...] = ()
+    volume_binding_mode: str = "Immediate"
 
 
 class VolumeAttachmentSource(Value, frozen=True):

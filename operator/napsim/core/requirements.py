@@ -1,14 +1,14 @@
 """Node selector requirements: which values of a label they allow, and whether two sets of them can be met together.
 
-Mirrors karpenter v1.14.0 pkg/scheduling/requirement.go and requirements.go, without minValues. A key that nothing
-defines is denied unless the requirement is NotIn or DoesNotExist: it fails closed.
+Mirrors karpenter v1.14.0 pkg/scheduling/requirement.go and requirements.go. A key that nothing defines is denied unless
+the requirement is NotIn or DoesNotExist: it fails closed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from napsim.api import names
@@ -18,6 +18,7 @@ OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", 
 _BOUNDS: Final = ("Gt", "Lt", "Gte", "Lte")
 _MAX_INT: Final = 2**63 - 1
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_LISTED: Final = 5  # values that a message names
 
 # Label keys of old that mean a newer key (karpenter's NormalizedLabels, and the one the Azure provider adds).
 NORMALIZED_LABELS: Final[Mapping[str, str]] = {
@@ -38,12 +39,14 @@ class AllowedValues:
     """The values one label may have: those of ``values``, or with ``complement`` all but those, within the bounds.
 
     ``at_least`` and ``at_most`` are inclusive; with a bound only integers are allowed. Concrete sets carry no bounds.
+    ``min_values`` is how many different values the instance types of one NodeClaim must have between them.
     """
 
     values: frozenset[str] = frozenset()
     complement: bool = False
     at_least: int | None = None
     at_most: int | None = None
+    min_values: int | None = None
 
     @property
     def operator(self) -> str:
@@ -61,15 +64,17 @@ class AllowedValues:
         return (value in self.values) != self.complement and self._within_bounds(value)
 
     def intersection(self, other: AllowedValues) -> AllowedValues:
-        at_least = max((bound for bound in (self.at_least, other.at_least) if bound is not None), default=None)
-        at_most = min((bound for bound in (self.at_most, other.at_most) if bound is not None), default=None)
+        """What both allow; of two ``min_values`` the larger."""
+        at_least = _outermost(max, self.at_least, other.at_least)
+        at_most = _outermost(min, self.at_most, other.at_most)
+        min_values = _outermost(max, self.min_values, other.min_values)
         if at_least is not None and at_most is not None and at_least > at_most:
-            return DOES_NOT_EXIST
+            return AllowedValues(min_values=min_values)
         if self.complement and other.complement:
-            merged = AllowedValues(self.values | other.values, True, at_least, at_most)
-            return AllowedValues(frozenset(filter(merged._within_bounds, merged.values)), True, at_least, at_most)
+            merged = AllowedValues(self.values | other.values, True, at_least, at_most, min_values)
+            return replace(merged, values=frozenset(filter(merged._within_bounds, merged.values)))
         concrete, rest = (other, self) if self.complement else (self, other)
-        return AllowedValues(frozenset(value for value in concrete.values if rest.allows(value)))
+        return AllowedValues(frozenset(filter(rest.allows, concrete.values)), min_values=min_values)
 
     def _within_bounds(self, value: str) -> bool:
         if self.at_least is None and self.at_most is None:
@@ -82,9 +87,12 @@ class AllowedValues:
     def __str__(self) -> str:
         text = self.operator
         if self.values:
-            text += f" [{' '.join(sorted(self.values))}]"
+            shown = sorted(self.values)
+            rest = [f"and {len(shown) - _LISTED} others"] if len(shown) > _LISTED else []
+            text += f" [{' '.join([*shown[:_LISTED], *rest])}]"
         text += "" if self.at_least is None else f" >={self.at_least}"
-        return text + ("" if self.at_most is None else f" <={self.at_most}")
+        text += "" if self.at_most is None else f" <={self.at_most}"
+        return text + ("" if self.min_values is None else f" minValues {self.min_values}")
 
 
 Requirements = Mapping[str, AllowedValues]
@@ -92,6 +100,12 @@ Requirements = Mapping[str, AllowedValues]
 
 DOES_NOT_EXIST: Final = AllowedValues()
 EXISTS: Final = AllowedValues(complement=True)
+
+
+def _outermost(choose: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return choose(one, other)
 
 
 def _integer(text: str) -> int | None:
@@ -116,9 +130,10 @@ def allowed_values(requirement: Requirement) -> AllowedValues:
     if problem:
         raise ValueError(problem)
     if requirement.operator in _BOUNDS:
-        return _bounded(requirement.operator, int(requirement.values[0]))
+        return replace(_bounded(requirement.operator, int(requirement.values[0])), min_values=requirement.min_values)
     values = frozenset(requirement.values) if requirement.operator in ("In", "NotIn") else frozenset()
-    return AllowedValues(values, complement=requirement.operator in ("NotIn", "Exists"))
+    complement = requirement.operator in ("NotIn", "Exists")
+    return AllowedValues(values, complement, min_values=requirement.min_values)
 
 
 def _bounded(operator: str, bound: int) -> AllowedValues:
@@ -143,12 +158,12 @@ def requirements_of(items: Iterable[Requirement]) -> dict[str, AllowedValues]:
 
     Raises ValueError that lists every requirement that cannot be read.
     """
-    listed = tuple(items)
-    problems = [problem for problem in map(_problem, listed) if problem]
+    given = tuple(items)
+    problems = [problem for problem in map(_problem, given) if problem]
     if problems:
         raise ValueError("; ".join(problems))
     merged: dict[str, AllowedValues] = {}
-    for item in listed:
+    for item in given:
         key, allowed = normalized(item.key), allowed_values(item)
         merged[key] = allowed.intersection(merged[key]) if key in merged else allowed
     return merged
@@ -157,6 +172,21 @@ def requirements_of(items: Iterable[Requirement]) -> dict[str, AllowedValues]:
 def label_requirements(labels: Mapping[str, str]) -> dict[str, AllowedValues]:
     """Labels as requirements: each key In its one value."""
     return requirements_of(Requirement(key=key, operator="In", values=(value,)) for key, value in labels.items())
+
+
+def narrowed(having: Requirements, *others: Requirements) -> dict[str, AllowedValues]:
+    """``having`` with the requirements of the others added, those on one key intersected."""
+    result = dict(having)
+    for other in others:
+        for key, allowed in other.items():
+            present = result.get(key)
+            result[key] = allowed if present is None else present.intersection(allowed)
+    return result
+
+
+def listed(requirements: Requirements) -> str:
+    """All of them in one line, sorted, as messages show them (the hostname is left out)."""
+    return ", ".join(sorted(f"{key} {allowed}" for key, allowed in requirements.items() if key != names.HOSTNAME))
 
 
 def unmet(labels: Mapping[str, str], wanted: Requirements) -> tuple[str, ...]:
@@ -183,10 +213,11 @@ def incompatible(
 ) -> tuple[str, ...]:
     """Why ``wanted`` cannot be met by ``having`` (karpenter's ``Compatible``); empty when it can.
 
-    A wanted key that ``having`` does not define is denied, unless it is in ``allow_undefined`` or may be absent.
+    A wanted key that ``having`` does not define is denied, unless it is in ``allow_undefined`` or may be absent. The
+    message names a key of either that it may be a misspelling of.
     """
     undefined = tuple(
-        _undefined(key)
+        _undefined(key) + _misspelling(key, (allow_undefined, having))
         for key, allowed in wanted.items()
         if key not in having and key not in allow_undefined and not allowed.allows_absence
     )
@@ -206,6 +237,26 @@ def disjoint(having: Requirements, wanted: Requirements) -> tuple[str, ...]:
 
 def _undefined(key: str) -> str:
     return f'label "{key}" does not have known values'
+
+
+def _misspelling(key: str, known: Iterable[Iterable[str]]) -> str:
+    """Karpenter's guess (labelHint): a key that contains it, differs in few letters, or ends alike."""
+    ending = key.partition("/")[2] or key
+    for keys in known:
+        for other in sorted(keys):
+            if key in other or other.endswith(ending) or _edits(key, other) < len(other) // 5:
+                return f' (typo of "{other}"?)'
+    return ""
+
+
+def _edits(one: str, other: str) -> int:
+    """Levenshtein's distance."""
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, start=1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(other, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+    return row[-1]
 
 
 def _disjoint(key: str, wanted: AllowedValues, having: AllowedValues) -> str:

@@ -1,0 +1,177 @@
+"""First fit: which node, in the order of their names, is the first with room? In O(log nodes).
+
+Policy: the shape that design, section 7, asks for; the order is upstream's. A segment tree for each resource holds the
+largest free amount below each of its points; nodes have slots in the order of their names, with gaps for new names.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+
+_NOTHING = -1  # an empty slot: less than any request
+_SMALLEST = 16
+_MANY = 8  # so many new nodes at once are cheaper to lay out anew than to fit in one by one
+
+
+class FirstFit:
+    """Free capacity of nodes by name. ``set`` and ``discard`` change it, ``first`` asks."""
+
+    __slots__ = ("_free", "_names", "_new", "_occupant", "_size", "_slots", "_trees")
+
+    def __init__(self) -> None:
+        self._size = _SMALLEST
+        self._free: dict[str, Mapping[str, int]] = {}
+        self._new: set[str] = set()  # nodes that have no slot yet
+        self._names: list[str] = []  # those that have one, sorted
+        self._slots: dict[str, int] = {}
+        self._occupant: list[str | None] = [None] * _SMALLEST
+        self._trees: dict[str, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._free)
+
+    def set(self, name: str, free: Mapping[str, int]) -> None:
+        """The node has this much free. The mapping must not be changed afterwards."""
+        self._free[name] = free
+        slot = self._slots.get(name)
+        if slot is None:
+            self._new.add(name)
+        else:
+            self._write(slot, free)
+
+    def discard(self, name: str) -> None:
+        """The node is gone, or takes no pods."""
+        if self._free.pop(name, None) is None:
+            return
+        self._new.discard(name)
+        slot = self._slots.pop(name, None)
+        if slot is not None:
+            del self._names[bisect_left(self._names, name)]
+            self._occupant[slot] = None
+            self._write(slot, {})
+
+    def first(self, wanted: Mapping[str, int], accept: Callable[[str], bool]) -> str | None:
+        """The first node, by name, that has ``wanted`` free and that ``accept`` agrees to; None when there is none."""
+        if self._new:
+            self._settle()
+        checks = []
+        for resource, amount in wanted.items():
+            if amount > 0:
+                tree = self._trees.get(resource)
+                if tree is None:
+                    return None
+                checks.append((tree, amount))
+        return self._descend(checks, accept)
+
+    def _descend(self, checks: list[tuple[list[int], int]], accept: Callable[[str], bool]) -> str | None:
+        stack, size = [1], self._size
+        while stack:
+            point = stack.pop()
+            for tree, amount in checks:
+                if tree[point] < amount:
+                    break
+            else:
+                if point < size:
+                    stack.append(2 * point + 1)
+                    stack.append(2 * point)
+                else:
+                    name = self._occupant[point - size]
+                    if name is not None and accept(name):
+                        return name
+        return None
+
+    # --- slots --------------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Give slots to the nodes that have none."""
+        new = sorted(self._new)
+        self._new.clear()
+        if len(new) > _MANY or len(self._free) * 2 > self._size:
+            self._lay_out(sorted(self._free))
+            return
+        for name in new:
+            self._fit_in(name)
+
+    def _fit_in(self, name: str) -> None:
+        position = bisect_left(self._names, name)
+        before = self._slots[self._names[position - 1]] if position else -1
+        after = self._slots[self._names[position]] if position < len(self._names) else self._size
+        self._names.insert(position, name)
+        if after - before > 1:
+            self._occupy(name, (before + after) // 2)
+        else:
+            self._spread(position, max(before, 0))
+
+    def _occupy(self, name: str, slot: int) -> None:
+        self._slots[name] = slot
+        self._occupant[slot] = name
+        self._write(slot, self._free[name])
+
+    def _spread(self, position: int, slot: int) -> None:
+        """Make room around ``slot``: spread the nodes evenly over the smallest block of slots that is half empty."""
+        width = 4
+        while width < self._size:
+            start = slot // width * width
+            inside = [item for item in self._occupant[start : start + width] if item is not None]
+            if 2 * (len(inside) + 1) <= width:
+                self._respread([*inside, self._names[position]], start, width)
+                return
+            width *= 2
+        self._lay_out(list(self._names))
+
+    def _respread(self, members: list[str], start: int, width: int) -> None:
+        for slot in range(start, start + width):
+            if self._occupant[slot] is not None:
+                self._occupant[slot] = None
+                self._write(slot, {})
+        for number, name in enumerate(sorted(members)):
+            self._occupy(name, start + (2 * number + 1) * width // (2 * len(members)))
+
+    def _lay_out(self, ordered: list[str]) -> None:
+        """Give every node a slot anew, with gaps for about three more between two."""
+        self._size = _SMALLEST
+        while self._size < 4 * len(ordered):
+            self._size *= 2
+        self._names = ordered
+        self._occupant = [None] * self._size
+        gap = self._size / max(len(ordered), 1)
+        self._slots = {name: int((number + 0.5) * gap) for number, name in enumerate(ordered)}
+        for name, slot in self._slots.items():
+            self._occupant[slot] = name
+        resources = set(self._trees).union(*(self._free[name] for name in ordered))
+        self._trees = {resource: self._grown(resource) for resource in sorted(resources)}
+
+    # --- trees --------------------------------------------------------------------------------------------------------
+
+    def _grown(self, resource: str) -> list[int]:
+        """The tree of one resource: its leaves are the second half, a point's children are 2 p and 2 p + 1."""
+        tree = [_NOTHING] * (2 * self._size)
+        for name, slot in self._slots.items():
+            tree[self._size + slot] = self._free[name].get(resource, 0)
+        for point in range(self._size - 1, 0, -1):
+            left, right = tree[2 * point], tree[2 * point + 1]
+            tree[point] = max(right, left)
+        return tree
+
+    def _write(self, slot: int, free: Mapping[str, int]) -> None:
+        for resource in free:
+            if resource not in self._trees:
+                self._trees[resource] = self._grown(resource)
+        missing = 0 if free else _NOTHING
+        for resource, tree in self._trees.items():
+            _climb(tree, self._size + slot, free.get(resource, missing))
+
+
+def _climb(tree: list[int], point: int, value: int) -> None:
+    """Write a leaf, and what changes above it."""
+    if tree[point] == value:
+        return
+    tree[point] = value
+    while point > 1:
+        other = tree[point ^ 1]
+        point >>= 1
+        value = max(value, other)
+        if tree[point] == value:
+            return
+        tree[point] = value

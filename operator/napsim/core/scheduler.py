@@ -1,0 +1,313 @@
+"""Places pods one after another: on nodes that are there, on nodes to be launched, on one more node.
+
+Mirrors karpenter v1.14.0 ``scheduler.go``, ``existingnode.go`` and ``queue.go`` in
+``pkg/controllers/provisioning/scheduling``.
+
+| Order | Of what |
+|---|---|
+| largest first: cpu, memory; then the oldest, then by uid | pods; one that found no place comes again while others do |
+| initialized first, then by name | nodes that are there or on their way |
+| fewest pods first | nodes to be launched |
+| heaviest first, then the last by name | pools for one more node |
+| see ``podshapes`` | wishes that a pod gives up when all that refuses it |
+
+Fails closed: a pod that fits nowhere is refused, with the sentences of all pools. The view is left as it was found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from napsim.api import names
+from napsim.core.clusterview import AlikeNodes, ClusterView, Place
+from napsim.core.newclaims import (
+    NO_TEMPLATES,
+    Narrow,
+    NewClaim,
+    add,
+    after_launch,
+    fit,
+    hostname,
+    opened,
+    unrestricted,
+    within_limits,
+)
+from napsim.core.nodetemplates import Fit, NodeTemplate, Refusal
+from napsim.core.podshapes import HostPort, PodShape, port_conflict
+from napsim.core.requirements import AllowedValues, Requirements
+from napsim.core.resources import Resources, fits, subtract
+from napsim.core.targets import NODES
+from napsim.core.topology import Concern, Mover, Topology
+from napsim.core.topologyrules import Rule
+
+_REMEMBERED: Final = 10_000  # answers kept for each pool
+_MANY_HOSTS: Final = 32  # so many hosts passed over because of a rule: from then on its seats are counted
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    """The refusals of all pools."""
+
+    refusals: tuple[Refusal, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(str(item) for item in self.refusals)
+
+
+@dataclass(slots=True)
+class _Pod:
+    """A pod with the shape it has now, wishes given up. ``free``: no topology rule concerns it."""
+
+    mover: Mover
+    shape: PodShape
+    free: bool
+    concerns: list[Concern]
+
+
+class Scheduler:
+    """One simulation. ``solve`` fills ``placed`` (pod -> ``Target.key``), ``claims`` and ``refused``."""
+
+    def __init__(
+        self, view: ClusterView, templates: Sequence[NodeTemplate], movers: Sequence[Mover], candidate: str
+    ) -> None:
+        for mover in movers:
+            view.watch_for(mover.shape)
+        self.placed: dict[str, str] = {}
+        self.claims: list[NewClaim] = []
+        self.refused: dict[str, Refusal] = {}
+        self._view = view
+        self._templates = templates
+        self._movers = movers
+        self._candidate = view.place(candidate)
+        self._topology = Topology(view, templates, movers, self._candidate)
+        self._avoids = any(template.avoids for template in templates)
+        self._limits = {template.name: self._left(template) for template in templates if template.limits}
+        self._free: dict[str, Resources] = {}  # of places that got pods, by Place.id
+        self._ports: dict[str, list[HostPort]] = {}  # taken on them, by Place.id
+        self._written: set[str] = set()  # places whose FirstFit knows of it
+        self._last: dict[PodShape, Place] = {}  # where the last free pod of a shape went: none before it has room
+        self._no_room: set[PodShape] = set()  # free pods of these shapes fit on no node that is there
+        self._open_to: dict[PodShape, tuple[list[NewClaim], int]] = {}  # claims not known to refuse the shape
+        self._passed_over: Counter[tuple[Rule, bool]] = Counter()  # hosts that a rule forbade in one search
+        self._ticks = 0
+
+    def solve(self) -> None:
+        """Place all pods. A pod is tried again as long as others have found a place since."""
+        queue = deque(sorted(self._movers, key=lambda mover: (*mover.shape.size, *mover.order, mover.key)))
+        length_then: dict[str, int] = {}
+        try:
+            while queue and length_then.get(queue[0].key) != len(queue):
+                mover = queue.popleft()
+                refusal = self._place(mover)
+                if refusal is None:
+                    self.refused.pop(mover.key, None)
+                    continue
+                self.refused[mover.key] = refusal
+                queue.append(mover)
+                length_then[mover.key] = len(queue)
+        finally:
+            self._undo()
+
+    def _undo(self) -> None:
+        for place_id in self._written:
+            place = self._view.place_of(place_id)
+            assert place.alike is not None
+            place.alike.fit.set(place_id, place.free)
+
+    def _left(self, template: NodeTemplate) -> Resources:
+        """Of the pool's limits, before anything is launched; the candidate is gone already."""
+        used = dict(self._view.capacity(template.name))
+        if self._candidate is not None and self._candidate.target.pool == template.name:
+            subtract(used, {**self._candidate.target.capacity, NODES: 1})
+        return {resource: amount - used.get(resource, 0) for resource, amount in template.limits.items()}
+
+    def _place(self, mover: Mover) -> Refusal | None:
+        shape: PodShape = mover.shape
+        while True:
+            free = self._topology.is_free(mover, shape)
+            concerns = [] if free else self._topology.concerns(mover, shape)
+            pod = _Pod(mover, shape, free, concerns)
+            if self._on_existing(pod) or self._on_claim(pod):
+                return None
+            refusal = self._on_new(pod)
+            if refusal is None:
+                return None
+            relaxed = self._view.shapes.relaxed(shape, self._avoids)
+            if relaxed is None:
+                return refusal
+            shape = relaxed
+
+    # --- nodes that are there, or on their way ------------------------------------------------------------------------
+
+    def _on_existing(self, pod: _Pod) -> bool:
+        place = self._again(pod) or self._first(pod)
+        if place is None:
+            return False
+        free = self._free.get(place.id)
+        if free is None:
+            free = self._free[place.id] = dict(place.free)
+        subtract(free, pod.shape.requests)
+        if pod.shape.host_ports:
+            self._ports.setdefault(place.id, []).extend(pod.shape.host_ports)
+        self._topology.placed(pod.mover, pod.shape, place.target)
+        self.placed[pod.mover.key] = place.target.key
+        if pod.free:
+            self._last[pod.shape] = place
+        return True
+
+    def _again(self, pod: _Pod) -> Place | None:
+        """The node of the last pod of this shape, as long as it has room: no node before it has."""
+        place = self._last.get(pod.shape) if pod.free else None
+        return place if place is not None and self._takes(pod, place) else None
+
+    def _first(self, pod: _Pod) -> Place | None:
+        if pod.free and pod.shape in self._no_room:
+            return None
+        for initialized in (True, False):
+            found = [place for alike in self._possible(pod, initialized) if (place := self._first_of(alike, pod))]
+            if found:
+                return min(found, key=lambda place: place.id)
+        if pod.free:
+            self._no_room.add(pod.shape)
+        return None
+
+    def _possible(self, pod: _Pod, initialized: bool) -> Iterable[AlikeNodes]:
+        return (
+            alike
+            for alike in self._view.alike()
+            if alike.initialized is initialized
+            and alike.accepts(pod.shape)
+            and (pod.free or self._topology.admits(pod.concerns, pod.shape, alike))
+        )
+
+    def _first_of(self, alike: AlikeNodes, pod: _Pod) -> Place | None:
+        self._passed_over.clear()
+
+        def accept(place_id: str) -> bool:
+            place = self._view.place_of(place_id)
+            free = self._free.get(place_id)
+            if free is not None and not fits(pod.shape.requests, free):
+                self._written.add(place_id)
+                alike.fit.set(place_id, {**place.free, **free})
+                return False
+            return self._takes(pod, place)
+
+        found = alike.fit.first(self._topology.with_seats(pod.concerns, pod.shape.requests), accept)
+        for (rule, repelling), hosts in self._passed_over.items():
+            if hosts >= _MANY_HOSTS:
+                self._view.keep_seats(rule, repelling)
+        return None if found is None else self._view.place_of(found)
+
+    def _takes(self, pod: _Pod, place: Place) -> bool:
+        shape = pod.shape
+        if place is self._candidate or not fits(shape.requests, self._free.get(place.id, place.free)):
+            return False
+        for wanted in (shape.requirements, shape.volumes):
+            allowed = wanted.get(names.HOSTNAME)
+            if allowed is not None and not allowed.allows(place.target.hostname):
+                return False
+        if shape.host_ports and self._port_is_taken(shape, place):
+            return False
+        return pod.free or not self._is_forbidden(pod, place)
+
+    def _is_forbidden(self, pod: _Pod, place: Place) -> bool:
+        concern = self._topology.forbids_host(pod.concerns, pod.shape, place.target)
+        if concern is not None:
+            self._passed_over[concern.rule, concern.repelling] += 1
+        return concern is not None
+
+    def _port_is_taken(self, shape: PodShape, place: Place) -> bool:
+        bound = [port for ports in place.ports.values() for port in ports]
+        return port_conflict(shape.host_ports, [*bound, *self._ports.get(place.id, ())]) is not None
+
+    # --- nodes to be launched -----------------------------------------------------------------------------------------
+
+    def _on_claim(self, pod: _Pod) -> bool:
+        if not pod.free:
+            return any(self._added(pod, claim) for claim in sorted(self.claims, key=lambda item: item.order))
+        open_to = self._not_refusing(pod.shape)
+        for claim in sorted(open_to, key=lambda item: item.order):
+            if self._added(pod, claim):
+                return True
+            open_to.remove(claim)  # what is refused once stays so: a claim only gets fuller and narrower
+        return False
+
+    def _not_refusing(self, shape: PodShape) -> list[NewClaim]:
+        claims, seen = self._open_to.get(shape, ([], 0))
+        claims.extend(self.claims[seen:])
+        self._open_to[shape] = (claims, len(self.claims))
+        return claims
+
+    def _added(self, pod: _Pod, claim: NewClaim) -> bool:
+        found = fit(claim, pod.shape, self._narrow(pod), pod.free)
+        if not isinstance(found, Fit):
+            return False
+        self._add(pod, claim, found)
+        claim.rank = -self._ticks  # upstream sorts by the number of pods, in place: it comes first of its new equals
+        return True
+
+    def _add(self, pod: _Pod, claim: NewClaim, found: Fit) -> None:
+        add(claim, pod.mover.key, pod.shape, found, pod.free)
+        self._topology.placed_new(pod.mover, pod.shape, claim.template.taints, claim.requirements)
+        self._ticks += 1
+
+    def _narrow(self, pod: _Pod) -> Narrow:
+        if pod.free:
+            return unrestricted
+
+        def narrow(having: Requirements) -> dict[str, AllowedValues] | Refusal:
+            return self._topology.narrow(pod.concerns, pod.shape, having)
+
+        return narrow
+
+    def _on_new(self, pod: _Pod) -> Refusal | None:
+        if not self._templates:
+            return NO_TEMPLATES
+        refusals: list[Refusal] = []
+        for template in self._templates:
+            options = within_limits(template, self._limits.get(template.name, {}))
+            if isinstance(options, str):
+                refusals.append(options)
+                continue
+            claim = opened(template, options, len(self.claims) + 1)
+            found = self._fresh(claim, pod)
+            if isinstance(found, Fit):
+                self._launch(claim, pod, found)
+                return None
+            refusals.append(found)
+        return _All(tuple(refusals))
+
+    def _launch(self, claim: NewClaim, pod: _Pod, found: Fit) -> None:
+        self._add(pod, claim, found)
+        claim.rank = self._ticks
+        self.claims.append(claim)
+        limits = self._limits.get(claim.template.name)
+        if limits is not None:
+            self._limits[claim.template.name] = after_launch(limits, claim.options)
+
+    def _fresh(self, claim: NewClaim, pod: _Pod) -> Fit | Refusal:
+        """The first pod of a node. What a pool answers a shape is remembered where nothing else plays a part."""
+        template, shape = claim.template, pod.shape
+        if not pod.free or template.limits:
+            return self._sized(claim, pod)
+        known = template.remembered.get(shape)
+        if known is None:
+            if len(template.remembered) >= _REMEMBERED:
+                template.remembered.clear()
+            known = template.remembered[shape] = self._sized(claim, pod)
+        if not isinstance(known, Fit):
+            return known
+        return replace(known, requirements={**known.requirements, names.HOSTNAME: hostname(claim.number)})
+
+    def _sized(self, claim: NewClaim, pod: _Pod) -> Fit | Refusal:
+        """Of the preferred instance type alone, where the pool has one that will do; else of any."""
+        narrow, every = self._narrow(pod), claim.options
+        claim.options = [item for item in every if item.type.name == claim.template.preferred]
+        found = fit(claim, pod.shape, narrow, pod.free) if claim.options else None
+        if isinstance(found, Fit):
+            return found
+        claim.options = every
+        return fit(claim, pod.shape, narrow, pod.free)

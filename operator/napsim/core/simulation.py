@@ -1,0 +1,190 @@
+"""The scheduling simulation: where would these pods go, which new nodes would that take, and what does not fit?
+
+Mirrors karpenter v1.14.0 ``SimulateScheduling`` in ``pkg/controllers/disruption/helpers.go`` and the results of
+``pkg/controllers/provisioning/scheduling/scheduler.go``. Provisioning and disruption use the same code (``scheduler``).
+Fails closed: a candidate keeps its node as long as one of its pods has nowhere to go, and the message names the pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from napsim.api import names
+from napsim.core.clusterview import BoundPod, ClusterView
+from napsim.core.instancetypes import ON_DEMAND
+from napsim.core.newclaims import NewClaim, overhead
+from napsim.core.nodepools import NodePool, Placement
+from napsim.core.nodetemplates import MAX_INSTANCE_TYPES, SPOT, NodeTemplate, Option, by_price, missed_min_values
+from napsim.core.objects import Pod
+from napsim.core.podshapes import PodShape
+from napsim.core.reasons import ALLOWED, Reason, Verdict, waits_for_node
+from napsim.core.requirements import Requirements
+from napsim.core.resources import Resources, total
+from napsim.core.scheduler import Scheduler
+from napsim.core.targets import Target
+from napsim.core.topology import Mover
+
+WAITS_FOR_ROOM: Final = "room"  # any change of nodes, pods or pools can end the verdict
+_LISTED_ERRORS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A node to launch for these pods. ``options``: the instance types that would do, the first to be tried first."""
+
+    pool: NodePool
+    requirements: Requirements
+    options: tuple[Option, ...]
+    pods: tuple[str, ...]
+    requests: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What became of each pod (by key): put on a node (its ``Target.key``), on a new node, or refused for a reason.
+
+    For a candidate of disruption, ``verdict`` says whether it may go; ``new_nodes`` are then its replacements, also
+    several or none.
+    """
+
+    placed: Mapping[str, str] = field(default_factory=dict)
+    new_nodes: tuple[NewNode, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict = ALLOWED
+
+
+# --- the pods -------------------------------------------------------------------------------------------------------
+
+
+def waiting(pod: Pod, shape: PodShape) -> Mover:
+    """A pending pod."""
+    return Mover(pod.key, pod.metadata.namespace, pod.metadata.labels, shape, _age(pod), pending=True)
+
+
+def moving(pods: Iterable[Pod], view: ClusterView, *, displaced: bool = False) -> list[Mover]:
+    """Bound pods that go elsewhere: a candidate's, or (``displaced``) those of a node on its way out.
+
+    Pass those that are currently reschedulable (``pdbs.is_currently_reschedulable``); one the view does not know is
+    left out.
+    """
+    known = ((pod, view.bound(pod.key)) for pod in pods)
+    return [_mover(bound, _age(pod), displaced) for pod, bound in known if bound is not None]
+
+
+def _mover(pod: BoundPod, age: tuple[float, str], displaced: bool) -> Mover:
+    return Mover(pod.key, pod.namespace, pod.labels, pod.shape, age, displaced=displaced)
+
+
+def _age(pod: Pod) -> tuple[float, str]:
+    created = pod.metadata.creation_timestamp
+    return (created.timestamp() if created else 0.0, pod.metadata.uid)
+
+
+# --- the two questions ----------------------------------------------------------------------------------------------
+
+
+def provision(
+    view: ClusterView, templates: Sequence[NodeTemplate], movers: Iterable[Mover], most_types: int = MAX_INSTANCE_TYPES
+) -> Simulation:
+    """Room for pending pods and for the pods of leaving nodes. ``templates`` in order (``nodetemplates.in_order``)."""
+    return _solved(view, templates, list(movers), "", most_types)
+
+
+def simulate(
+    view: ClusterView,
+    templates: Sequence[NodeTemplate],
+    candidate: str,
+    movers: Iterable[Mover],
+    most_types: int = MAX_INSTANCE_TYPES,
+) -> Simulation:
+    """What if the node of that ``Target.key`` were gone?
+
+    ``movers``: its pods, pending pods, and the pods of leaving nodes. A pod of the candidate that would have to wait
+    for a node to be initialized is refused. Errors of pending pods do not count: they have no room now either.
+    """
+    place = view.place(candidate)
+    if place is not None and place.marked:
+        return Simulation(verdict=Verdict(Reason.DELETING, "candidate is deleting", published=False))
+    every = list(movers)
+    found = _solved(view, templates, every, candidate, most_types)
+    early = {mover.key: _target(view, found.placed[mover.key]) for mover in every if _waits(view, found, mover)}
+    refused = {**found.refused, **{pod: target.not_initialized for pod, target in early.items()}}
+    blocking = {mover.key: refused[mover.key] for mover in every if mover.key in refused and not mover.pending}
+    verdict = _verdict(blocking, [target for pod, target in early.items() if pod in blocking])
+    return Simulation(found.placed, found.new_nodes, refused, verdict)
+
+
+def _waits(view: ClusterView, found: Simulation, mover: Mover) -> bool:
+    key = found.placed.get(mover.key)
+    return key is not None and not mover.displaced and not _target(view, key).initialized
+
+
+def _target(view: ClusterView, key: str) -> Target:
+    place = view.place(key)
+    assert place is not None
+    return place.target
+
+
+def _verdict(blocking: Mapping[str, str], waited_for: Iterable[Target]) -> Verdict:
+    if not blocking:
+        return ALLOWED
+    nodes = sorted({target.node_name or target.claim_name for target in waited_for})
+    waits = (*(waits_for_node(name) for name in nodes), WAITS_FOR_ROOM)
+    return Verdict(Reason.UNSCHEDULABLE, not_all_would_schedule(blocking), waits_for=waits)
+
+
+def not_all_would_schedule(errors: Mapping[str, str]) -> str:
+    """Karpenter's sentence, with the first five pods (here by name; upstream takes any five)."""
+    shown = sorted(errors)[:_LISTED_ERRORS]
+    text = "not all pods would schedule, " + "".join(f"{pod} => {errors[pod]} " for pod in shown)
+    return text + (f" and {len(errors) - _LISTED_ERRORS} other(s)" if len(shown) == _LISTED_ERRORS else "")
+
+
+# --- the result -----------------------------------------------------------------------------------------------------
+
+
+def _solved(
+    view: ClusterView, templates: Sequence[NodeTemplate], movers: Sequence[Mover], candidate: str, most_types: int
+) -> Simulation:
+    scheduler = Scheduler(view, templates, movers, candidate)
+    scheduler.solve()
+    refused = {pod: str(refusal) for pod, refusal in scheduler.refused.items()}
+    new_nodes = []
+    for claim in scheduler.claims:
+        made = _new_node(claim, most_types)
+        if isinstance(made, NewNode):
+            new_nodes.append(made)
+        else:
+            refused.update(dict.fromkeys(claim.pods, made))
+    return Simulation(scheduler.placed, tuple(new_nodes), refused)
+
+
+def _new_node(claim: NewClaim, most_types: int) -> NewNode | str:
+    """The node to launch; a sentence when the cheapest instance types, so many, do not reach ``minValues``."""
+    ordered = by_price(claim.options, claim.requirements)
+    preferred = claim.template.preferred
+    options = sorted(ordered, key=lambda item: item.type.name != preferred)[:most_types]
+    if missed := missed_min_values(options, claim.requirements):
+        labels = f"(label(s)=[{' '.join(missed)}])"
+        reason = f"validating minValues, minValues requirement is not met for label(s) {labels}"
+        pool = f"(NodePool={claim.template.name})"
+        return f"pod didn’t schedule because NodePool couldn’t meet minValues requirements, {reason} {pool}"
+    requirements = {key: allowed for key, allowed in claim.requirements.items() if key != names.HOSTNAME}
+    requests = total((claim.requests, overhead(options)))
+    return NewNode(claim.template.pool, requirements, tuple(options), tuple(claim.pods), requests)
+
+
+def placement(new: NewNode, zone_use: Mapping[str, int]) -> Placement:
+    """As what and where to launch it: the first option; spot where the pool names it; the zone with the fewest nodes.
+
+    Mirrors the choice of karpenter-provider-azure ``pkg/providers/instance`` but for the zone, which is any there.
+    """
+    first = new.options[0]
+    offered = first.offered(new.requirements)
+    kinds = new.requirements.get(names.CAPACITY_TYPE)
+    kind = SPOT if kinds is not None and kinds.allows(SPOT) else ON_DEMAND
+    zones = sorted(item.zone for item in offered if item.capacity_type == kind)
+    zone = min(zones, key=lambda name: zone_use.get(name, 0))
+    return Placement(first.type.name, zone, kind)
