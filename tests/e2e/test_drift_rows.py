@@ -1,0 +1,151 @@
+"""Drift on a whole cluster, row by row as Karpenter and its Azure provider test it end to end (karpenter.md 19.10).
+
+The first rehearsal has a pool a row and an image for all of them; the second one nodes that never register, on a clock
+on which ten minutes take ten seconds: less would be less than a kubelet is given in real time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e import manifests as m
+from tests.e2e.auditor import BudgetNeverExceeded
+from tests.e2e.auditor.statistics import pool_peaks
+from tests.e2e.auditor.timeline import Milestones
+from tests.e2e.rehearsal import NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Rehearsal, rehearsal
+
+PUBLISHED: Final = "2026-02-01T00:00:00Z"
+BUDGETS: Final = {"emptied": "50%", "replaced": "3", "default": "10%"}
+SIZES: Final = {"emptied": 3, "replaced": 5, "default": 2}
+SLOW: Final = {
+    "launch": {"fixed": "5m"},
+    "registration": {"fixed": "25m"},
+    "initialization": {"fixed": "1m"},
+    "detach": {"fixed": "5m"},
+}
+NEVER: Final = {"registration": {"fixed": "10000h"}}
+HASH: Final = "karpenter.sh/nodepool-hash"
+
+
+def _filling(app: str, replicas: int, pool: str) -> m.Manifest:
+    """A deployment of which each pod fills a node of the pool."""
+    container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": "3500m"}}}
+    return m.deployment(app, replicas, nodeSelector={POOL: pool}, containers=[container])
+
+
+def _pool(name: str) -> m.Manifest:
+    """The pool ``default`` leaves its budget to the API server."""
+    made = m.pool(name, [{"nodes": BUDGETS[name]}])
+    if name == "default":
+        del made["spec"]["disruption"]["budgets"]
+    return made
+
+
+def _fill(world: Rehearsal, *pools: str) -> None:
+    world.apply(*map(_pool, pools), *(_filling(name, SIZES[name], name) for name in pools))
+    for name in pools:
+        world.eventually(f"{name} is full", lambda name=name: world.versions(name) == {OLD: SIZES[name]}, 150)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Rehearsal]:
+    """All pools drift at once; of one the pods go away before."""
+    with rehearsal() as made:
+        made.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED))
+        made.operator()
+        _fill(made, *BUDGETS)
+        made.delete("deployment", "emptied", "--namespace=default")
+        made.eventually(
+            "no pod is left", lambda: not made.items("pods", "--namespace=default", "--selector=app=emptied")
+        )
+        made.apply(m.nap(timings=SLOW), m.image(NEW))
+        yield made
+
+
+def _taken(world: Rehearsal, pool: str) -> list[Milestones]:
+    return [item for item in world.record().timeline.milestones.values() if item.pool == pool and item.tainted]
+
+
+def _violations(world: Rehearsal, pool: str) -> list[Any]:
+    rule = BudgetNeverExceeded({pool: BUDGETS[pool]}, world.virtual_line(), UNFORESEEABLE_SECONDS)
+    return list(rule.check(world.record()))
+
+
+def _claims(world: Rehearsal, pool: str) -> list[m.Manifest]:
+    return world.items("nodeclaims", f"--selector={POOL}={pool}")
+
+
+@pytest.mark.row("karpenter:E01", "nap:E1", "karpenter:X16")
+def test_of_three_empty_nodes_two_go_at_once_and_none_is_left(world: Rehearsal) -> None:
+    world.eventually("no claim is left", lambda: _claims(world, "emptied") == [], 150)
+    assert len(_taken(world, "emptied")) == SIZES["emptied"]
+    assert pool_peaks(world.record())["emptied"].disrupting.nodes == 2
+    assert _violations(world, "emptied") == []
+    assert not [
+        item for item in world.record().timeline.milestones.values() if item.pool == "emptied" and item.replaces
+    ]
+
+
+@pytest.mark.row("karpenter:E03", "nap:E3", "karpenter:X14")
+def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
+    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5}, 150)
+    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5, 150)
+    assert len(_taken(world, "replaced")) == 5
+    assert pool_peaks(world.record())["replaced"].disrupting.nodes <= 3
+    assert _violations(world, "replaced") == []
+    entries = [item for item in world.record().timeline.milestones.values() if item.pool == "replaced"]
+    born = [str(item.created) for item in entries]
+    alive = [sum(str(it.created) <= at and not (it.gone and str(it.gone) < at) for it in entries) for at in born]
+    assert max(alive) <= 5 + 3
+
+
+@pytest.mark.row("nap:E6")
+def test_under_the_default_budget_one_of_two_nodes_goes_at_a_time(world: Rehearsal) -> None:
+    world.eventually("both are new", lambda: world.versions("default") == {NEW: 2}, 150)
+    assert pool_peaks(world.record())["default"].disrupting.nodes == 1
+    assert _violations(world, "default") == []
+
+
+@pytest.mark.row("karpenter:E09", "karpenter:D07")
+def test_another_hash_is_drift_only_if_it_is_of_the_same_version(world: Rehearsal) -> None:
+    """Last, as it drifts a claim of a pool that has rolled out."""
+    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5}, 150)
+    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5, 150)
+    names = {item["metadata"]["name"] for item in _claims(world, "replaced")}
+    of_another_version, of_the_same = sorted(names)[:2]
+    world.patch("nodepool", "replaced", '{"spec": {"disruption": {"budgets": [{"nodes": "0"}]}}}')
+    for name, version in ((of_another_version, "v2"), (of_the_same, "v3")):
+        changes = f'{{"metadata": {{"annotations": {{"{HASH}": "1", "{HASH}-version": "{version}"}}}}}}'
+        world.patch("nodeclaim", name, changes)
+
+    def drifted() -> dict[str, str]:
+        conditions = {item["metadata"]["name"]: item["status"]["conditions"] for item in _claims(world, "replaced")}
+        found = {name: [it["reason"] for it in held if it["type"] == "Drifted"] for name, held in conditions.items()}
+        return {name: reasons[0] for name, reasons in found.items() if reasons}
+
+    world.eventually("the one of the same version drifts", lambda: of_the_same in drifted())
+    world.steadily("the other does not", lambda: drifted() == {of_the_same: "NodePoolDrifted"}, 2)
+
+
+@pytest.mark.row("karpenter:E06", "nap:E6", "karpenter:Q02", "karpenter:T02")
+def test_when_replacements_never_register_one_node_at_a_time_is_tainted_and_untainted_again() -> None:
+    with rehearsal() as world:
+        world.apply(m.nap(factor=60), m.node_class(), m.image(OLD, PUBLISHED))
+        world.operator()
+        _fill(world, "default")
+        before = {node["metadata"]["name"] for node in world.items("nodes")}
+        world.apply(m.nap(factor=60, timings=m.nap()["spec"]["timings"] | NEVER), m.image(NEW))
+        world.eventually("one is tainted", lambda: len(world.disrupted()) == 1, 90)
+        (first,) = world.disrupted()
+        world.eventually("it is untainted again", lambda: first not in world.disrupted(), 90)
+        world.steadily("never more than one", lambda: len(world.disrupted()) <= 1, 15)
+        assert {node["metadata"]["name"] for node in world.items("nodes")} >= before
+        assert world.versions() == {OLD: 2}
+        assert pool_peaks(world.record())["default"].disrupting.nodes == 1
+        (line,) = {item.tainted and item.claim for item in _taken(world, "default") if item.node == first}
+        claim = world.get("nodeclaim", str(line))
+        reasons = [item["type"] for item in claim["status"]["conditions"] if item["status"] == "True"]
+        assert "Drifted" in reasons
