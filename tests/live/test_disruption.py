@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.actions import Action, Event, PatchNode, patched_node
@@ -169,7 +170,8 @@ def world(budgets: Iterable[Mapping[str, Any]] = ({"nodes": "100%"},), **spec: A
     return made
 
 
-def test_karpenter_x02_no_more_are_taken_than_the_budget_allows() -> None:
+@pytest.mark.row("karpenter:X02")
+def test_no_more_are_taken_than_the_budget_allows() -> None:
     here = world([{"nodes": "30%"}])
     for number in range(10):
         here.full(f"n{number}", drifted=number if number < 5 else None)
@@ -238,7 +240,8 @@ def test_do_not_disrupt_on_a_node(value: str, taken: list[str]) -> None:
     assert here.run() == taken
 
 
-def test_karpenter_x09_do_not_disrupt_on_a_pod_blocks_until_it_is_taken_off() -> None:
+@pytest.mark.row("karpenter:X09")
+def test_do_not_disrupt_on_a_pod_blocks_until_it_is_taken_off() -> None:
     here = world()
     held = pod(node="a", annotations={names.DO_NOT_DISRUPT: "true"})
     here.node("a", held)
@@ -252,7 +255,8 @@ def test_karpenter_x09_do_not_disrupt_on_a_pod_blocks_until_it_is_taken_off() ->
     assert here.run() == ["a"]
 
 
-def test_karpenter_x11_a_protection_that_ends_is_waited_for_to_the_next_tick() -> None:
+@pytest.mark.row("karpenter:X11")
+def test_a_protection_that_ends_is_waited_for_to_the_next_tick() -> None:
     here = world()
     here.node("a", pod(node="a", annotations={names.DO_NOT_DISRUPT: "2m"}))
     assert here.look() == NOW + 2 * MINUTE
@@ -261,7 +265,8 @@ def test_karpenter_x11_a_protection_that_ends_is_waited_for_to_the_next_tick() -
     assert here.taken == ["a"]
 
 
-def test_karpenter_x12_an_annotation_that_means_nothing_does_not_block() -> None:
+@pytest.mark.row("karpenter:X12")
+def test_an_annotation_that_means_nothing_does_not_block() -> None:
     here = world()
     here.node("a", pod(node="a", annotations={names.DO_NOT_DISRUPT: "invalid-format"}))
     assert here.run() == ["a"]
@@ -274,7 +279,8 @@ def test_one_annotation_out_of_all_bounds_holds_nobody_up() -> None:
     assert sorted(here.run()) == ["a", "b"]
 
 
-def test_karpenter_x16_an_empty_node_goes_without_a_replacement_and_a_full_one_with() -> None:
+@pytest.mark.row("karpenter:X16")
+def test_an_empty_node_goes_without_a_replacement_and_a_full_one_with() -> None:
     here = world()
     here.node("a", drifted=0)
     here.full("b", drifted=1)
@@ -418,7 +424,8 @@ def test_a_static_pool_takes_many_in_one_pass(replicas: int, budget: str, limits
     assert here.decided == [("replace", "default")] * taken
 
 
-def test_karpenter_s03_each_static_pool_by_its_own_budget() -> None:
+@pytest.mark.row("karpenter:S03")
+def test_each_static_pool_by_its_own_budget() -> None:
     here = World()
     for pool, size, budget in (("a", 4, "1"), ("b", 3, "2"), ("c", 2, "100%")):
         here.pool(pool, [{"nodes": budget}], replicas=size)
@@ -443,3 +450,59 @@ def test_never_are_more_taken_than_the_budget_allows(allowed: int) -> None:
         here.full(f"n{number}", drifted=number % 3)
     here.run(30)
     assert len(here.taken) == len(set(here.taken)) == min(allowed, 10)
+
+
+# --- played in place ----------------------------------------------------------------------------------------------
+
+
+def in_place(here: World, name: str, *pods: Pod, drifted: int = 0) -> None:
+    here.node(name, *pods, drifted=drifted)
+    owner = here.state.claims[f"c-{name}"]
+    text = f'{{"node":"{name}","generation":1}}'
+    changed = replace(owner, metadata=replace(owner.metadata, annotations={names.ADOPTS: text}))
+    here.state.on_claim(owner, changed)
+    here.disruption.on_claim(changed, changed.name)
+
+
+def test_a_node_played_in_place_is_replaced_by_none_and_counted_as_replaced() -> None:
+    here = world()
+    in_place(here, "a", pod("p", node="a"))
+    assert here.run(2) == ["a"]
+    command = recorded(here.state.nodes["a"])
+    assert command is not None
+    assert command.replacements == ()
+    assert here.decided == [("replace", "default")]
+
+
+def test_the_operator_s_own_node_goes_when_all_others_are_through() -> None:
+    here = world()
+    here.disruption.own_node = "own"
+    in_place(here, "own", drifted=-100)
+    in_place(here, "a", pod("p", node="a"))
+    assert here.run(3) == ["a"], "although it is empty, and drifted longest"
+    item = here.state.nodes["a"]
+    here.state.on_node(item, patched_node(item, PatchNode(item, annotations={names.COMMAND: None})))
+    here.disruption.on_claim(None, "c-a")
+    assert here.run(1) == ["a", "own"]
+
+
+def test_a_blocked_node_does_not_keep_the_operator_s_own_waiting() -> None:
+    here = world()
+    here.disruption.own_node = "own"
+    in_place(here, "own")
+    here.full("a", annotations={names.DO_NOT_DISRUPT: "true"})
+    assert here.run(2) == ["own"]
+
+
+def test_the_operator_s_own_node_stays_where_its_pod_fits_nowhere_else() -> None:
+    here = world()
+    here.disruption.own_node, here.disruption.own_pod = "own", "default/napsim"
+    in_place(here, "own", pod("napsim", node="own", requests={"cpu": "100m"}))
+    here.node("other", drifted=None)
+    assert here.run(2) == []
+    (verdict,) = here.disruption.queues["default"].blocked.values()
+    assert verdict.reason is Reason.UNSCHEDULABLE
+    other = here.state.nodes["other"]
+    here.state.on_node(other, replace(other, status=replace(other.status, allocatable={"cpu": "4", "pods": "9"})))
+    here.real += MINUTE
+    assert here.run(1) == ["own"]

@@ -131,6 +131,32 @@ def test_a_shorter_memory_is_honoured() -> None:
     run(scenario)
 
 
+def test_an_event_with_a_name_of_its_own_that_exists_was_told_by_somebody_before_us() -> None:
+    async def scenario() -> None:
+        async with recording(failing(409, "AlreadyExists")) as (server, recorder):
+            recorder.record(replace(BLOCKED, name="general-x7.000018"), NOON)
+            assert await recorder.flush(5) == 0
+            assert server.seen[0].json["metadata"]["name"] == "general-x7.000018"
+            assert (recorder.counts.sent, recorder.counts.repeated, recorder.counts.failed) == (0, 1, 0)
+
+    run(scenario)
+
+
+def test_events_with_names_of_their_own_are_not_held_to_the_limit_of_an_object() -> None:
+    """There is one for each fact; the facts are few."""
+
+    async def scenario() -> None:
+        async with recording(*[answering({}, 201)] * 60) as (server, recorder):
+            for number in range(50):
+                recorder.record(replace(BLOCKED, dedupe=(str(number),)), NOON)
+            named = [replace(BLOCKED, dedupe=(f"n{number}",), name=f"general-x7.{number}") for number in range(30)]
+            assert all(recorder.record(event, NOON) for event in named)
+            await recorder.flush(5)
+            assert len(server.seen) == 25 + 30
+
+    run(scenario)
+
+
 def test_repetitions_are_counted_in_a_series_where_asked_for() -> None:
     async def scenario() -> None:
         event = replace(BLOCKED, aggregate=True)

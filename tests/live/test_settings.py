@@ -61,7 +61,12 @@ def test_what_a_person_sets_is_taken() -> None:
         seed=7,
         kubernetesVersion="v1.33.1",
         imageExpiry={"enabled": False, "days": 30},
-        nodeProvider={"region": "northeurope", "zones": ["1"], "instanceType": "Standard_D8s_v5"},
+        nodeProvider={
+            "kind": "inPlace",
+            "region": "northeurope",
+            "zones": ["1"],
+            "instanceType": "Standard_D8s_v5",
+        },
         fallback={"mode": "SeededWeekly", "seed": 3},
         listCacheDuration="1h",
     )
@@ -70,6 +75,7 @@ def test_what_a_person_sets_is_taken() -> None:
     assert (found.pickup.forced.enabled, found.pickup.forced.days) == (False, 30)
     assert found.pickup.cache_duration == timedelta(hours=1)
     assert (found.zones, found.instance_type) == (("northeurope-1",), "Standard_D8s_v5")
+    assert found.node_provider == "inPlace"
     assert (found.fallback_mode, found.fallback_seed) == ("SeededWeekly", 3)
 
 
@@ -78,7 +84,6 @@ def test_what_a_person_sets_is_taken() -> None:
     [
         ({"nodeOSUpgradeChannel": "SecurityPatch"}, "spec.nodeOSUpgradeChannel"),
         ({"upgradeChannel": "stable"}, "spec.upgradeChannel"),
-        ({"nodeProvider": {"kind": "inPlace"}}, "spec.nodeProvider.kind"),
     ],
 )
 def test_what_has_no_effect_yet_is_named(spec: dict[str, Any], field: str) -> None:

@@ -196,12 +196,14 @@ def test_an_attempt_without_an_answer_ends_in_its_time() -> None:
 
 def test_a_create_whose_answer_got_lost_counts_if_the_object_is_ours() -> None:
     async def scenario() -> None:
-        steps = [hanging_up(), failing(409, "AlreadyExists"), answering(NODE)]
+        steps = [hanging_up(), failing(409, "AlreadyExists"), answering({"items": [NODE]})]
         async with writing(steps) as (server, writer):
             outcome = await make(writer)
             assert outcome.applied
             assert b'"u"' in outcome.body
             assert [seen.method for seen in server.seen] == ["POST", "POST", "GET"]
+            listed = server.seen[-1]
+            assert (listed.path, listed.query) == ("/api/v1/nodes", {"fieldSelector": "metadata.name=n"})
 
     run(scenario)
 
@@ -209,10 +211,21 @@ def test_a_create_whose_answer_got_lost_counts_if_the_object_is_ours() -> None:
 def test_a_create_whose_answer_got_lost_does_not_count_if_the_object_is_somebody_elses() -> None:
     async def scenario() -> None:
         theirs: Json = {"kind": "Node", "metadata": {"name": "n", "uid": "v"}}
-        async with writing([failing(500, "InternalError"), failing(409, "AlreadyExists"), answering(theirs)]) as (
+        async with writing(
+            [failing(500, "InternalError"), failing(409, "AlreadyExists"), answering({"items": [theirs]})]
+        ) as (
             _,
             writer,
         ):
+            assert (await make(writer)).kind is OutcomeKind.ALREADY_EXISTS
+
+    run(scenario)
+
+
+def test_a_create_whose_answer_got_lost_does_not_count_if_the_object_is_gone_by_now() -> None:
+    async def scenario() -> None:
+        steps = [hanging_up(), failing(409, "AlreadyExists"), answering({"items": []})]
+        async with writing(steps) as (_, writer):
             assert (await make(writer)).kind is OutcomeKind.ALREADY_EXISTS
 
     run(scenario)

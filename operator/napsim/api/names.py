@@ -39,6 +39,8 @@ TERMINATION_FINALIZER: Final = "karpenter.sh/termination"
 # Azure provider
 AKSNODECLASS_HASH: Final = "karpenter.azure.com/aksnodeclass-hash"
 AKSNODECLASS_HASH_VERSION: Final = "karpenter.azure.com/aksnodeclass-hash-version"
+AKS_MACHINE: Final = "karpenter.azure.com/aks-machine-resource-id"
+KUBELET_IDENTITY: Final = "kubernetes.azure.com/kubelet-identity-client-id"
 NODECLASS_TERMINATION_FINALIZER: Final = "karpenter.azure.com/termination"
 HYPERV_GENERATION: Final = "karpenter.azure.com/sku-hyperv-generation"
 AKSNODECLASS: Final = "karpenter.azure.com/aksnodeclass"
@@ -56,6 +58,8 @@ HOSTNAME: Final = "kubernetes.io/hostname"
 INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
 ZONE: Final = "topology.kubernetes.io/zone"
 REGION: Final = "topology.kubernetes.io/region"
+CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
+MASTER: Final = "node-role.kubernetes.io/master"  # what it was called before Kubernetes 1.24
 MIRROR_POD: Final = "kubernetes.io/config.mirror"
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
@@ -67,6 +71,7 @@ KWOK_NODE_VALUE: Final = "fake"
 
 # napsim: labels
 DRIFT: Final = "napsim.dev/drift"
+PLAYS_NODEPOOL: Final = "napsim.dev/nodepool"  # Node: opts in to playing a node of this NodePool, in place
 
 # napsim: annotations. Times are RFC 3339 in UTC on the cluster's virtual clock.
 CREATED_AT: Final = "napsim.dev/created-at"  # NodeClaim: virtual instant of creation
@@ -74,6 +79,9 @@ DELETED_AT: Final = "napsim.dev/deleted-at"  # NodeClaim: virtual instant at whi
 COMMAND: Final = "napsim.dev/command"  # Node: the disruption command in flight (JSON), written with the disrupted taint
 REPLACES: Final = "napsim.dev/replaces"  # NodeClaim: name of the NodeClaim it replaces
 INSTANCE_CREATED_AT: Final = "napsim.dev/instance-created-at"  # Node: virtual instant of its creation by the provider
+IN_PLACE: Final = "napsim.dev/in-place"  # Node: its images old and new, and what release puts back (JSON)
+ADOPTS: Final = "napsim.dev/adopts"  # NodeClaim: the Node that it stands for, in place (JSON)
+NODE_PROVIDER: Final = "napsim.dev/node-provider"  # NodePool: kwok or inPlace, instead of spec.nodeProvider.kind
 
 # Condition types of NodeClaims
 LAUNCHED: Final = "Launched"
@@ -96,6 +104,7 @@ IMAGES_READY: Final = "ImagesReady"
 SUBNETS_READY: Final = "SubnetsReady"
 NOT_YET_HONOURED: Final = "NotYetHonoured"
 ROLLED_OUT: Final = "RolledOut"
+PRE_SPUN_CAPACITY: Final = "PreSpunCapacity"
 
 HASH_VERSION: Final = "v3"
 MAX_INT32: Final = 2147483647  # "unbounded" in Karpenter's budgets

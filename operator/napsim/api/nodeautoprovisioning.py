@@ -7,7 +7,7 @@ and the provider's code say so; both are settings here. Timings are assumptions 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ UpgradeChannel = Literal["none", "patch", "stable", "rapid", "node-image"]
 FallbackMode = Literal["AlwaysOpen", "SeededWeekly", "None"]
 Distribution = Literal["uniform", "normal", "lognormal", "exponential"]
 NodeProviderKind = Literal["kwok", "inPlace"]
+NODE_PROVIDERS: Final[tuple[str, ...]] = get_args(NodeProviderKind)
 MAX_FACTOR: Final = 100_000
 
 
@@ -238,6 +239,16 @@ class NodeAutoProvisioningSpec(Model):
     )
     seed: Int64 = Field(default=0, ge=0, description="What every draw is made from: the same seed gives the same run.")
 
+    RULES: ClassVar = (
+        Rule(
+            "nodeOSUpgradeChannel must be NodeImage while upgradeChannel is node-image",
+            "!has(self.upgradeChannel) || self.upgradeChannel != 'node-image'"
+            " || !has(self.nodeOSUpgradeChannel) || self.nodeOSUpgradeChannel == 'NodeImage'",
+            lambda self: self.upgrade_channel != "node-image" or self.node_os_upgrade_channel == "NodeImage",
+            "nodeOSUpgradeChannel",
+        ),
+    )
+
 
 class NodeAutoProvisioning(KubeObject):
     """The settings AKS keeps at cluster level, and the progress of the rollout."""
@@ -273,6 +284,7 @@ NODE_AUTO_PROVISIONING: Final = Kind(
         Column(
             "Blocked", ".status.progress.blocked", "integer", description="Drifted nodes that cannot be replaced now."
         ),
+        Column("Finish", ".status.finish", description="When the rollout will be over by its pace so far, or was."),
         Column("Forced", ".status.forced", description="The last pick-up that the 90-day rule forced."),
         Column("Clock", ".status.clock.display", description="What the cluster's clock shows, and how fast it runs."),
         Column(

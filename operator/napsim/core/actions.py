@@ -32,6 +32,7 @@ class Event:
     controller: str = "karpenter"  # "napsim" for reasons of our own
     dedupe: str = ""
     dedupe_seconds: float = 120.0
+    event_name: str = ""  # of the Event object: one that follows from what it tells makes it exist once
 
 
 @dataclass(frozen=True, slots=True)

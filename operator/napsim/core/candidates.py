@@ -36,6 +36,7 @@ class Candidate:
     marked_for_deletion: bool = False
     nominated_until: datetime | None = None
     nodepool_found: bool = True
+    hindrance: str = ""  # why a replacement in place cannot end the drift
     disruption_class: str = DISRUPTED_CLASS_EVENTUAL
 
     @property
@@ -133,6 +134,14 @@ def _nodepool_found(candidate: Candidate, _: Surroundings) -> Verdict | None:
     return _blocked(Reason.NODEPOOL_NOT_FOUND, message, waits_for_nodepool(candidate.nodepool))
 
 
+def _replaceable(candidate: Candidate, _: Surroundings) -> Verdict | None:
+    """Policy: a real Node is not drained when it would come back as it was."""
+    if not candidate.hindrance:
+        return None
+    waits = (waits_for_node(candidate.node_name), waits_for_nodepool(candidate.nodepool))
+    return _blocked(Reason.NOT_REPLACEABLE_IN_PLACE, candidate.hindrance, *waits)
+
+
 def _pods_not_protected(candidate: Candidate, around: Surroundings) -> Verdict | None:
     for pod in candidate.pods:
         if is_active(pod) and (held := protection(pod, around.timeline, around.now)).active:
@@ -169,6 +178,7 @@ NODE_CHECKS: Final[tuple[Check, ...]] = (
     _node_not_protected,
     _has_nodepool_label,
     _nodepool_found,
+    _replaceable,
 )
 POD_CHECKS: Final[tuple[Check, ...]] = (_pods_not_protected, _pdbs_allow)
 
@@ -191,8 +201,10 @@ def ignores_pod_blockers(candidate: Candidate) -> bool:
 OrderKey = tuple[int, int, str, str]
 
 
-def order_key(claim: NodeClaim, *, empty: bool, seed: int) -> OrderKey:
+def order_key(claim: NodeClaim, *, empty: bool, seed: int, last: bool = False) -> OrderKey:
     """Whose turn is first: empty nodes, then the second of ``Drifted``'s transition, ties by a draw from the seed.
+
+    ``last`` (policy): behind all others, for the node that the operator itself runs on.
 
     Karpenter leaves ties undefined (unstable sort over one-second times); here the seed decides, so that a run repeats.
     """
@@ -200,4 +212,4 @@ def order_key(claim: NodeClaim, *, empty: bool, seed: int) -> OrderKey:
     since = drifted.last_transition_time if drifted else None
     second = int(since.timestamp()) if since else 0
     draw = hashlib.blake2b(f"{seed}/{claim.name}".encode(), digest_size=6).hexdigest()
-    return (0 if empty else 1, second, draw, claim.name)
+    return (2 if last else 0 if empty else 1, second, draw, claim.name)

@@ -15,6 +15,7 @@ from napsim.api import names
 from napsim.core.clock import rfc3339
 from napsim.core.objects import Node, NodeClaim, NodeInfo, NodeSpec, NodeStatus, ObjectMeta, Taint
 
+_OURS: Final = "napsim://"
 UNREGISTERED: Final = Taint(key=names.UNREGISTERED_TAINT, effect="NoExecute")
 CLOUD_UNINITIALIZED: Final = Taint(
     key="node.cloudprovider.kubernetes.io/uninitialized", effect="NoSchedule", value="true"
@@ -39,7 +40,13 @@ def node_name(claim: str) -> str:
 
 def provider_id(claim: NodeClaim) -> str:
     """Unique for ever: the NodeClaim's uid is part of it."""
-    return f"napsim://{claim.name}/{claim.metadata.uid}"
+    return f"{_OURS}{claim.name}/{claim.metadata.uid}"
+
+
+def is_fake(node: Node) -> bool:
+    """Whether the Node is one that napsim made and KWOK plays. No other is ever deleted."""
+    played = node.metadata.annotations.get(names.KWOK_NODE) == names.KWOK_NODE_VALUE
+    return played and node.spec.provider_id.startswith(_OURS)
 
 
 def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra_labels: Mapping[str, str]) -> Node:

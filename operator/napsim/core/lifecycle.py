@@ -31,7 +31,7 @@ REGISTRATION_TIMEOUT: Final = timedelta(minutes=15)
 class Launch:
     """What the node provider answers: an instance, or the reason why there is none.
 
-    ``ready_at`` is the virtual instant at which the answer comes.
+    ``ready_at`` is the virtual instant at which the answer comes. Without ``provider_id`` it follows from the claim.
     """
 
     ready_at: datetime
@@ -41,6 +41,7 @@ class Launch:
     failure: str = ""  # insufficient_capacity, nodeclass_not_ready
     message: str = ""
     retry_at: datetime | None = None
+    provider_id: str = ""
 
 
 def created_at(claim: NodeClaim, fallback: datetime) -> datetime:
@@ -69,7 +70,7 @@ def launch(claim: NodeClaim, answer: Launch, timeline: Timeline, now: datetime) 
             _waiting(names.REGISTERED_CONDITION, "NodeNotFound", "Node not registered with cluster"),
             _waiting(names.INITIALIZED_CONDITION, "NodeNotFound", "Node not registered with cluster"),
         ),
-        provider_id=provider_id(claim),
+        provider_id=answer.provider_id or provider_id(claim),
         image_id=answer.image_id,
         capacity=answer.capacity,
         allocatable=answer.allocatable,

@@ -35,6 +35,7 @@ from napsim.core.actions import (
 )
 from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
 from napsim.core.drains import MINIMUM_DRAIN, Drain, drain
+from napsim.core.instances import is_fake
 from napsim.core.objects import Condition, Node, NodeClaim, Pod, condition, is_true
 from napsim.core.pdbs import PdbIndex
 from napsim.core.pods import DISRUPTED
@@ -45,12 +46,20 @@ _VOLUME_POLL: Final = timedelta(seconds=1)  # real: attachments go when the atta
 
 @dataclass(frozen=True, slots=True)
 class Terminating:
-    """A node on its way out. ``attachments`` are names of VolumeAttachments of its drainable pods."""
+    """A node on its way out. ``attachments`` are names of VolumeAttachments of its drainable pods.
+
+    ``end`` is the last patch: without one, the Node's finalizer goes, and the Node with it.
+    """
 
     node: Node
     claim: NodeClaim | None
     pods: tuple[Pod, ...]
     attachments: tuple[str, ...] = ()
+    end: PatchNode | None = None
+
+    @property
+    def last(self) -> PatchNode:
+        return self.end or PatchNode(self.node, remove_finalizer=names.TERMINATION_FINALIZER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +80,31 @@ def deadline_of(claim: NodeClaim | None) -> datetime | None:
 def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime) -> Plan:
     """The claim's half: record the deadline, delete the Node, and let go when the Node is no more.
 
-    ``deleted_at`` is virtual: the grace counts from there.
+    ``deleted_at`` is virtual: the grace counts from there. A Node that napsim did not make is not deleted (policy).
     """
     actions: list[Action] = []
     grace = claim.spec.termination_grace_period
     if grace and names.TERMINATION_TIMESTAMP not in claim.metadata.annotations:
-        actions += _with_deadline(claim, node, deleted_at + parse_duration(grace))
-    if node is not None:
+        actions += with_deadline(claim, node, deleted_at + parse_duration(grace))
+    if node is not None and is_fake(node):
         if not node.deleting:
             actions.append(DeleteNode(node))
         return Plan(tuple(actions))
+    if node is not None:
+        actions.append(_left_alone(node, claim))
     if names.TERMINATION_FINALIZER in claim.metadata.finalizers:
         actions.append(PatchNodeClaim(claim, remove_finalizer=names.TERMINATION_FINALIZER))
     return Plan(tuple(actions))
 
 
-def _with_deadline(claim: NodeClaim, node: Node | None, deadline: datetime) -> list[Action]:
+def _left_alone(node: Node, claim: NodeClaim) -> Event:
+    message = f"Node {node.name} is left alone: napsim did not make it, and deletes only what it made"
+    uid = claim.metadata.uid
+    return Event("NodeClaim", claim.name, uid, "NodeLeftAlone", message, "Warning", controller="napsim")
+
+
+def with_deadline(claim: NodeClaim, node: Node | None, deadline: datetime) -> list[Action]:
+    """Record until when (virtual) the claim's pods may take, and say it."""
     at = rfc3339(deadline)
     message = f"All pods will be deleted by {at}"
     warnings = [
@@ -105,15 +123,19 @@ def of_node(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant)
     if names.TERMINATION_FINALIZER not in node.metadata.finalizers:
         return IDLE
     if claim is None:
-        return Plan((PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER),))
-    actions: list[Action] = []
-    if not claim.deleting:
-        actions.append(DeleteNodeClaim(claim, "node_deleted"))
+        return Plan((state.last,))
+    plan = drained(state, claim, pdbs, detach, now)
+    return plan if claim.deleting else Plan((DeleteNodeClaim(claim, "node_deleted"), *plan.actions), plan.wake_at)
+
+
+def drained(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
+    """Taint, drain, detach, end: the way of every node whose claim is deleted."""
+    node, actions = state.node, list[Action]()
     if node.metadata.labels.get(names.EXCLUDE_FROM_LOAD_BALANCERS) != names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE:
         labels: dict[str, str | None] = {names.EXCLUDE_FROM_LOAD_BALANCERS: names.EXCLUDE_FROM_LOAD_BALANCERS_VALUE}
         actions.append(PatchNode(node, labels=labels, add_taints=(DISRUPTED,)))
     if _is_past_volumes(claim):
-        plan = _terminate_instance(node, claim, detach, now)
+        plan = _terminate_instance(state, claim, detach, now)
     else:
         plan = _drain_and_detach(state, claim, pdbs, detach, now)
     return Plan((*actions, *plan.actions), plan.wake_at)
@@ -137,7 +159,7 @@ def _drain_and_detach(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, deta
     over = deadline is not None and now.virtual >= deadline
     if state.attachments and not over:
         return _await_volumes(state, claim, deadline, now)
-    return _start_termination(state.node, claim, over and bool(state.attachments), detach, now)
+    return _start_termination(state, claim, over and bool(state.attachments), detach, now)
 
 
 def _draining(node: Node, claim: NodeClaim, pdbs: PdbIndex, look: Drain, settled: datetime, now: Instant) -> Plan:
@@ -178,7 +200,7 @@ def _await_volumes(state: Terminating, claim: NodeClaim, deadline: datetime | No
     return Plan((SetNodeClaimStatus(claim, now.virtual, waiting), said), again_at)
 
 
-def _start_termination(node: Node, claim: NodeClaim, grace_over: bool, detach: timedelta, now: Instant) -> Plan:
+def _start_termination(state: Terminating, claim: NodeClaim, grace_over: bool, detach: timedelta, now: Instant) -> Plan:
     detached = Condition(
         type=names.VOLUMES_DETACHED,
         status="False" if grace_over else "True",
@@ -195,18 +217,18 @@ def _start_termination(node: Node, claim: NodeClaim, grace_over: bool, detach: t
     )  # fmt: skip
     actions: list[Action] = [SetNodeClaimStatus(claim, now.virtual, conditions), drained]
     if not detach:
-        actions.append(PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER))
+        actions.append(state.last)
         return Plan(tuple(actions))
     return Plan(tuple(actions), now.virtual + detach)
 
 
-def _terminate_instance(node: Node, claim: NodeClaim, detach: timedelta, now: Instant) -> Plan:
+def _terminate_instance(state: Terminating, claim: NodeClaim, detach: timedelta, now: Instant) -> Plan:
     accepted = condition(claim.status.conditions, names.INSTANCE_TERMINATING)
     since = accepted.last_transition_time if accepted and accepted.last_transition_time else now.virtual
     gone = since + detach
     if now.virtual < gone:
         return Plan((), gone)
-    return Plan((PatchNode(node, remove_finalizer=names.TERMINATION_FINALIZER),))
+    return Plan((state.last,))
 
 
 def forgotten_instance(claim: NodeClaim, node: Node | None, missing_for: timedelta) -> Sequence[Action]:

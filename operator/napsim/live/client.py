@@ -123,6 +123,18 @@ class Client:
         path = resource.path(namespace, name)
         return await self._request("get", resource.plural, "GET", path, timeout_seconds=timeout_seconds)
 
+    async def find(
+        self, resource: Resource, namespace: str, name: str, *, timeout_seconds: float = 30.0
+    ) -> bytes | None:
+        """The object as JSON, without kind and apiVersion, or None where there is none of that name.
+
+        By a list of one: who follows a kind may list it, and needs no other right for this.
+        """
+        path = f"{resource.path(namespace)}?{urlencode({'fieldSelector': f'metadata.name={name}'})}"
+        answer = await self._request("list", resource.plural, "GET", path, timeout_seconds=timeout_seconds)
+        items = msgspec.json.decode(answer, type=ListPage[msgspec.Raw]).items
+        return bytes(items[0]) if items else None
+
     async def get_path(self, path: str, *, timeout_seconds: float = 10.0) -> bytes:
         """What any path answers, such as ``/version`` and ``/readyz``."""
         return await self._request("get", path, "GET", path, timeout_seconds=timeout_seconds)

@@ -14,8 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
+from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
 from napsim.api.nodeimage import NodeImage
 from napsim.api.validation import errors_of
+from napsim.core.adoption import Home
 from napsim.core.budgets import Budget
 from napsim.core.clock import parse_rfc3339
 from napsim.core.definitions import ImageSelection, family_of
@@ -23,7 +25,7 @@ from napsim.core.drift import Offering, PoolView
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.core.images import Catalogue, ListCache, PublishedImage
 from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND
-from napsim.core.nodeclasses import NodeClassState, StatusImage
+from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable
 from napsim.core.nodepools import NodePool, budgets_of
 from napsim.core.objects import Condition, ObjectMeta, Requirement, is_true
 from napsim.core.provisioning import Offer, offer_of
@@ -37,6 +39,7 @@ _DECIDING: Final = ("generation", "annotations", "labels", "deletionTimestamp")
 NODE_POOL: Final = "NodePool"
 AKS_NODE_CLASS: Final = "AKSNodeClass"
 NODE_IMAGE: Final = "NodeImage"
+IN_PLACE: Final = "inPlace"
 MAINTENANCE_CONFIGURATION: Final = "MaintenanceConfiguration"
 NODE_AUTO_PROVISIONING: Final = "NodeAutoProvisioning"
 
@@ -176,12 +179,53 @@ class Declared:
             self.caches.pop(name, None)
         self._remake(kind)
 
+    # --- who makes the nodes of a pool --------------------------------------------------------------------------------
+
+    def has_pool(self, name: str) -> bool:
+        """Whether the NodePool exists, be it one that cannot be used."""
+        return name in self.pools or (NODE_POOL, name) in self.problems
+
+    def is_in_place(self, entry: NodePoolEntry) -> bool:
+        """Whether real Nodes play the pool's: as its annotation says, else as the settings do."""
+        said = entry.pool.metadata.annotations.get(names.NODE_PROVIDER, "")
+        return (said if said in NODE_PROVIDERS else self.settings.node_provider) == IN_PLACE
+
+    def in_place_pools(self) -> list[NodePoolEntry]:
+        return [entry for _, entry in sorted(self.pools.items()) if self.is_in_place(entry)]
+
+    def home(self, pool: str) -> Home | None:
+        """The pool as Nodes see it that want in; None without such a pool."""
+        entry = self.pools.get(pool)
+        if entry is None:
+            return None
+        reference = entry.pool.spec.template.spec.node_class_ref.name
+        node_class = self.node_classes.get(reference)
+        if node_class is None:
+            offer = offer_of(entry.pool, (), (), "", {}, 0, 0)
+            return Home(entry.pool, entry.template, offer, self.is_in_place(entry), f"NodeClass {reference} is missing")
+        problem = "" if node_class.ready else f"NodeClass {reference} is not ready"
+        return Home(
+            entry.pool,
+            entry.template,
+            self.offer(entry, node_class, {}),
+            self.is_in_place(entry),
+            unreadable(node_class.state, names.IMAGES_READY) or problem,
+            node_class.hash,
+            node_class.state.images,
+            node_class.state.kubernetes_version or self.kubernetes_version,
+        )
+
     def can_launch(self, pool: str) -> bool:
-        """Whether the pool has instance types: not without its class, nor with requirements that none meets."""
+        """Whether the pool has instance types: not without its class, nor with requirements that none meets.
+
+        Nodes that are there need none.
+        """
         entry = self.pools.get(pool)
         node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name) if entry else None
         if entry is None or node_class is None:
             return False
+        if self.is_in_place(entry):
+            return True
         known = self._launchable.get(pool)
         if known is None or known[0] is not entry or known[1] is not self.settings:
             offer = self.offer(entry, node_class, {})
@@ -189,11 +233,13 @@ class Declared:
         return known[2]
 
     def offers(self, overhead: dict[str, int]) -> list[Offer]:
-        """The dynamic pools that can launch, the heaviest first."""
+        """The dynamic pools that can launch, the heaviest first. Nothing is launched where real Nodes play."""
         found = []
         for entry in self.pools.values():
             node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
             if entry.pool.is_static or node_class is None or entry.pool.deleting or not node_class.ready:
+                continue
+            if self.is_in_place(entry):
                 continue
             found.append(self.offer(entry, node_class, overhead))
         return sorted(found, key=lambda offer: (-offer.pool.spec.weight, offer.pool.name))

@@ -17,18 +17,27 @@ from typing import Final, Literal
 from napsim.api import names
 from napsim.core import commands
 from napsim.core.actions import Event
+from napsim.core.adoption import hindrances
 from napsim.core.budgets import DRIFTED, Allowance, allowed_by_reason, next_change, remaining
-from napsim.core.candidates import Candidate, Surroundings, check, order_key
+from napsim.core.candidates import Candidate, OrderKey, Surroundings, check, order_key
 from napsim.core.clock import earliest, rfc3339
 from napsim.core.driftqueue import DriftQueue
+from napsim.core.inplace import adoption_of
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import NodePool, Placement
-from napsim.core.objects import Node, NodeClaim, is_true
-from napsim.core.pods import Protection, is_reschedulable, protection
+from napsim.core.objects import Node, NodeClaim, Pod, is_true
+from napsim.core.pods import (
+    Protection,
+    is_reschedulable,
+    protection,
+    requests,
+    tolerates_all,
+    tolerates_disrupted,
+)
 from napsim.core.provisioning import same_shape, schedule
-from napsim.core.reasons import Verdict, waits_for_node, waits_for_pdb
+from napsim.core.reasons import Reason, Verdict, waits_for_node, waits_for_pdb
 from napsim.core.requirements import unmet
-from napsim.core.resources import amounts
+from napsim.core.resources import amounts, fits, subtract
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, NodePoolEntry
 from napsim.live.executor import Executor
@@ -52,6 +61,8 @@ class Disruption:
     wake: Callable[[datetime], None]
     on_decision: Callable[[str, str], None]  # decision (replace, delete), NodePool
     refresh: Callable[[str], Awaitable[None]]  # reads a Node anew from the API server
+    own_node: str = ""  # where the operator runs: it goes last
+    own_pod: str = ""  # the operator's pod, as namespace/name: its node goes only if it has somewhere to go
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
@@ -81,7 +92,7 @@ class Disruption:
         pool = claim.metadata.labels.get(names.NODEPOOL, "")
         queue = self.queues.setdefault(pool, DriftQueue())
         empty = node is None or not any(is_reschedulable(pod) for pod in self.state.pods_on(node.name))
-        queue.put(claim.name, order_key(claim, empty=empty, seed=self.declared.settings.seed))
+        queue.put(claim.name, self._order_key(claim, node, empty=empty))
         if node is not None:
             self.release(waits_for_node(node.name))
 
@@ -185,7 +196,12 @@ class Disruption:
         return started
 
     def _static_room(self, pool: NodePool) -> int:
-        """How many replacements a static pool may launch, within its limit; none while it is too large."""
+        """How many replacements a static pool may launch, within its limit; none while it is too large.
+
+        Nodes that are played in place need no room.
+        """
+        if self.declared.is_in_place(self.declared.pools[pool.name]):
+            return len(self.queues[pool.name])
         claims = [self.state.claims[name] for name in self.state.claims_of_pool.get(pool.name, ())]
         alive = sum(not claim.deleting for claim in claims)
         if alive > (pool.spec.replicas or 0):
@@ -210,6 +226,8 @@ class Disruption:
                 return False
             entry, queue = open_pools[min(heads)[1]]
             name = queue.first()
+            if name is not None and self._must_wait(name):
+                return False
             if name is not None and self._passes(queue, name, now):
                 await self._start(entry, self.state.claims[name], now)
                 return True
@@ -219,7 +237,24 @@ class Disruption:
         claim = self.state.claims[name]
         node = self.state.node_of(claim)
         empty = node is None or not any(is_reschedulable(pod) for pod in self.state.pods_on(node.name))
-        return order_key(claim, empty=empty, seed=self.declared.settings.seed)
+        return self._order_key(claim, node, empty=empty)
+
+    def _order_key(self, claim: NodeClaim, node: Node | None, *, empty: bool) -> OrderKey:
+        last = node is not None and node.name == self.own_node
+        return order_key(claim, empty=empty, seed=self.declared.settings.seed, last=last)
+
+    def _must_wait(self, name: str) -> bool:
+        """Whether it is the operator's own node, and others can still go, or are on their way."""
+        node = self.state.node_of(self.state.claims[name])
+        if node is None or node.name != self.own_node:
+            return False
+        able = sum(len(queue) - len(queue.blocked) for queue in self.queues.values())
+        others = self.state.commands - {self.own_node}
+        return able > 1 or bool(others) or any(self._replaced_in_place())
+
+    def _replaced_in_place(self) -> Iterator[Node]:
+        for entry in self.declared.in_place_pools():
+            yield from self.state.being_replaced(entry.pool.name)
 
     def _pools(self, *, static: bool) -> Iterator[tuple[NodePoolEntry, DriftQueue]]:
         for pool in sorted(self.queues):
@@ -229,6 +264,8 @@ class Disruption:
 
     def _next_candidate(self, queue: DriftQueue, now: datetime) -> str | None:
         while (name := queue.first()) is not None:
+            if self._must_wait(name):
+                return None
             if self._passes(queue, name, now):
                 return name
         return None
@@ -258,8 +295,34 @@ class Disruption:
             in_queue=node is not None and node.name in self.state.commands,
             marked_for_deletion=node is not None and is_marked(node, claim),
             nodepool_found=self.declared.can_launch(claim.metadata.labels.get(names.NODEPOOL, "")),
+            hindrance=self._hindrance(claim, node),
         )
-        return check(candidate, Surroundings(self.state.pdbs, self.clock.timeline, now))
+        found = check(candidate, Surroundings(self.state.pdbs, self.clock.timeline, now))
+        return self._own_pod_stays(node, now) or found if found.allowed else found
+
+    def _own_pod_stays(self, node: Node | None, now: datetime) -> Verdict | None:
+        """Policy: the operator does not drain itself off a node for ever. Where its pod fits nowhere else, nobody
+        would bring the node back."""
+        own = self.state.pods.get(self.own_pod)
+        if node is None or own is None or own.spec.node_name != node.name or tolerates_disrupted(own):
+            return None
+        if any(self._takes(other, own) for other in self.state.nodes.values() if other.name != node.name):
+            return None
+        message = f"Not all pods would schedule, {own.key} is the operator's and fits on no other Node"
+        return Verdict(Reason.UNSCHEDULABLE, message, now + self.clock.timeline.patience(TICK))
+
+    def _takes(self, node: Node, pod: Pod) -> bool:
+        """Whether the node has room for a pod now: selector, taints, resources."""
+        free = amounts(node.status.allocatable)
+        subtract(free, self.state.used_on(node.name))
+        selected = pod.spec.node_selector.items() <= node.metadata.labels.items()
+        open_ = not node.spec.unschedulable and is_true(node.status.conditions, names.READY)
+        return open_ and selected and tolerates_all(pod, node.spec.taints) and fits(requests(pod), free)
+
+    def _hindrance(self, claim: NodeClaim, node: Node | None) -> str:
+        home = self.declared.home(claim.metadata.labels.get(names.NODEPOOL, "")) if adoption_of(claim) else None
+        problems = hindrances(node, home) if node is not None and home is not None else ()
+        return f"a replacement in place would not end the drift: {'; '.join(problems)}" if problems else ""
 
     def _protection_events(self, node: Node | None, now: datetime) -> Iterator[Event]:
         """What the do-not-disrupt annotations of its pods mean, where that is not simply for ever."""
@@ -275,7 +338,7 @@ class Disruption:
     async def _start(self, entry: NodePoolEntry, claim: NodeClaim, now: datetime) -> None:
         node = self.state.node_of(claim)
         assert node is not None  # the candidate passed its checks
-        placements = self._placements(entry, node)
+        placements = self._placements(entry, claim, node)
         command = commands.drift_command(claim, placements, now)
         self.queues[entry.pool.name].discard(claim.name)
         self._starting[node.name] = frozenset(item.name for item in command.replacements)
@@ -286,10 +349,16 @@ class Disruption:
             self._doubtful.add(node.name)  # no answer, or a refused repetition of what was carried out
             self.on_claim(self.state.claims.get(claim.name), claim.name)
             raise
-        self.on_decision("replace" if placements else "delete", entry.pool.name)
+        replaces = placements or adoption_of(claim) is not None
+        self.on_decision("replace" if replaces else "delete", entry.pool.name)
 
-    def _placements(self, entry: NodePoolEntry, node: Node) -> tuple[Placement, ...]:
-        """None for an empty node of a dynamic pool; else one like it, or what the pool now allows for its pods."""
+    def _placements(self, entry: NodePoolEntry, claim: NodeClaim, node: Node) -> tuple[Placement, ...]:
+        """None for an empty node of a dynamic pool; else one like it, or what the pool now allows for its pods.
+
+        None in place, either: the Node itself comes back.
+        """
+        if adoption_of(claim) is not None:
+            return ()
         pods = [pod for pod in self.state.pods_on(node.name) if is_reschedulable(pod)]
         if not pods and not entry.pool.is_static:
             return ()
@@ -333,7 +402,7 @@ def _blocking_budget(pool: NodePool) -> Event:
 def _blocked_events(claim: NodeClaim, node: Node | None, verdict: Verdict) -> Iterator[Event]:
     if not verdict.published:
         return
-    message = verdict.message[:1].upper() + verdict.message[1:]
+    message = (verdict.message[:1].upper() + verdict.message[1:]).replace("Nodepool ", "NodePool ", 1)  # as Karpenter
     yield Event("NodeClaim", claim.name, claim.metadata.uid, "DisruptionBlocked", message)
     if node is not None:
         yield Event("Node", node.name, node.metadata.uid, "DisruptionBlocked", message)

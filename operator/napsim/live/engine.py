@@ -17,9 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
-from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, EvictPod
-from napsim.core.budgets import REASONS, allowed_by_reason
-from napsim.core.commands import Command
+from napsim.core.actions import EvictPod
 from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
 from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
@@ -28,13 +26,14 @@ from napsim.live.client import Client
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, Manifest
 from napsim.live.disruption import Disruption
-from napsim.live.errors import ApiError, NotFound, TransportError
+from napsim.live.errors import ApiError, TransportError
 from napsim.live.events import Recorder
 from napsim.live.evictions import Evictions
 from napsim.live.executor import RESOURCES, Executor
 from napsim.live.images import ImageReporter
 from napsim.live.informers import Informers
-from napsim.live.metrics import Metrics, PoolReading
+from napsim.live.inplace import InPlaceNodes, InPlaceProvider
+from napsim.live.metrics import Metrics
 from napsim.live.nodeclaims import NodeClaimController
 from napsim.live.nodeclasses import NodeClassController
 from napsim.live.nodepools import NodePoolController
@@ -95,8 +94,10 @@ class Engine:
         metrics: Metrics,
         *,
         write_seconds: float = ATTEMPT_SECONDS,
+        own_node: str = "",
+        own_pod: str = "",
     ) -> None:
-        """``write_seconds``: how long a write that was sent may take before it is given up."""
+        """``write_seconds``: how long a write that was sent may take. ``own_node``, ``own_pod``: where we run."""
         self.client = client
         self.metrics = metrics
         self.clock = VirtualClock()
@@ -104,13 +105,17 @@ class Engine:
         self.declared = Declared()
         self.dirty = Dirty()
         self.leading = False
+        self.own_node, self.own_pod = own_node, own_pod
+        self.resigned = asyncio.Event()  # we lead, and somebody else should: our own node is next
+        self._offered: set[str] = set()  # uids of claims of our own node, before whose drain we resigned
+        self.report_failures = 0
         self._reports = -1  # the first report is of everything
         self.writer = Writer(client, fence, jitter=jitter, attempt_seconds=write_seconds)
         self.recorder = Recorder(
             client, instance=instance, fence=fence, stand_back=self.writer.drain, send_seconds=write_seconds
         )
         self.executor = Executor(
-            self.writer, self.recorder, self.clock.real, self._evict, self._on_created, self._on_disrupted
+            self.writer, self.recorder, self.clock.real, self._evict, metrics.on_created, metrics.on_disrupted
         )
         self.informers = Informers(client, jitter, self)
         for resource, informer in self.informers.written.items():
@@ -126,21 +131,30 @@ class Engine:
         self.reports = Reports(declared, clock, executor)
         self.windows = WindowController(declared, clock, self.reports)
         self.disruption = Disruption(
-            state, declared, clock, executor, self._wake_disruption, self._on_decision, self._refresh_node
-        )
+            state, declared, clock, executor, self._wake_disruption, self.metrics.on_decision, self._refresh_node,
+            self.own_node,
+            self.own_pod,
+        )  # fmt: skip
         self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
         self.classes = NodeClassController(
             state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up, self._on_declared
         )
-        self.claims = NodeClaimController(state, declared, provider, clock, executor)
-        self.nodes = NodeController(state, declared, provider, clock, executor, self._on_failed)
+        in_place = InPlaceProvider(state, declared)
+        self.claims = NodeClaimController(state, declared, provider, in_place, clock, executor)
+        playing = InPlaceNodes(state, declared, clock)
+        failed = self.metrics.on_failed
+        self.nodes = NodeController(state, declared, provider, playing, clock, executor, failed, self._hand_over)
         self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
         self.pools = NodePoolController(
             state, declared, clock, executor, self.reports, self.provisioner, self._on_declared
         )
         self.images = ImageReporter(state, declared, clock, self.reports)
         self.evictions = Evictions(
-            state, lambda: self.executor, self._enqueue_eviction, self._on_eviction_answer, self._on_evicted
+            state,
+            lambda: self.executor,
+            self._enqueue_eviction,
+            self.metrics.on_eviction_answer,
+            self.metrics.on_evicted,
         )
 
     def _queues(self) -> None:
@@ -167,6 +181,7 @@ class Engine:
 
     async def start(self) -> None:
         """Lead: read what is declared, go on from what statuses say, look at everything once."""
+        self.resigned.clear()
         await self.informers.synced()
         await self._read_version()
         await self._prime()
@@ -254,7 +269,7 @@ class Engine:
             try:
                 await self._report()
             except Exception:
-                self.metrics.failures.labels("reports").inc()
+                self.report_failures += 1
                 log.exception("a status could not be written")
             least, most = _REPORT_SECONDS
             wait = self.clock.real_seconds_until(self.clock.now() + _REPORT_EVERY)
@@ -269,7 +284,7 @@ class Engine:
     async def _report(self) -> None:
         """The rollout every time, pools and images every fourth time: they are for looking up, not for following."""
         self._reports += 1
-        if self.dirty.nap:
+        if self.dirty.nap or self.rollout.due():
             self.dirty.nap = False
             await self.rollout.report()
         if self._reports % _SELDOM:
@@ -301,6 +316,7 @@ class Engine:
         if kind == "NodePool":
             self.queues["nodepools"].add(name)
             self._add_claims(self.state.claims_of_pool.get(name, ()))
+            self._add_in_place()
             self.dirty.pools = True
             self.disruption.release(waits_for_nodepool(name))
             self.disruption.nudge()
@@ -308,6 +324,7 @@ class Engine:
         elif kind == "AKSNodeClass":
             self.queues["nodeclasses"].add(name)
             self._add_claims(self.state.claims_of_class.get(name, ()))
+            self._add_in_place()
             for pool in self.declared.pools:
                 self.queues["nodepools"].add(pool)
                 self.disruption.release(waits_for_nodepool(pool))
@@ -331,6 +348,10 @@ class Engine:
     async def _on_settings(self) -> None:
         await self.rollout.set_clock()
         self._add_everything()
+
+    def _add_in_place(self) -> None:
+        for name in self.state.in_place:
+            self.queues["nodes"].add(name)
 
     def _add_claims(self, claims: Iterable[str]) -> None:
         for name in claims:
@@ -362,7 +383,7 @@ class Engine:
         node = self.state.nodes.get(node_name)
         if node is None:
             return
-        if node.deleting:
+        if self.state.is_draining(node):
             gone = new or old
             if gone is not None and (new is None or new.deleting):
                 self.evictions.on_pod(gone)
@@ -385,6 +406,7 @@ class Engine:
             return
         self.queues["nodes"].add(node.name)
         claim = self.state.claim_of(node)
+        self.metrics.lifecycles.on_node(old, new, claim, self.clock.timeline, self.clock.now())
         if claim is not None:
             self.queues["nodeclaims"].add(claim.name)
             self.disruption.on_claim(claim, claim.name)
@@ -398,6 +420,7 @@ class Engine:
         assert claim is not None
         if not self.leading:
             return
+        self.metrics.lifecycles.on_claim(old, new, self.clock.timeline, self.clock.now())
         self.queues["nodeclaims"].add(claim.name)
         self.disruption.on_claim(new, claim.name)
         node = self.state.node_of(claim)
@@ -429,11 +452,23 @@ class Engine:
 
     async def _refresh_node(self, name: str) -> None:
         try:
-            self.informers.nodes.apply_answer(await self.client.get(NODES, "", name))
-        except NotFound:
-            log.info("node %s is gone", name)
+            found = await self.client.find(NODES, "", name)
         except (ApiError, TransportError) as error:
             raise Retry(f"node {name}: {error}") from error
+        if found is None:
+            log.info("node %s is gone", name)
+        else:
+            self.informers.nodes.apply_answer(found)
+
+    def _hand_over(self, claim: NodeClaim) -> bool:
+        """Once for each drain of our own node: if nobody takes the Lease, we go on ourselves."""
+        node = self.state.node_of(claim)
+        if node is None or node.name != self.own_node or claim.metadata.uid in self._offered:
+            return False
+        self._offered.add(claim.metadata.uid)
+        log.info("node %s, on which this runs, is to be drained: leadership is handed over", node.name)
+        self.resigned.set()
+        return True
 
     def _wake_disruption(self, at: datetime) -> None:
         self.queues["disruption"].add_at(_SINGLETON, at)
@@ -446,42 +481,6 @@ class Engine:
 
     def _evict(self, action: EvictPod) -> None:
         self.evictions.ask(action)
-
-    def _on_created(self, action: CreateNodeClaim) -> None:
-        pool = action.claim.metadata.labels.get(names.NODEPOOL, "")
-        self.metrics.created.labels(action.reason, pool, "false").inc()
-
-    def _on_disrupted(self, action: DeleteNodeClaim) -> None:
-        labels = action.claim.metadata.labels
-        pool, capacity = labels.get(names.NODEPOOL, ""), labels.get(names.CAPACITY_TYPE, "")
-        self.metrics.disrupted.labels(action.reason, pool, capacity).inc()
-
-    def _on_decision(self, decision: str, pool: str) -> None:
-        self.metrics.decisions.labels(decision, "drifted", "").inc()
-        self.metrics.decisions_by_nodepool.labels(decision, "drifted", "", pool).inc()
-
-    def _on_failed(self, command: Command, uninitialized: int) -> None:
-        decision = "replace" if command.replacements else "delete"
-        self.metrics.queue_failures.labels(decision, command.reason.lower(), decision).inc(uninitialized)
-
-    def _on_eviction_answer(self, code: str) -> None:
-        self.metrics.evictions.labels(code).inc()
-
-    def _on_evicted(self, reason: str) -> None:
-        self.metrics.pods_drained.labels(reason).inc()
-
-    def readings(self) -> list[PoolReading]:
-        """For the gauges, per pool."""
-        now, found = self.clock.now(), []
-        for name, entry in sorted(self.declared.pools.items()):
-            count = self.state.count(name)
-            allowed = {
-                reason: allowed_by_reason(entry.budgets, reason, count.total_nodes, now).allowed for reason in REASONS
-            }
-            queue = self.disruption.queues.get(name)
-            drifted, blocked = (len(queue), len(queue.blocked)) if queue is not None else (0, 0)
-            found.append(PoolReading(name, allowed, count.disrupting_nodes, drifted, blocked))
-        return found
 
 
 def _leaves(old: Pod | None, new: Pod | None) -> bool:

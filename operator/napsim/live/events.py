@@ -21,7 +21,7 @@ import msgspec
 from napsim.core.objects import KubeObject
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
-from napsim.live.errors import ApiError, TransportError
+from napsim.live.errors import AlreadyExists, ApiError, TransportError
 from napsim.live.resources import EVENTS, Resource
 
 log: Final = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Event:
     dedupe: tuple[str, ...] = ()
     dedupe_for: timedelta = DEDUPE
     aggregate: bool = False
+    name: str = ""  # of the event itself, where it follows from what it tells: the API server then has it once
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -159,12 +160,12 @@ class Recorder:
         if self._closing or len(self._queue) >= _QUEUE_LENGTH:
             self.counts.dropped["shutdown" if self._closing else "queue"] += 1
             return False
-        if not self._allowed(event.regarding.uid or event.regarding.name):
+        if not event.name and not self._allowed(event.regarding.uid or event.regarding.name):
             self.counts.dropped["spam"] += 1
             return False
         if len(self._series) >= _PRUNE_AT:
             self._prune(now)
-        series = _Series(event, self._name(event.regarding), now + event.dedupe_for, self._now())
+        series = _Series(event, event.name or self._name(event.regarding), now + event.dedupe_for, self._now())
         self._series[event.key] = series
         self._enqueue(series)
         return True
@@ -249,6 +250,8 @@ class Recorder:
                 await self._client.create(EVENTS, namespace, body, timeout_seconds=self._send_seconds)
                 series.created = True
             self.counts.sent += 1
+        except AlreadyExists:
+            self.counts.repeated += 1  # told by an operator before us
         except (ApiError, TransportError) as error:
             self.counts.failed += 1
             log.warning("event %s on %s not written: %s", series.event.reason, series.event.regarding.name, error)

@@ -97,7 +97,7 @@ class Evictions:
             or pod.deleting
             or pod.metadata.uid != self._wanted.get(key)
             or node is None
-            or not node.deleting
+            or not self.state.is_draining(node)
         ):
             self._wanted.pop(key, None)
             return None

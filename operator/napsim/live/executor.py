@@ -33,6 +33,7 @@ from napsim.core.actions import (
     patched_node,
     with_status,
 )
+from napsim.core.instances import is_fake
 from napsim.core.objects import KubeObject, Node, NodeClaim, Pod
 from napsim.live import events
 from napsim.live.resources import (
@@ -66,6 +67,10 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 }
 
 Changes = dict[str, Any]
+
+
+class NotOurs(Exception):
+    """A decision would have deleted a Node that napsim did not make: a mistake in napsim, and not carried out."""
 
 
 @dataclass(slots=True)
@@ -104,6 +109,7 @@ class Executor:
                 reporting_controller=event.controller,
                 dedupe=(event.uid or event.name, event.dedupe) if event.dedupe else (),
                 dedupe_for=timedelta(seconds=event.dedupe_seconds),
+                name=event.event_name,
             ),
             self.now_real(),
         )
@@ -125,6 +131,8 @@ class Executor:
                 if await self._delete(NODE_CLAIMS, action.claim):
                     self.on_disrupted(action)
             case DeleteNode():
+                if not is_fake(action.node):
+                    raise NotOurs(f"node {action.node.name} is none of napsim's fake nodes: it is not deleted")
                 await self._delete(NODES, action.node)
             case DeletePod():
                 await self._delete_pod(action)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from napsim.api import names
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.definitions import DEFINITIONS
 from napsim.core.versions import version_date
 from napsim.core.windows import describe_instant
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, Manifest, node_image_version
-from napsim.live.nodepools import versions_in_use
 from napsim.live.reports import Finding, Reports
 from napsim.live.resources import NODE_IMAGES
 from napsim.live.state import ClusterState
@@ -27,13 +28,13 @@ class ImageReporter:
     reports: Reports
 
     async def report(self) -> None:
-        in_use = versions_in_use(self.state)
+        in_use, sizes = nodes_by_version(self.state), nodes_by_pool(self.state)
         for name in sorted(self.declared.images):
             manifest = self.declared.images[name]
-            wanted = self._status(manifest, in_use[node_image_version(manifest)])
+            wanted = self._status(manifest, in_use.get(node_image_version(manifest), Counter()), sizes)
             await self.reports.write(NODE_IMAGES, manifest, manifest.get("status", {}), wanted)
 
-    def _status(self, manifest: Manifest, nodes: int) -> dict[str, Any]:
+    def _status(self, manifest: Manifest, nodes: Counter[str], sizes: Counter[str]) -> dict[str, Any]:
         spec, now = manifest["spec"], self.clock.now()
         published = parse_rfc3339(spec["publishedAt"])
         built = version_date(spec["version"])
@@ -46,7 +47,8 @@ class ImageReporter:
             "published": describe_instant(published.replace(microsecond=0)),
             "age": f"{(now - built).days}d" if built else None,
             "state": self._state(manifest, published <= now),
-            "nodes": nodes,
+            "nodes": nodes.total(),
+            "nodePools": ", ".join(f"{pool or 'none'} {nodes[pool]}/{sizes[pool]}" for pool in sorted(nodes)),
             "nodeClasses": classes,
             "conditions": self.reports.mind(self.reports.ready(manifest, ()), manifest, findings),
         }
@@ -72,6 +74,20 @@ class ImageReporter:
             for name, entry in sorted(self.declared.node_classes.items())
             if any(image.id.endswith(ending) for image in entry.state.images)
         ]
+
+
+def nodes_by_version(state: ClusterState) -> dict[str, Counter[str]]:
+    """How many nodes of each pool run each image version (the label's value)."""
+    found: dict[str, Counter[str]] = {}
+    for node in state.nodes.values():
+        labels = node.metadata.labels
+        found.setdefault(labels.get(names.NODE_IMAGE_VERSION, ""), Counter())[labels.get(names.NODEPOOL, "")] += 1
+    return found
+
+
+def nodes_by_pool(state: ClusterState) -> Counter[str]:
+    """How many nodes each pool has."""
+    return Counter(node.metadata.labels.get(names.NODEPOOL, "") for node in state.nodes.values())
 
 
 def _findings(definition: str) -> list[Finding]:

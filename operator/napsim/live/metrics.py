@@ -1,120 +1,133 @@
-"""Prometheus metrics: Karpenter's names and labels where they mean the same, ours prefixed ``napsim_``."""
+"""Prometheus metrics, made from the table in ``api.metrics``: some counted as things happen, some read at a scrape.
+
+Karpenter's names and labels where they mean the same, ours prefixed ``napsim_``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from napsim.api import names
+from napsim.api.metrics import BY_NAME
+from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim
+from napsim.core.commands import Command
+from napsim.live.lifecycles import Lifecycles
+
+_DRIFTED: Final = "drifted"
+_NO_TYPE: Final = ""  # consolidation_type, of drift
 
 
-@dataclass(slots=True)
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All that is counted as it happens, in a registry of its own. ``on_*`` are called by whoever sees it happen."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    created: Counter = field(init=False)
-    disrupted: Counter = field(init=False)
-    decisions: Counter = field(init=False)
-    decisions_by_nodepool: Counter = field(init=False)
-    queue_failures: Counter = field(init=False)
-    evictions: Counter = field(init=False)
-    pods_drained: Counter = field(init=False)
-    requests: Counter = field(init=False)
-    request_seconds: Histogram = field(init=False)
-    leader: Gauge = field(init=False)
-    failures: Counter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._karpenter()
-        self._ours()
-
-    def _karpenter(self) -> None:
-        registry = self.registry
-        self.created = Counter(
-            "karpenter_nodeclaims_created_total", "NodeClaims created.",
-            ("reason", "nodepool", "min_values_relaxed"), registry=registry,
-        )  # fmt: skip
-        self.disrupted = Counter(
-            "karpenter_nodeclaims_disrupted_total", "NodeClaims deleted, by reason.",
-            ("reason", "nodepool", "capacity_type"), registry=registry,
-        )  # fmt: skip
-        self.decisions = Counter(
-            "karpenter_voluntary_disruption_decisions_total", "Disruption commands started.",
-            ("decision", "reason", "consolidation_type"), registry=registry,
-        )  # fmt: skip
-        self.decisions_by_nodepool = Counter(
-            "karpenter_voluntary_disruption_decisions_by_nodepool_total", "Disruption commands started, by NodePool.",
-            ("decision", "reason", "consolidation_type", "nodepool"), registry=registry,
-        )  # fmt: skip
-        self.queue_failures = Counter(
-            "karpenter_voluntary_disruption_queue_failures_total", "Replacements that did not initialize in time.",
-            ("decision", "reason", "consolidation_type"), registry=registry,
-        )  # fmt: skip
-        self.evictions = Counter(
-            "karpenter_pods_eviction_requests_total", "Evictions asked for, by the API server's answer.",
-            ("code",), registry=registry,
-        )  # fmt: skip
-        self.pods_drained = Counter(
-            "karpenter_pods_drained_total", "Pods evicted or deleted.", ("reason",), registry=registry
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
+        self.registry = CollectorRegistry()
+        self.created = self._counter("karpenter_nodeclaims_created_total")
+        self.disrupted = self._counter("karpenter_nodeclaims_disrupted_total")
+        self.decisions = self._counter("karpenter_voluntary_disruption_decisions_total")
+        self.decisions_by_nodepool = self._counter("karpenter_voluntary_disruption_decisions_by_nodepool_total")
+        self.queue_failures = self._counter("karpenter_voluntary_disruption_queue_failures_total")
+        self.evictions = self._counter("karpenter_pods_eviction_requests_total")
+        self.pods_drained = self._counter("karpenter_pods_drained_total")
+        self.requests = self._counter("napsim_api_requests_total")
+        self.request_seconds = self._histogram("napsim_api_request_seconds")
+        self.leader = Gauge("napsim_leader", BY_NAME["napsim_leader"].help, registry=self.registry)
+        self.lifecycles = Lifecycles(
+            claims_terminated=self._counter("karpenter_nodeclaims_terminated_total"),
+            claim_seconds=self._histogram("karpenter_nodeclaims_termination_duration_seconds"),
+            instance_seconds=self._histogram("karpenter_nodeclaims_instance_termination_duration_seconds"),
+            nodes_created=self._counter("karpenter_nodes_created_total"),
+            nodes_terminated=self._counter("karpenter_nodes_terminated_total"),
+            nodes_drained=self._counter("karpenter_nodes_drained_total"),
+            node_seconds=self._summary("karpenter_nodes_termination_duration_seconds"),
+            lifetime_seconds=self._histogram("karpenter_nodes_lifetime_duration_seconds"),
         )
 
-    def _ours(self) -> None:
-        registry = self.registry
-        self.requests = Counter(
-            "napsim_api_requests_total", "Requests to the API server.", ("verb", "resource", "code"), registry=registry
-        )
-        self.request_seconds = Histogram(
-            "napsim_api_request_seconds", "Time until the API server answered.",
-            ("verb",), registry=registry, buckets=_REQUEST_BUCKETS,
-        )  # fmt: skip
-        self.leader = Gauge("napsim_leader", "1 while this process leads.", registry=registry)
-        self.failures = Counter(
-            "napsim_reconcile_failures_total", "Reconciles that raised.", ("queue",), registry=registry
-        )
+    def _counter(self, name: str) -> Counter:
+        metric = BY_NAME[name]
+        return Counter(name, metric.help, metric.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        metric = BY_NAME[name]
+        return Histogram(name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets)
+
+    def _summary(self, name: str) -> Summary:
+        metric = BY_NAME[name]
+        return Summary(name, metric.help, metric.labels, registry=self.registry)
+
+    # --- what happens -------------------------------------------------------------------------------------------------
 
     def observe(self, verb: str, resource: str, code: int, seconds: float) -> None:
-        """For every request of the client."""
+        """A request of the client was answered."""
         self.requests.labels(verb, resource, str(code)).inc()
         if verb != "watch":
             self.request_seconds.labels(verb).observe(seconds)
 
+    def on_created(self, action: CreateNodeClaim) -> None:
+        self.created.labels(action.reason, action.claim.metadata.labels.get(names.NODEPOOL, ""), "false").inc()
+
+    def on_disrupted(self, action: DeleteNodeClaim) -> None:
+        labels = action.claim.metadata.labels
+        pool, capacity = labels.get(names.NODEPOOL, ""), labels.get(names.CAPACITY_TYPE, "")
+        self.disrupted.labels(action.reason, pool, capacity).inc()
+
+    def on_decision(self, decision: str, pool: str) -> None:
+        """``decision``: replace or delete."""
+        self.decisions.labels(decision, _DRIFTED, _NO_TYPE).inc()
+        self.decisions_by_nodepool.labels(decision, _DRIFTED, _NO_TYPE, pool).inc()
+
+    def on_failed(self, command: Command, uninitialized: int) -> None:
+        """A command was rolled back. Karpenter puts the decision into consolidation_type here."""
+        decision = "replace" if command.replacements else "delete"
+        self.queue_failures.labels(decision, command.reason.lower(), decision).inc(uninitialized)
+
+    def on_eviction_answer(self, code: str) -> None:
+        self.evictions.labels(code).inc()
+
+    def on_evicted(self, reason: str) -> None:
+        self.pods_drained.labels(reason).inc()
+
 
 @dataclass(frozen=True, slots=True)
-class PoolReading:
-    """What the gauges say of one pool: before disrupting nodes are subtracted, as Karpenter does."""
+class Sample:
+    """One value of a metric of the table, with its label values in the table's order."""
 
-    nodepool: str
-    allowed: dict[str, int]
-    disrupting: int
-    drifted: int
-    blocked: int
+    name: str
+    value: float
+    labels: tuple[str, ...] = ()
 
 
-class PoolCollector(Collector):
-    """Gauges computed when they are scraped, from the state as it is then."""
+Read = Callable[[], list[Sample]]
 
-    def __init__(self, read: Callable[[], list[PoolReading]]) -> None:
+
+class StateCollector(Collector):
+    """What is read when it is scraped, from the state as it is then.
+
+    Scrapes come in threads of their own; ``on_loop`` reads in the thread to which the state belongs.
+    """
+
+    def __init__(self, read: Read, on_loop: Callable[[Read], list[Sample]]) -> None:
         self._read = read
+        self._on_loop = on_loop
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        allowed = GaugeMetricFamily(
-            "karpenter_nodepools_allowed_disruptions", "Allowed by the budgets.", labels=("nodepool", "reason")
-        )
-        consuming = GaugeMetricFamily(
-            "karpenter_nodepools_nodes_consuming_budgets", "Nodes that consume budgets.", labels=("nodepool", "reason")
-        )
-        drifted = GaugeMetricFamily("napsim_drifted_nodes", "Nodes that are drifted.", labels=("nodepool",))
-        blocked = GaugeMetricFamily("napsim_blocked_nodes", "Drifted nodes that are blocked.", labels=("nodepool",))
-        for item in self._read():
-            for reason, value in item.allowed.items():
-                allowed.add_metric((item.nodepool, reason), value)
-                consuming.add_metric((item.nodepool, reason), item.disrupting)
-            drifted.add_metric((item.nodepool,), item.drifted)
-            blocked.add_metric((item.nodepool,), item.blocked)
-        yield from (allowed, consuming, drifted, blocked)
+    def describe(self) -> Iterable[Metric]:
+        """Nothing to read yet when it is registered."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for sample in self._on_loop(self._read):
+            metric = BY_NAME[sample.name]
+            family = families.get(sample.name)
+            if family is None:
+                made = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+                family = families[sample.name] = made(sample.name, metric.help, labels=metric.labels)
+            family.add_metric(sample.labels, sample.value)
+        yield from families.values()

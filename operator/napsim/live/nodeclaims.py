@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from napsim.api import names
 from napsim.api.durations import parse_duration
-from napsim.core import lifecycle
+from napsim.core import inplace, lifecycle
 from napsim.core.actions import (
+    IDLE,
     Action,
     CreateNode,
     DeleteNodeClaim,
@@ -22,11 +25,13 @@ from napsim.core.actions import (
 )
 from napsim.core.clock import earliest, parse_rfc3339, rfc3339
 from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, drift_condition, drift_of
+from napsim.core.inplace import adoption_of
 from napsim.core.objects import Node, NodeClaim, condition, is_true
 from napsim.core.termination import forgotten_instance, of_claim
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared
 from napsim.live.executor import Executor
+from napsim.live.inplace import InPlaceProvider
 from napsim.live.provider import KwokProvider
 from napsim.live.state import ClusterState
 
@@ -40,6 +45,7 @@ class NodeClaimController:
     state: ClusterState
     declared: Declared
     provider: KwokProvider
+    in_place: InPlaceProvider
     clock: VirtualClock
     executor: Executor
     _missing_since: dict[str, datetime] = field(default_factory=dict)  # claim -> real instant its Node was missed
@@ -57,9 +63,13 @@ class NodeClaimController:
             return None
         node = self.state.node_of(claim)
         now = self.clock.now()
-        plan = of_claim(claim, node, self._deleted_at(claim, now)) if claim.deleting else self._alive(claim, node, now)
+        plan = self._leaving(claim, node, now) if claim.deleting else self._alive(claim, node, now)
         await self.executor.carry_out(plan.actions)
         return plan.wake_at
+
+    def _leaving(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        half = of_claim if adoption_of(claim) is None else inplace.of_claim
+        return half(claim, node, self._deleted_at(claim, now))
 
     def _deleted_at(self, claim: NodeClaim, now: datetime) -> datetime:
         """When the claim was deleted, on the cluster's clock: just now, unless nobody led for a while."""
@@ -95,11 +105,11 @@ class NodeClaimController:
         if expiry is not None and now >= expiry:
             return Plan((DeleteNodeClaim(claim, "expired"),))
         if not is_true(claim.status.conditions, names.LAUNCHED):
-            plan = lifecycle.launch(claim, self.provider.launch(claim, now), self.clock.timeline, now)
+            plan = lifecycle.launch(claim, self._launched(claim, now), self.clock.timeline, now)
             return Plan(plan.actions, earliest(plan.wake_at, expiry))
         if lost := self._lost(claim, node):
             return lost
-        if node is None and not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+        if node is None and not self._has_joined(claim):
             plan = self._join(claim, now)
         else:
             plan = self._advance(claim, node, now)
@@ -108,7 +118,16 @@ class NodeClaimController:
         drift = self._drift(claim, node, now)
         return Plan(drift.actions, earliest(plan.wake_at, drift.wake_at, expiry))
 
+    def _has_joined(self, claim: NodeClaim) -> bool:
+        return is_true(claim.status.conditions, names.REGISTERED_CONDITION) or adoption_of(claim) is not None
+
+    def _launched(self, claim: NodeClaim, now: datetime) -> lifecycle.Launch:
+        adoption = adoption_of(claim)
+        return self.provider.launch(claim, now) if adoption is None else self.in_place.launch(claim, adoption, now)
+
     def _advance(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        if (adoption := adoption_of(claim)) is not None:
+            return self.in_place.advance(claim, adoption, node, now) if node is not None else IDLE
         joined = self.provider.registered_from(node, now)
         registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
         if joined is not None and now < joined and not registered:
@@ -142,7 +161,7 @@ class NodeClaimController:
     def _lost(self, claim: NodeClaim, node: Node | None) -> Plan | None:
         """A Node that vanished; the informers may be behind for a moment, so it has to stay away for a while."""
         real = self.clock.real()
-        if node is not None or not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
+        if node is not None or not self._has_joined(claim):
             self._missing_since.pop(claim.name, None)
             return None
         since = self._missing_since.setdefault(claim.name, real)
@@ -155,11 +174,13 @@ class NodeClaimController:
     def _drift(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
         pool = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
         node_class = self.declared.node_classes.get(claim.spec.node_class_ref.name)
-        types = InstanceTypes(
-            self.declared.offerings, lifecycle.created_at(claim, now), self._type_found_at.get(claim.name)
-        )
+        offerings, played = self.declared.offerings, node
+        if (adoption := adoption_of(claim)) is not None:
+            offerings = self.in_place.offerings(claim)
+            played = _running(node, adoption.kubernetes) if node is not None else None
+        types = InstanceTypes(offerings, lifecycle.created_at(claim, now), self._type_found_at.get(claim.name))
         verdict = drift_of(
-            claim, pool.view if pool else None, node_class.state if node_class else None, (node,) if node else (),
+            claim, pool.view if pool else None, node_class.state if node_class else None, (played,) if played else (),
             types, now,
         )  # fmt: skip
         if verdict.instance_type_found_at is not None:
@@ -185,6 +206,12 @@ def _label(node: Node | None, claim: NodeClaim, verdict: DriftVerdict) -> tuple[
     if node.metadata.labels.get(names.DRIFT, "") == wanted:
         return ()
     return (PatchNode(node, labels={names.DRIFT: wanted or None}),)
+
+
+def _running(node: Node, kubernetes: str) -> Node:
+    """The Node as it counts: a real kubelet stays what it is when its node is played on another version."""
+    info = msgspec.structs.replace(node.status.node_info, kubelet_version=kubernetes)
+    return msgspec.structs.replace(node, status=msgspec.structs.replace(node.status, node_info=info))
 
 
 def _is_instant(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
+from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
 from napsim.core.actions import PatchNodeClaim
 from napsim.core.budgets import DRIFTED, allowed_by_reason
 from napsim.core.hash_migration import NODEPOOL_KEYS, migrate_hash
@@ -19,6 +19,7 @@ from napsim.core.resources import amounts, format_amount, total
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared, NodeClassEntry, NodePoolEntry
 from napsim.live.executor import Executor
+from napsim.live.inplace import with_capacity
 from napsim.live.provisioner import Provisioner
 from napsim.live.reports import Finding, Reports
 from napsim.live.resources import NODE_POOLS
@@ -28,6 +29,8 @@ from napsim.live.workqueue import Retry
 
 _NEVER_CONSOLIDATES: Final = "Never"
 _INVALID_BUDGET: Final = "InvalidBudget"
+_INVALID_PROVIDER: Final = "InvalidNodeProvider"
+_TOO_FEW: Final = "ReplicasNotReached"
 _NO_TYPES: Final = "NoCompatibleInstanceTypes"
 
 
@@ -97,6 +100,8 @@ class NodePoolController:
         reason = "Ready" if ready else "UnhealthyDependents"
         message = "" if ready else f"{names.NODECLASS_READY}=False"
         conditions = reports.root(conditions, manifest, status, reason, message)
+        played = (entry,) if self.declared.is_in_place(entry) else ()
+        conditions = with_capacity(reports, conditions, manifest, played)
         return reports.honoured(conditions, manifest, _unhonoured(entry))
 
     def _class_problem(self, entry: NodePoolEntry) -> tuple[str, str]:
@@ -111,16 +116,31 @@ class NodePoolController:
         """What is wrong with a pool that is in use. Kept as long as nothing that it follows from changes."""
         name, settings = entry.pool.name, self.declared.settings
         node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
+        provided = self._provider_findings(entry)
         if node_class is None:
-            return [*self._budget_findings(entry), self._class_problem(entry)]
+            return [*provided, *self._budget_findings(entry), self._class_problem(entry)]
         known = self._found.get(name)
         if known is not None and known[0] is entry and known[1] is node_class and known[2] is settings:
-            return known[3]
+            return [*provided, *known[3]]
         found = self._budget_findings(entry)
         offer = self.declared.offer(entry, node_class, {})
-        if not offer.types or not offer.zones:
+        if (not offer.types or not offer.zones) and not self.declared.is_in_place(entry):
             found.append((_NO_TYPES, self._no_types(entry)))
         self._found[name] = (entry, node_class, settings, found)
+        return [*provided, *found]
+
+    def _provider_findings(self, entry: NodePoolEntry) -> list[Finding]:
+        said, found = entry.pool.metadata.annotations.get(names.NODE_PROVIDER, ""), []
+        if said and said not in NODE_PROVIDERS:
+            allowed, instead = " or ".join(NODE_PROVIDERS), self.declared.settings.node_provider
+            text = (
+                f"annotation {names.NODE_PROVIDER} {said!r}: allowed is {allowed}; {instead} is taken, as the cluster's"
+            )
+            found.append((_INVALID_PROVIDER, text))
+        nodes, wanted = self.state.count(entry.pool.name).total_nodes, entry.pool.spec.replicas or 0
+        if self.declared.is_in_place(entry) and wanted > nodes:
+            text = f"spec.replicas {wanted}: {nodes} Nodes play the pool in place, and none is made"
+            found.append((_TOO_FEW, text))
         return found
 
     def _budget_findings(self, entry: NodePoolEntry) -> list[Finding]:
@@ -150,8 +170,3 @@ def _unhonoured(entry: NodePoolEntry) -> tuple[str, ...]:
     if any(item.min_values for item in entry.pool.spec.template.spec.requirements):
         found.append("spec.template.spec.requirements[].minValues")
     return tuple(found)
-
-
-def versions_in_use(state: ClusterState) -> Counter[str]:
-    """How many nodes run each image version."""
-    return Counter(node.metadata.labels.get(names.NODE_IMAGE_VERSION, "") for node in state.nodes.values())

@@ -12,17 +12,20 @@ import msgspec
 
 from napsim.api import names
 from napsim.core import commands
-from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event
+from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event, Plan
 from napsim.core.commands import Command, Replacement
+from napsim.core.inplace import adoption_of, given_back
+from napsim.core.instances import is_fake
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import new_claim
 from napsim.core.objects import Node, NodeClaim, Pod
 from napsim.core.pods import is_mirror, tolerates_disrupted
 from napsim.core.resources import CPU, MEMORY, format_amount
-from napsim.core.termination import Terminating, of_node
+from napsim.core.termination import Instant, Terminating, drained, of_node
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared
 from napsim.live.executor import Executor
+from napsim.live.inplace import InPlaceNodes
 from napsim.live.provider import KwokProvider
 from napsim.live.state import ClusterState
 from napsim.live.workqueue import Retry
@@ -40,9 +43,11 @@ class NodeController:
     state: ClusterState
     declared: Declared
     provider: KwokProvider
+    in_place: InPlaceNodes
     clock: VirtualClock
     executor: Executor
     on_failed: Callable[[Command, int], None]
+    hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
 
     async def reconcile(self, name: str) -> datetime | None:
         node = self.state.nodes.get(name)
@@ -51,6 +56,12 @@ class NodeController:
         claim = self.state.claim_of(node)
         if node.deleting:
             return await self._terminate(node, claim)
+        plan = self.in_place.plan(node, claim)
+        if plan is not None:
+            await self.executor.carry_out(plan.actions)
+            return plan.wake_at
+        if claim is not None and claim.deleting and adoption_of(claim) is not None:
+            return await self._give_back(node, claim)
         if claim is None:
             return await self._orphan(node)
         command = self._command(node)
@@ -71,7 +82,7 @@ class NodeController:
 
     async def _orphan(self, node: Node) -> datetime | None:
         """A Node of ours whose claim is gone goes too; one that was never ours is left alone."""
-        if names.TERMINATION_FINALIZER in node.metadata.finalizers and node.spec.provider_id.startswith("napsim://"):
+        if names.TERMINATION_FINALIZER in node.metadata.finalizers and is_fake(node):
             await self.executor.carry_out((DeleteNode(node),))
         return None
 
@@ -85,6 +96,8 @@ class NodeController:
         progress = commands.advance(
             command, node, claim, found, seen, len(self.state.commands), self.clock.timeline, now
         )
+        if progress.completed and not claim.deleting and self.hand_over(claim):
+            return None
         await self.executor.carry_out(progress.plan.actions)
         if progress.failure:
             log.warning("node %s: command rolled back: %s", node.name, progress.failure)
@@ -117,7 +130,17 @@ class NodeController:
         state = Terminating(node, claim, pods, self._attachments(node, pods))
         detach = self.provider.detach(claim.name) if claim else timedelta(0)
         now = self.clock.instant()
-        plan = of_node(state, self.state.pdbs, detach, now)
+        return await self._drain(of_node(state, self.state.pdbs, detach, now), now, pods)
+
+    async def _give_back(self, node: Node, claim: NodeClaim) -> datetime | None:
+        """The same for a Node that stays: its claim's time on it ends."""
+        pods = self.state.pods_on(node.name)
+        state = Terminating(node, claim, pods, self._attachments(node, pods), given_back(node))
+        now = self.clock.instant()
+        plan = drained(state, claim, self.state.pdbs, self.provider.detach(claim.name), now)
+        return await self._drain(plan, now, pods)
+
+    async def _drain(self, plan: Plan, now: Instant, pods: tuple[Pod, ...]) -> datetime | None:
         await self.executor.carry_out(plan.actions)
         poll = now.timeline.virtual(now.real + _DRAIN_POLL) if pods else None
         return min((at for at in (plan.wake_at, poll) if at is not None), default=None)

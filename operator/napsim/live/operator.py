@@ -34,15 +34,18 @@ from napsim.live.engine import Engine
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
-from napsim.live.metrics import Metrics, PoolCollector
+from napsim.live.metrics import Metrics, Read, Sample, StateCollector
+from napsim.live.readings import readings
 from napsim.live.workqueue import Retry
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
+_CHANCES: Final = 3  # attempts of another instance at the Lease, while we stand aside for it
 _WATCH_SECONDS: Final = 290
 _REQUEST_SECONDS: Final = 30
+_SCRAPE_SECONDS: Final = 10.0
 _KINDS: Final = (
     (names.KARPENTER_GROUP, names.KARPENTER_VERSION, "nodepools"),
     (names.AZURE_GROUP, names.AZURE_VERSION, "aksnodeclasses"),
@@ -64,6 +67,8 @@ class Options:
     identity: str = ""
     metrics_port: int = 0
     probe_port: int = 0
+    node_name: str = ""  # the Node we run on, if it is one of the cluster's
+    pod: str = ""  # the pod we are, as namespace/name
 
     @property
     def holder(self) -> str:
@@ -96,8 +101,10 @@ class Operator:
                 _jitter(),
                 self.metrics,
                 write_seconds=min(ATTEMPT_SECONDS, self.options.lease.margin),
+                own_node=self.options.node_name,
+                own_pod=self.options.pod,
             )
-            self.metrics.registry.register(PoolCollector(self.engine.readings))
+            self.metrics.registry.register(_collector(self.engine))
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)
             await self._serve(client, connection, elector, self.engine)
@@ -165,7 +172,7 @@ class Operator:
             try:
                 await engine.start()
                 gc.freeze()  # what was read at the start stays: the collector need not look at it again
-                await holding
+                await self._while_holding(holding, engine)
             except NotLeader:
                 log.warning("leadership was lost while starting")
             except (ApiError, TransportError, Retry) as error:
@@ -174,8 +181,23 @@ class Operator:
             finally:
                 self.metrics.leader.set(0)
                 await engine.stop()
+                if engine.resigned.is_set():
+                    await elector.release()
                 holding.cancel()
+            if (
+                engine.resigned.is_set()
+            ):  # leave time for whoever else competes; where there is one replica, nobody does
+                await asyncio.sleep(self.options.lease.retry_period * _CHANCES)
             log.warning("no longer the leader: %s is", elector.holder or "nobody")
+
+    async def _while_holding(self, holding: asyncio.Future[None], engine: Engine) -> None:
+        """Until the Lease is lost, or the engine wants somebody else to lead."""
+        resigned = asyncio.ensure_future(engine.resigned.wait())
+        ends: set[asyncio.Future[Any]] = {holding, resigned}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            resigned.cancel()
 
 
 class _Kopf(threading.Thread):
@@ -204,6 +226,8 @@ class _Kopf(threading.Thread):
         self._register(registry)
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
+        # All kinds are served by now; without this Kopf lists and watches every CRD of the cluster.
+        settings.scanning.disabled = True
         settings.watching.server_timeout = _WATCH_SECONDS
         settings.networking.request_timeout = _REQUEST_SECONDS
         settings.networking.error_backoffs = _Backoffs()
@@ -258,6 +282,19 @@ async def _kopf_connection(connection: ConnectionConfig) -> _KopfConnection:
     return _KopfConnection(
         server=connection.server, token=token, tls=connection.tls, default_namespace=connection.namespace
     )
+
+
+def _collector(engine: Engine) -> StateCollector:
+    """Scrapes come in threads of the metrics server; the state is read in this loop, between two events."""
+    loop = asyncio.get_running_loop()
+
+    def on_loop(read: Read) -> list[Sample]:
+        async def reading() -> list[Sample]:
+            return read()
+
+        return asyncio.run_coroutine_threadsafe(reading(), loop).result(_SCRAPE_SECONDS)
+
+    return StateCollector(lambda: readings(engine), on_loop)
 
 
 def _jitter() -> Callable[[], float]:

@@ -63,8 +63,9 @@ class Provisioner:
             return None
         offers = self.declared.offers(self._overhead())
         found = schedule(pending, list(self._rooms()), offers, self._zone_use())
-        self.unplaced = dict(found.unplaced)
-        for key, reason in found.unplaced.items():
+        played = "".join(f"; {entry.pool.name}: played in place" for entry in self.declared.in_place_pools())
+        self.unplaced = {key: reason + played for key, reason in found.unplaced.items()}
+        for key, reason in self.unplaced.items():
             self.executor.record(_failed(self.state.pending[key], reason))
         await self.executor.carry_out(self._claim(item, now) for item in self._within_limits(found.new_nodes))
         return self.clock.timeline.virtual(self.clock.real() + LOOK_AGAIN)
@@ -142,6 +143,8 @@ class Provisioner:
         entry = self.declared.pools.get(name)
         if entry is None or entry.pool.spec.replicas is None or entry.pool.deleting:
             return
+        if self.declared.is_in_place(entry):
+            return  # as many as opt in: none can be made, and none is too much
         alive = [self.state.claims[item] for item in sorted(self.state.claims_of_pool.get(name, ()))]
         alive = [claim for claim in alive if not claim.deleting]
         stand_ins = [claim for claim in alive if self._stands_in(claim.metadata.annotations.get(names.REPLACES, ""))]

@@ -30,6 +30,7 @@ class Settings:
     fallback_seed: int = 0
     zones: tuple[str, ...] = ("westeurope-1", "westeurope-2", "westeurope-3")
     instance_type: str = "Standard_D4s_v5"
+    node_provider: str = "kwok"  # or inPlace: of NodePools that do not say themselves
     kubernetes_version: str = ""  # overrides what the API server says; to play an upgrade
     seed: int = 0
     not_honoured: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ def from_spec(spec: NodeAutoProvisioningSpec) -> Settings:
         fallback_seed=spec.fallback.seed,
         zones=tuple(f"{provider.region}-{zone}" for zone in provider.zones),
         instance_type=provider.instance_type,
+        node_provider=provider.kind,
         kubernetes_version=(spec.kubernetes_version or "").removeprefix("v"),
         seed=spec.seed,
         not_honoured=tuple(_unhonoured(spec)),
@@ -75,8 +77,6 @@ def _unhonoured(spec: NodeAutoProvisioningSpec) -> list[str]:
         found.append("spec.nodeOSUpgradeChannel")
     if spec.upgrade_channel != "none":
         found.append("spec.upgradeChannel")
-    if spec.node_provider.kind != "kwok":
-        found.append("spec.nodeProvider.kind")
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from napsim.api import names
+from napsim.core import inplace
 from napsim.core.budgets import NodeCount, PoolCount, contribution
 from napsim.core.objects import KubeObject, Node, NodeClaim, PersistentVolumeClaim, Pod, PodDisruptionBudget, is_true
 from napsim.core.objects import VolumeAttachment as Attachment
@@ -47,6 +48,8 @@ class ClusterState:
     seen: set[str] = field(default_factory=set)  # replacements that were seen to exist, while what they replace does
     claims_of_pool: dict[str, set[str]] = field(default_factory=dict)
     claims_of_class: dict[str, set[str]] = field(default_factory=dict)
+    in_place: set[str] = field(default_factory=set)  # Nodes that opt in to a pool, or still carry what napsim wrote
+    _adopting: dict[str, set[str]] = field(default_factory=dict)  # Node -> claims that stand for it, in place
     _seen_for: dict[str, set[str]] = field(default_factory=dict)  # claim -> those of ``seen`` that (were to) replace it
     _pods_on: dict[str, dict[str, Pod]] = field(default_factory=dict)
     _used_on: dict[str, Resources] = field(default_factory=dict)
@@ -76,17 +79,38 @@ class ClusterState:
 
     def node_of(self, claim: NodeClaim) -> Node | None:
         """The claim's Node."""
+        adoption = inplace.adoption_of(claim)
+        if adoption is not None:
+            return self.nodes.get(adoption.node)
         name = self._node_by_provider.get(claim.status.provider_id) if claim.status.provider_id else None
         return self.nodes.get(name or claim.status.node_name)
 
     def claim_of(self, node: Node) -> NodeClaim | None:
-        """The Node's claim."""
+        """The Node's claim; of several that stand for it in place, the one of its generation, else the oldest."""
+        adopting = self._adopting.get(node.name)
+        if adopting:
+            claims = [self.claims[name] for name in sorted(adopting)]
+            return next((claim for claim in claims if inplace.stands_for(claim, node)), claims[0])
         name = self._claim_by_provider.get(node.spec.provider_id)
         return self.claims.get(name) if name else None
 
     def count(self, pool: str) -> PoolCount:
         """The nodes of the pool that budgets are measured against."""
         return self._counts.get(pool, PoolCount())
+
+    def is_draining(self, node: Node) -> bool:
+        """Whether pods are to leave the Node: it is deleted, or the claim that it is in place of."""
+        if node.deleting:
+            return True
+        claim = self.claim_of(node) if node.name in self._adopting else None
+        return claim is not None and claim.deleting and inplace.stands_for(claim, node)
+
+    def being_replaced(self, pool: str) -> Iterator[Node]:
+        """Nodes of the pool, in place, that are between two claims."""
+        for name in self.in_place:
+            node = self.nodes[name]
+            if node.metadata.labels.get(names.NODEPOOL) == pool and inplace.is_being_replaced(node):
+                yield node
 
     def daemon_pods(self) -> Iterator[Pod]:
         """One pod for each DaemonSet that has any."""
@@ -134,10 +158,13 @@ class ClusterState:
             self.nodes.pop(old.name, None)
             self._used_on.pop(old.name, None)
             self.commands.discard(old.name)
+            self.in_place.discard(old.name)
             self._recount(old.name)
             return
         self.nodes[new.name] = new
         (self.commands.add if names.COMMAND in new.metadata.annotations else self.commands.discard)(new.name)
+        plays = inplace.wanted_pool(new) or names.IN_PLACE in new.metadata.annotations
+        (self.in_place.add if plays else self.in_place.discard)(new.name)
         if new.spec.provider_id:
             self._node_by_provider[new.spec.provider_id] = new.name
         self._recount(new.name)
@@ -163,7 +190,8 @@ class ClusterState:
     def _unlink(self, claim: NodeClaim) -> None:
         self.claims.pop(claim.name, None)
         self.unlaunched.discard(claim.name)
-        self._claim_by_provider.pop(claim.status.provider_id, None)
+        if self._claim_by_provider.get(claim.status.provider_id) == claim.name:
+            del self._claim_by_provider[claim.status.provider_id]
         for index, key in self._memberships(claim):
             members = index.get(key)
             if members is not None:
@@ -196,6 +224,8 @@ class ClusterState:
             yield self.claims_of_class, claim.spec.node_class_ref.name
         if replaced := claim.metadata.annotations.get(names.REPLACES):
             yield self.replacements, replaced
+        if (adoption := inplace.adoption_of(claim)) is not None:
+            yield self._adopting, adoption.node
 
     def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
         if new is not None:
@@ -219,7 +249,10 @@ class ClusterState:
         pool = node.metadata.labels.get(names.NODEPOOL, "") if node else ""
         if node is None or not pool:
             return
-        one, disrupting = contribution(node_count(node, self.claim_of(node)))
+        if inplace.is_being_replaced(node):
+            one, disrupting = 1, 1
+        else:
+            one, disrupting = contribution(node_count(node, self.claim_of(node)))
         if one:
             self._contributions[node_name] = _Contribution(pool, one, disrupting)
             self._shift(pool, one, disrupting)

@@ -219,8 +219,8 @@ class Writer:
             return await self._client.create(resource, namespace, body, timeout_seconds=self._attempt_seconds)
 
         async def ours() -> bytes | None:
-            found = await self._client.get(resource, namespace, name, timeout_seconds=self._attempt_seconds)
-            return found if _carries(_decode_answer(found), metadata) else None
+            found = await self._client.find(resource, namespace, name, timeout_seconds=self._attempt_seconds)
+            return found if found is not None and _carries(_decode_answer(found), metadata) else None
 
         write = _Write("create", resource, namespace, name, send)
         return await self._in_turn(write, {OutcomeKind.ALREADY_EXISTS: ours})

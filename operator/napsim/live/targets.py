@@ -1,0 +1,61 @@
+"""What nodes are going to: the images adopted, those that wait for it, and which claims are not there yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from napsim.api import names
+from napsim.core.clock import earliest
+from napsim.core.objects import NodeClaim
+from napsim.live.declared import Declared
+
+
+def is_behind(claim: NodeClaim, declared: Declared) -> bool:
+    """Whether the claim is not what its class and pool ask for by now, also before anybody has marked it drifted.
+
+    Marking takes a moment; a rollout must not pass for finished in the meantime.
+    """
+    annotations = claim.metadata.annotations
+    entry = declared.node_classes.get(claim.spec.node_class_ref.name)
+    if entry is not None:
+        image_id, adopted = claim.status.image_id, entry.state.images
+        if adopted and image_id and all(image.id != image_id for image in adopted):
+            return True
+        if _differs(annotations, names.AKSNODECLASS_HASH, names.AKSNODECLASS_HASH_VERSION, entry.hash):
+            return True
+    pool = declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
+    return pool is not None and _differs(annotations, names.NODEPOOL_HASH, names.NODEPOOL_HASH_VERSION, pool.hash)
+
+
+def _differs(annotations: dict[str, str], key: str, version_key: str, wanted: str) -> bool:
+    """Hashes of different versions are not compared, as upstream does."""
+    return annotations.get(version_key) == names.HASH_VERSION and annotations.get(key, wanted) != wanted
+
+
+def waiting_images(declared: Declared, now: datetime) -> dict[str, tuple[str, ...]]:
+    """Published images that are newer than what a class has adopted: version -> definitions."""
+    found: dict[str, set[str]] = {}
+    for name, entry in declared.node_classes.items():
+        cache = declared.caches.get(name)
+        if cache is None or not entry.state.images:
+            continue
+        adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
+        for image in declared.catalogue.latest(cache.key, now):
+            if image.full_version not in adopted:
+                found.setdefault(image.full_version, set()).add(image.definition)
+    return {version: tuple(sorted(found[version])) for version in sorted(found)}
+
+
+def next_publication(declared: Declared, now: datetime) -> datetime | None:
+    """When the next image is published that a class could take."""
+    return earliest(*(declared.catalogue.next_publication(cache.key, now) for cache in declared.caches.values()))
+
+
+def targets(declared: Declared) -> list[dict[str, str]]:
+    """The versions nodes are going to, by class and definition."""
+    found = []
+    for name in sorted(declared.node_classes):
+        for image in declared.node_classes[name].state.images:
+            *_, definition, _, version = image.id.split("/")
+            found.append({"nodeClass": name, "definition": definition, "version": version})
+    return found
