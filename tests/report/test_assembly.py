@@ -297,3 +297,38 @@ def test_groups_of_a_pool_are_told_apart_by_version_and_phase() -> None:
     shown = view_of(found, REAL).pools[0]
     assert shown.groups == (Group("202601.27.0", Phase.CURRENT, 2),)
     assert replace(shown, groups=()).count(Phase.CURRENT) == 0
+
+
+def test_one_operator_that_leads_is_enough_whatever_another_has_left_behind() -> None:
+    found = cluster([], [])
+    stale = observed.LeaseSpec("laptop", 15, REAL - timedelta(hours=1))
+    fresh = observed.LeaseSpec("pod", 15, REAL - timedelta(seconds=1))
+    found.leases = {
+        LEASE: observed.Lease(ObjectMeta(name="napsim", namespace="kube-system"), stale),
+        "napsim-system/napsim": observed.Lease(ObjectMeta(name="napsim", namespace="napsim-system"), fresh),
+    }
+    assert view_of(found, REAL).notes == ()
+
+
+def test_what_is_told_of_the_rollout_is_not_shown_again_of_its_window() -> None:
+    found = cluster([], [])
+    told = {
+        kind: observed.Event(
+            metadata=ObjectMeta(name=kind),
+            regarding=observed.Regarding(kind, "default"),
+            reason="WindowOpened",
+            note="node-os is open",
+            reporting_controller="napsim",
+            event_time=REAL,
+        )
+        for kind in ("NodeAutoProvisioning", "MaintenanceConfiguration")
+    }
+    found.events = told
+    assert [event.about for event in view_of(found, REAL).events] == ["NodeAutoProvisioning/default"]
+    found.events = {"window": told["MaintenanceConfiguration"]}
+    assert [event.about for event in view_of(found, REAL).events] == ["MaintenanceConfiguration/default"]
+
+
+def test_the_forecast_is_taken_from_the_status() -> None:
+    found = with_status(cluster([], []), {"estimatedFinish": "2026-02-15T04:30:00Z"})
+    assert view_of(found, REAL).estimated_finish == datetime(2026, 2, 15, 4, 30, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_pools_that_do_not_fit_are_counted() -> None:
     assert "and 22 more pools, 1969/2200 updated" in plain(samples.MANY_POOLS, 80, 24)
 
 
+@pytest.mark.parametrize(
+    ("finish", "expected"),
+    [
+        (datetime(2026, 2, 15, 4, 30, tzinfo=UTC), "Finish  about Sun 04:30 UTC, in 2h16m, without 1 blocked node"),
+        (datetime(2026, 2, 15, 1, 30, tzinfo=UTC), "Finish  was to be Sun 01:30 UTC, without 1 blocked node"),
+    ],
+)
+def test_the_forecast_is_shown_where_there_is_one(finish: datetime, expected: str) -> None:
+    assert expected in plain(replace(samples.ROLLING_OUT, estimated_finish=finish), 80, 24)
+    assert "Finish" not in plain(samples.ROLLING_OUT, 80, 24)
+
+
 def test_an_unlimited_budget_is_red() -> None:
     line = _line_with(samples.WAITING, "unlimited")
     assert "red" in _style_of(line, "0 of unlimited")
@@ -75,3 +88,24 @@ def _line_with(view: View, text: str) -> Text:
 def _style_of(line: Text, text: str) -> str:
     at = line.plain.index(text)
     return " ".join(str(span.style) for span in line.spans if span.start <= at < span.end)
+
+
+def blocked_by_many(count: int) -> View:
+    """So many nodes, each blocked by a PDB of its own."""
+    blocked = tuple(
+        replace(samples.LEDGER_NODE, node=f"node-{number}", message=f"pdb prevents pod evictions ({number})")
+        for number in range(count)
+    )
+    return replace(samples.ROLLING_OUT, blocked=blocked)
+
+
+@pytest.mark.parametrize(("count", "height"), [(30, 24), (30, 40), (8, 24)])
+def test_blocked_nodes_that_do_not_fit_are_counted(count: int, height: int) -> None:
+    lines = plain(blocked_by_many(count), 80, height).splitlines()
+    shown = sum(line.startswith("  node-") for line in lines)
+    assert 0 < shown < count
+    assert f"and {count - shown} more blocked nodes" in lines
+
+
+def test_blocked_nodes_that_all_fit_are_not_counted() -> None:
+    assert "more blocked" not in plain(blocked_by_many(3), 80, 40)

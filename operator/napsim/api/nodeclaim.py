@@ -180,6 +180,10 @@ def _label(key: str) -> str:
     return ".metadata.labels." + key.replace(".", r"\.")
 
 
+def _reason(type_: str) -> str:
+    return f'.status.conditions[?(@.type=="{type_}")].reason'
+
+
 NODE_CLAIM: Final = Kind(
     model=NodeClaim,
     group=names.KARPENTER_GROUP,
@@ -198,5 +202,8 @@ NODE_CLAIM: Final = Kind(
         Column("NodePool", _label(names.NODEPOOL), wide=True),
         Column("NodeClass", ".spec.nodeClassRef.name", wide=True),
         condition_column("Drifted", wide=True),
+        Column("Drift", _reason("Drifted"), wide=True, description="Why it is drifted."),
+        Column("Disrupted", _reason("DisruptionReason"), wide=True, description="Why it is being replaced."),
+        Column("Drained", _reason("Drained"), wide=True, description="How far its drain is."),
     ),
 )

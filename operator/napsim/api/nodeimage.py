@@ -116,6 +116,10 @@ class NodeImageStatus(Model):
         default=None, description="Upcoming, Published (not listed yet), Latest, Superseded, for people."
     )
     nodes: Int32 = Field(default=0, description="The number of nodes that run it.")
+    node_pools: str | None = Field(
+        default=None,
+        description="Their NodePools, for people: nodes that run it of all, as in default 11/12, system 3/3.",
+    )
     node_classes: tuple[str, ...] = Field(
         default=(), max_length=100, description="The AKSNodeClasses whose new nodes get it."
     )
@@ -146,6 +150,7 @@ NODE_IMAGE: Final = Kind(
         Column("Published", ".status.published", description="When the region got or gets it."),
         Column("Age", ".status.age", description="Time since the build date in the version."),
         Column("Nodes", ".status.nodes", "integer", description="Nodes that run it."),
+        Column("NodePools", ".status.nodePools", description="Nodes that run it, of all nodes of the pool."),
         Column("State", ".status.state"),
         Column("OS", ".spec.osSKU", wide=True),
         Column("Patch", ".spec.securityPatch", wide=True),

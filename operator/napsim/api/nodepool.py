@@ -275,6 +275,7 @@ NODE_POOL: Final = Kind(
         Column("Weight", ".spec.weight", "integer", wide=True),
         Column("CPU", ".status.resources.cpu", wide=True),
         Column("Memory", ".status.resources.memory", wide=True),
+        Column("Budgets", ".spec.disruption.budgets", wide=True, description="How many nodes may be disrupted, when."),
         Column("Replicas", ".spec.replicas", "integer", wide=True, description="Size of a static pool."),
     ),
 )

@@ -92,13 +92,25 @@ class PoolProgress(Model):
     )
     replaced: Int32 = Field(default=0, description="Nodes replaced in this rollout.")
     max_disrupting: Int32 = Field(default=0, description="The most nodes disrupted at once in this rollout.")
+    active_seconds: Int64 = Field(
+        default=0,
+        description=(
+            "For how long nodes could be replaced in this rollout: seconds on the cluster's clock in which the budgets"
+            " allowed it and a node was there that nothing else blocked. The pace is measured over it."
+        ),
+    )
 
 
 class Summary(Model):
-    """The rollout as a whole, since its first pick-up."""
+    """The rollout as a whole, since its first pick-up. Another one begins when nodes drift after its end."""
 
-    started_at: Instant | None = Field(default=None, description="When the first image was picked up.")
+    started_at: Instant | None = Field(
+        default=None, description="When the first image was picked up, or the first node drifted for another reason."
+    )
     finished_at: Instant | None = Field(default=None, description="When the last node was on the target.")
+    first_estimate: Instant | None = Field(
+        default=None, description="The first estimatedFinish of this rollout: what it is held to later."
+    )
     replaced: Int32 = Field(default=0, description="Nodes replaced.")
     max_disrupting: Int32 = Field(default=0, description="The most nodes disrupted at once.")
     ever_blocked: Int32 = Field(default=0, description="Nodes that were blocked at some time.")
@@ -126,6 +138,17 @@ class NodeAutoProvisioningStatus(Model):
     )
     forced: str | None = Field(default=None, description="The last pick-up that the 90-day rule forced, for people.")
     progress: Progress = Field(default=Progress(), description="How many nodes are where.")
+    estimated_finish: Instant | None = Field(
+        default=None,
+        description=(
+            "When the last node that is not blocked will be replaced, on the cluster's clock: by the pace of each pool"
+            " so far (nodes replaced over activeSeconds), laid out over the time that its budgets will allow, rounded"
+            " up. Absent while that is not known: before every such pool has replaced two nodes."
+        ),
+    )
+    finish: str | None = Field(
+        default=None, description="The same for people: about …, unknown, or finished … when the rollout is over."
+    )
     pools: Annotated[tuple[PoolProgress, ...], Distinct(("name",))] = Field(
         default=(), description="The same per pool."
     )
@@ -140,5 +163,9 @@ class NodeAutoProvisioningStatus(Model):
     list_cache: ListCache | None = Field(default=None, description="The last list of the gallery.")
     summary: Summary = Field(default=Summary(), description="The rollout as a whole.")
     conditions: Conditions = Field(
-        default=(), description="Ready; RolledOut; NotYetHonoured with the fields that have no effect yet."
+        default=(),
+        description=(
+            "Ready; NotYetHonoured with the fields that have no effect yet; RolledOut: True when there are nodes, all"
+            " of them are what their pools and classes ask for by now, and no published image waits to be picked up."
+        ),
     )

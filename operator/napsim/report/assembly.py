@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from napsim.api import names
@@ -34,11 +34,12 @@ from napsim.report.times import span
 from napsim.report.view import Blocked, Clock, Event, Group, Phase, PickUp, Pool, Rollout, View, Waiting, Window
 
 MOST_EVENTS: Final = 50
-_LEASE_TOLERANCE: Final = timedelta(seconds=5)  # the clocks of the API server's machine and ours may differ
 _BLOCKED_EVENT: Final = "DisruptionBlocked"
 _SHOWN_KINDS: Final = frozenset(
     {"Node", "NodeClaim", "NodePool", "AKSNodeClass", "MaintenanceConfiguration", "NodeImage", "NodeAutoProvisioning"}
 )
+_ROLLOUT_KIND: Final = "NodeAutoProvisioning"
+_PARTS: Final = ("MaintenanceConfiguration", "NodeImage")
 _SOURCES: Final = frozenset({"karpenter", "napsim"})
 
 
@@ -74,6 +75,7 @@ def view_of(observed: Observed, real: datetime, cluster: str = "", notes: tuple[
         events=_events(observed, timeline),
         versions=_versions(observed, members),
         notes=(*notes, *_leadership(observed, real)),
+        estimated_finish=status.estimated_finish if status else None,
     )
 
 
@@ -85,11 +87,13 @@ def timeline_of(observed: Observed) -> Timeline:
 
 def _leadership(observed: Observed, real: datetime) -> Iterator[str]:
     """Says so when no operator leads any more: then nothing of what is shown goes on but the clock."""
+    if any(lease.spec.holder_identity and lease.is_fresh(real) for lease in observed.leases.values()):
+        return
     for lease in observed.leases.values():
         spec = lease.spec
         if not spec.holder_identity or spec.renew_time is None:
             yield f"no operator runs: nobody holds the lease {lease.key}"
-        elif real > spec.renew_time + timedelta(seconds=spec.lease_duration_seconds) + _LEASE_TOLERANCE:
+        else:
             silent = span(real - spec.renew_time)
             yield f"no operator runs: {spec.holder_identity} has not renewed its lease for {silent}"
 
@@ -289,9 +293,13 @@ def _newest(images: Mapping[str, NodeImage], definition: str, adopted: str, now:
 
 
 def _events(observed: Observed, timeline: Timeline) -> tuple[Event, ...]:
-    """The latest. Karpenter says most things twice, of the Node and of its NodeClaim: the Node's is enough."""
+    """The latest. Karpenter says most things twice, of the Node and of its NodeClaim: the Node's is enough.
+
+    napsim tells of windows and images on the rollout too: that is enough as well.
+    """
     shown = [(at, key, event) for key, event in observed.events.items() if (at := event.at) and is_shown(event)]
     shown.sort(key=lambda item: item[:2], reverse=True)
+    on_rollout = {(event.reason, event.note) for _, _, event in shown if event.regarding.kind == _ROLLOUT_KIND}
     on_nodes = {(event.reason, at.replace(microsecond=0)) for at, _, event in shown if event.regarding.kind == "Node"}
     return tuple(
         Event(
@@ -303,7 +311,8 @@ def _events(observed: Observed, timeline: Timeline) -> tuple[Event, ...]:
             event.count,
         )
         for at, _, event in shown[:MOST_EVENTS]
-        if event.regarding.kind != "NodeClaim" or (event.reason, at.replace(microsecond=0)) not in on_nodes
+        if (event.regarding.kind != "NodeClaim" or (event.reason, at.replace(microsecond=0)) not in on_nodes)
+        and (event.regarding.kind not in _PARTS or (event.reason, event.note) not in on_rollout)
     )
 
 

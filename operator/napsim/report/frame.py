@@ -1,11 +1,13 @@
 """One frame of the live view: lines of a given width that fill a given height, the important ones first.
 
-Every line is made for the width, so that nothing wraps. What does not fit is counted, not dropped silently.
+Every line is made for the width, so that nothing wraps. What does not fit is counted, not dropped silently; only of
+events there are always more than the latest ones that are shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
@@ -34,6 +36,26 @@ _TOLD_ABOVE: Final = "ImagePickedUp"  # the section of the pick-ups says it all,
 _BUDGET_WIDTH: Final = 18
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Lines below a heading. ``things``: how many each line stands for, and what they are called; none are counted
+    where that is empty."""
+
+    lines: Sequence[Text] = ()
+    things: Sequence[int] = ()
+    noun: str = ""
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def within(self, room: int) -> Sequence[Text]:
+        """The lines that fit; the last one counts what does not."""
+        if len(self.lines) <= room or not self.noun:
+            return self.lines[:room]
+        hidden = sum(self.things[room - 1 :])
+        return [*self.lines[: room - 1], Text(f"and {phrases.plural(hidden, f'more {self.noun}')}", _BAD)]
+
+
 def frame(view: View, width: int, height: int, story: Sequence[str] = (), footer: str = "") -> list[Text]:
     """At most ``height`` lines of at most ``width`` cells. ``story`` is told below the head; ``footer`` ends it."""
     width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
@@ -47,19 +69,19 @@ def frame(view: View, width: int, height: int, story: Sequence[str] = (), footer
     return [_cut(line, width) for line in (*lines[: height - 1], _footer(width, footer))]
 
 
-def _wanted(sections: Sequence[Sequence[Text]]) -> int:
+def _wanted(sections: Sequence[_Section]) -> int:
     """Lines that the sections below the pools should have at least: all that is blocked, and a few of the others."""
     return sum(min(len(section), 7 if index == 0 else 3) for index, section in enumerate(sections) if section)
 
 
-def _fitted(sections: Sequence[list[Text]], room: int) -> Iterator[Text]:
+def _fitted(sections: Sequence[_Section], room: int) -> Iterator[Text]:
     """The sections within ``room`` lines: each keeps its heading and a line if possible, the last gets the rest."""
     for index, section in enumerate(sections):
         after = sum(min(len(later), 3) for later in sections[index + 1 :])
         share = min(len(section), max(room - after, min(room, 3)))
         if share < 2:
             continue
-        yield from section[:share]
+        yield from section.within(share)
         room -= share
 
 
@@ -80,6 +102,8 @@ def _head(view: View, width: int) -> Iterator[Text]:
     yield Text.assemble(("Clock   ", _HEADING), phrases.clock(view.clock, zone))
     for window in view.windows[:2]:
         yield _window(window, view, width)
+    if finish := phrases.finish(view):
+        yield Text.assemble(("Finish  ", _HEADING), finish)
     if not view.windows:
         yield Text.assemble(("Window  ", _HEADING), "none: this cluster has no MaintenanceConfiguration")
     for item in view.waiting[:1]:
@@ -174,17 +198,19 @@ def _versions(view: View) -> Text:
 # --- sections ---------------------------------------------------------------------------------------------------------
 
 
-def _blocked(view: View, width: int) -> list[Text]:
+def _blocked(view: View, width: int) -> _Section:
     """What is blocked, by what blocks it, and the nodes by name."""
     if not view.blocked:
-        return []
+        return _Section()
+    nodes = [0, 0]
     lines = [Text(), Text(f"BLOCKED {phrases.plural(len(view.blocked), 'node')}", _BAD)]
     for same in _grouped(view.blocked):
         since = phrases.since(same[0], view.clock)
         names = _listed([item.node for item in same], width - len(since) - 4)
         lines.append(Text.assemble(("! ", _BAD), same[0].message or same[0].reason))
         lines.append(_apart(Text(f"  {names}"), Text(since), width))
-    return lines
+        nodes += [0, len(same)]
+    return _Section(lines, nodes, "blocked node")
 
 
 def _grouped(blocked: Iterable[Blocked]) -> list[list[Blocked]]:
@@ -207,18 +233,18 @@ def _listed(names: Sequence[str], width: int) -> str:
     return text
 
 
-def _pick_ups(view: View) -> list[Text]:
+def _pick_ups(view: View) -> _Section:
     if not view.pickups:
-        return []
+        return _Section()
     now = view.clock.now
     lines = [Text(f"{short(same[0].at, now)}  {phrases.pick_up(same)}") for same in phrases.together(view.pickups)]
-    return [Text(), Text("PICKED UP", _HEADING), *lines]
+    return _Section([Text(), Text("PICKED UP", _HEADING), *lines], [0, 0, *(1 for _ in lines)], "pick-up")
 
 
-def _events(view: View, width: int) -> list[Text]:
+def _events(view: View, width: int) -> _Section:
     told = [event for event in view.events if event.reason != _TOLD_ABOVE]
     if not told:
-        return []
+        return _Section()
     lines = [Text(), Text("EVENTS", _HEADING)]
     for event in told:
         times = f" (×{event.count})" if event.count > 1 else ""
@@ -226,7 +252,7 @@ def _events(view: View, width: int) -> list[Text]:
         line.append(event.reason, _ATTENTION if event.warning else "")
         line.append(f"  {event.message}{times}", _QUIET)
         lines.append(_cut(line, width))
-    return lines
+    return _Section(lines)
 
 
 def _footer(width: int, footer: str) -> Text:

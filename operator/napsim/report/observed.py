@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from napsim.core.nodepools import NodePool
 from napsim.core.objects import KubeObject, Node, NodeClaim, Value
+
+LEASE_TOLERANCE: Final = timedelta(seconds=5)  # the clocks of the API server's machine and ours may differ
 
 
 class Instants(Value, frozen=True):
@@ -88,6 +91,7 @@ class SummaryStatus(Value, frozen=True):
 class ProvisioningStatus(Value, frozen=True):
     clock: ClockStatus | None = None
     window: str | None = None
+    estimated_finish: datetime | None = None
     blocked: tuple[BlockedStatus, ...] = ()
     pickups: tuple[PickUpStatus, ...] = ()
     pools: tuple[PoolStatus, ...] = ()
@@ -189,12 +193,18 @@ class LeaseSpec(Value, frozen=True):
     holder_identity: str = ""
     lease_duration_seconds: int = 15
     renew_time: datetime | None = None
+    acquire_time: datetime | None = None
 
 
 class Lease(KubeObject, frozen=True):
     """Who leads: the operator renews it. All on the wall clock."""
 
     spec: LeaseSpec = LeaseSpec()
+
+    def is_fresh(self, real: datetime) -> bool:
+        """Whether it was renewed in time, as seen at ``real``."""
+        renewed, duration = self.spec.renew_time, timedelta(seconds=self.spec.lease_duration_seconds)
+        return renewed is not None and real <= renewed + duration + LEASE_TOLERANCE
 
 
 @dataclass(slots=True)

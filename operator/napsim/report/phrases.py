@@ -78,6 +78,16 @@ def waiting(found: Waiting, now: Clock, *, window_open: bool) -> str:
     return f"{found.version} {what}; published {short(found.published_at, now.now)} ({found.definition})"
 
 
+def finish(view: View) -> str:
+    """``about Sun 07:30 UTC, in 2h10m, without 1 blocked node``; empty while there is no forecast."""
+    at, now = view.estimated_finish, view.clock.now
+    if at is None:
+        return ""
+    blocked = view.count(Phase.BLOCKED)
+    when = f"about {short(at, now)} UTC, in {span(at - now)}" if at > now else f"was to be {short(at, now)} UTC"
+    return f"{when}, without {plural(blocked, 'blocked node')}" if blocked else when
+
+
 def together(pickups: Iterable[PickUp]) -> list[tuple[PickUp, ...]]:
     """Those that differ in nothing but the definition: one pick-up to the eye."""
     same: dict[tuple[object, ...], list[PickUp]] = {}

@@ -147,6 +147,7 @@ class View:
     """One frame. ``versions`` are all image versions known, the oldest first; ``notes`` are what the viewer must know.
 
     ``windows`` has the one that governs pick-up first; ``pickups`` and ``events`` have the newest first.
+    ``estimated_finish`` is napsim's forecast for the nodes that are not blocked; None while there is none.
     """
 
     cluster: str
@@ -160,6 +161,7 @@ class View:
     events: tuple[Event, ...]
     versions: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    estimated_finish: datetime | None = None
 
     @property
     def total(self) -> int:
