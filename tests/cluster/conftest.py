@@ -47,9 +47,9 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A hack/controlplane with the three modules, and a cache of its own to build into."""
+    """A hack/controlplane with all modules, and a cache of its own to build into."""
     folder = tmp_path / "controlplane"
-    for piece in binaries.PIECES:
+    for piece in (*binaries.PIECES, binaries.HELM):
         module = folder / piece.module
         module.mkdir(parents=True)
         (module / "go.sum").write_text("sums\n")

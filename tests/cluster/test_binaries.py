@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -141,3 +142,19 @@ def test_a_piece_of_a_later_module_needs_no_change_elsewhere(sources: Path, go: 
     (sources / "etcd").rename(sources / "other")
     piece = replace(ETCD, module="other", packages=(("one", "example/one"), ("two", "example/two")))
     assert sorted(control_plane(Silent(), (piece,)).binaries) == ["one", "two"]
+
+
+def test_another_minor_of_kubernetes_is_built_from_a_module_of_its_own_where_one_is_pinned(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = piece_folder(KUBERNETES, sources)
+    shutil.copytree(sources / "kubernetes", sources / "kubernetes-1.35")
+    pins = sources / "kubernetes-1.35" / "go.mod"
+    pins.write_text(pins.read_text().replace("v1.2.3", "v1.35.4"))
+    monkeypatch.setenv("NAPSIM_KUBERNETES", "1.35")
+    assert "v1.35.4" in linker_flags(KUBERNETES, sources)
+    assert piece_folder(KUBERNETES, sources) != default
+    assert binaries.module_of(ETCD, sources) == sources / "etcd"
+    monkeypatch.setenv("NAPSIM_KUBERNETES", "1.2")
+    with pytest.raises(PrerequisiteMissing, match=r"NAPSIM_KUBERNETES=1.2: pinned in .* are 1.35"):
+        binaries.module_of(KUBERNETES, sources)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,3 +72,36 @@ def test_a_process_that_is_gone_already_is_no_error(start: Start) -> None:
     process.wait()
     end([known], grace_seconds=1)
     assert not known.is_running()
+
+
+# Its first thread ends, so that it is called a zombie; another one goes on, and with it the port. A killed API server
+# on a loaded machine is in this state until its last thread has come to its end.
+HALF_DEAD = """
+import ctypes, socket, threading, time
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_zombie_of_which_threads_still_run_is_not_gone() -> None:
+    process = subprocess.Popen([sys.executable, "-c", HALF_DEAD], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    known = psutil.Process(process.pid)
+    while known.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    socket.create_connection(("127.0.0.1", port)).close()
+    end([known], grace_seconds=0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    assert process.wait() == -9
+
+
+def test_a_zombie_whose_threads_have_all_ended_is_gone_though_nobody_reaps_it(start: Start) -> None:
+    process = start("etcd", Path("/clusters/a/x"))
+    known = psutil.Process(process.pid)
+    process.kill()
+    end([known], grace_seconds=0)
+    assert known.status() == psutil.STATUS_ZOMBIE

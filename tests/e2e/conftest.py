@@ -1,4 +1,8 @@
-"""Clusters for tests: one for the run, and others for tests that need their own. All are gone when the run ends."""
+"""Clusters for tests: one for the run, and others for tests that need their own. All are gone when the run ends.
+
+Which of the chart's RBAC rules are needed can be told only when the whole suite has run: the test of that comes last,
+and is left out, with a word about it, when a part of the suite runs.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import itertools
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import psutil
 import pytest
@@ -15,7 +21,10 @@ import pytest
 from napsim.cluster import Cluster, create_cluster, delete_cluster, list_clusters
 
 MakeCluster = Callable[..., Cluster]
+JUDGE: Final = "test_every_rule_of_the_chart_is_used_and_allows_all_that_was_asked_for"
 _numbers = itertools.count()
+_SELECTING: Final = ("keyword", "markexpr", "deselect", "lf")
+_not_judged = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
@@ -25,6 +34,35 @@ def pytest_configure() -> None:
         owner = re.fullmatch(r"napsim-test-(\d+)-\d+", name)
         if owner and not psutil.pid_exists(int(owner[1])):
             delete_cluster(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    judge = [item for item in items if item.name == JUDGE]
+    others = [item for item in items if item.name != JUDGE]
+    if not judge or _is_whole_suite(config, items):
+        items[:] = others + judge
+        return
+    items[:] = others
+    config.stash[_not_judged] = True
+    config.hook.pytest_deselected(items=judge)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash.get(_not_judged, False):
+        terminalreporter.section("RBAC")
+        terminalreporter.line(
+            "NOT JUDGED: whether every rule of the chart is used. Only a part of the end-to-end suite was run; "
+            "`make e2e` runs all of it. Requests refused do fail the test that meets them."
+        )
+
+
+def _is_whole_suite(config: pytest.Config, items: Iterable[pytest.Item]) -> bool:
+    """Every file with rehearsals is there, and nothing selects among its tests."""
+    rehearsing = {file for file in Path(__file__).parent.glob("test_*.py") if "rehearsal" in file.read_text()}
+    chosen = any("::" in argument for argument in config.args)
+    chosen = chosen or any(config.getoption(option, None) for option in _SELECTING)
+    return not chosen and {item.path for item in items} >= rehearsing
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

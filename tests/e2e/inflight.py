@@ -19,7 +19,7 @@ from tests.e2e.rehearsal import NEW, OLD, UNFORESEEABLE_SECONDS, OperatorProcess
 
 WAIT_SECONDS: Final = 180.0
 LEASE_SECONDS: Final = 3.0
-LEASE: Final = "kube-system/napsim"
+LEASE: Final = "napsim-system/napsim"
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 TIMINGS: Final = {
     "launch": {"fixed": "5s"},

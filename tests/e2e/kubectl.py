@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from napsim.cluster import Cluster
 
@@ -21,7 +24,7 @@ def kubectl(
     return done
 
 
-def apply(cluster: Cluster, *manifests: dict[str, Any]) -> None:
+def apply(cluster: Cluster, *manifests: Mapping[str, Any]) -> None:
     """Apply manifests together."""
     items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
     kubectl(cluster, "apply", "--filename=-", stdin=json.dumps(items))
@@ -31,6 +34,16 @@ def get(cluster: Cluster, *arguments: str) -> dict[str, Any]:
     """What `kubectl get` answers, parsed."""
     parsed: dict[str, Any] = json.loads(kubectl(cluster, "get", *arguments, "--output=json").stdout)
     return parsed
+
+
+def token_kubeconfig(cluster: Cluster, namespace: str, service_account: str) -> Path:
+    """A kubeconfig that speaks as a service account, by a token that is good for an hour."""
+    token = kubectl(cluster, "create", "token", service_account, f"--namespace={namespace}").stdout
+    document = yaml.safe_load(cluster.kubeconfig.read_text())
+    document["users"] = [{"name": entry["name"], "user": {"token": token}} for entry in document["users"]]
+    path = cluster.folder / f"kubeconfig-{namespace}-{service_account}.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
 
 
 def eventually(condition: Callable[[], bool], what: str, *, within_seconds: float = 30.0) -> None:

@@ -1,7 +1,8 @@
 """A rehearsal: a cluster of its own, the operator as its own process, manifests, and what is seen of them.
 
-Everything is asked of the API server; nothing of the operator's memory is looked at. What was done is read from the
-audit log, by the auditor.
+The operator speaks as the chart's ServiceAccount, under the chart's RBAC; the test speaks as administrator. Everything
+is asked of the API server; nothing of the operator's memory is looked at. What was done is read from the audit log, by
+the auditor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napsim.cluster import Cluster, create_cluster, delete_cluster
+from tests.e2e import rbac
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, Violation, audit, read
 from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import apply, get, kubectl
@@ -40,9 +42,10 @@ Manifest = dict[str, Any]
 
 @dataclass(slots=True)
 class OperatorProcess:
-    """``napsim run`` on a cluster."""
+    """``napsim run`` on a cluster, as ``kubeconfig`` says."""
 
     cluster: Cluster
+    kubeconfig: Path
     options: tuple[str, ...] = ()
     identity: str = "one"
     process: subprocess.Popen[bytes] | None = None
@@ -52,7 +55,8 @@ class OperatorProcess:
         return self.cluster.folder / f"operator-{self.identity}.log"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "napsim", "run", "--kubeconfig", str(self.cluster.kubeconfig)]
+        command = [sys.executable, "-m", "napsim", "run", "--kubeconfig", str(self.kubeconfig)]
+        command += ["--lease-namespace", rbac.NAMESPACE, "--lease-name", rbac.LEASE_NAME]
         command += ["--identity", self.identity, "--lease-seconds", "3", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -85,15 +89,16 @@ class OperatorProcess:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """One cluster and its operators."""
+    """One cluster and its operators, which use ``kubeconfig``: that of the chart's ServiceAccount."""
 
     cluster: Cluster
+    kubeconfig: Path
     operators: list[OperatorProcess] = field(default_factory=list)
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
     def operator(self, identity: str = "one", *options: str) -> OperatorProcess:
-        made = OperatorProcess(self.cluster, options, identity)
+        made = OperatorProcess(self.cluster, self.kubeconfig, options, identity)
         self.operators.append(made)
         made.start()
         return made
@@ -170,7 +175,8 @@ class Rehearsal:
         logs = [
             f"--- {item.identity}\n" + "\n".join(item.log.read_text().splitlines()[-15:]) for item in self.operators
         ]
-        return "\n".join([shown, *logs])
+        refused = [f"refused: {item}" for item in rbac.refusals(self.cluster)]
+        return "\n".join([shown, *logs, *refused])
 
     # --- auditing -----------------------------------------------------------------------------------------------------
 
@@ -198,18 +204,30 @@ def _tainted(node: Manifest) -> bool:
 
 
 @contextmanager
-def rehearsal(**options: Any) -> Iterator[Rehearsal]:
-    """A cluster with the CRDs; at the end its operators end and it is gone."""
+def rehearsal(*, crds: bool = True, **options: Any) -> Iterator[Rehearsal]:
+    """A cluster with the chart's RBAC, and the CRDs if wanted; at the end its operators end and it is gone.
+
+    Fails when the API server refused an operator a request for want of a rule.
+    """
     cluster = create_cluster(unused_name(), **options)
-    made = Rehearsal(cluster)
+    operators: list[OperatorProcess] = []
     try:
-        kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
-        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        yield made
+        rbac.install(cluster)
+        if crds:
+            kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
+            kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        yield Rehearsal(cluster, rbac.kubeconfig(cluster), operators)
+        _end(operators)
+        refused = rbac.refusals(cluster)
+        assert not refused, "the chart's rules lack:\n" + "\n".join(str(item) for item in refused)
     finally:
-        for operator in made.operators:
-            operator.kill()
+        _end(operators)
         delete_cluster(cluster.name)
+
+
+def _end(operators: list[OperatorProcess]) -> None:
+    for operator in operators:
+        operator.kill()
 
 
 def after(instant: str, **more: float) -> str:

@@ -22,7 +22,7 @@ from napsim.live.client import Client
 from napsim.live.errors import Conflict, EvictionBlocked, NotFound
 from napsim.live.kubeconfig import load_connection
 from napsim.live.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
-from tests.e2e.kubectl import kubectl
+from tests.e2e.kubectl import kubectl, token_kubeconfig
 
 Manifest = dict[str, Any]
 Act = Callable[[Client], Awaitable[None]]
@@ -147,13 +147,8 @@ def as_service_account(cluster: Cluster) -> Path:
     """A kubeconfig that speaks as the service account ``napsim``: administrators are never refused for load."""
     kubectl(cluster, "create", "serviceaccount", "napsim")
     role = ["--clusterrole=cluster-admin", "--serviceaccount=default:napsim"]
-    kubectl(cluster, "create", "clusterrolebinding", "napsim", *role)
-    token = kubectl(cluster, "create", "token", "napsim").stdout
-    document = yaml.safe_load(cluster.kubeconfig.read_text())
-    document["users"] = [{"name": entry["name"], "user": {"token": token}} for entry in document["users"]]
-    path = cluster.folder / "kubeconfig-napsim.yaml"
-    path.write_text(yaml.safe_dump(document))
-    return path
+    kubectl(cluster, "create", "clusterrolebinding", "everything", *role)
+    return token_kubeconfig(cluster, "default", "napsim")
 
 
 @contextmanager

@@ -14,13 +14,12 @@ import msgspec
 import pytest
 import yaml
 
-from napsim.cluster import create_cluster, delete_cluster, start_component, stop_component
+from napsim.cluster import start_component, stop_component
 from tests.e2e import inflight, rivals
 from tests.e2e import manifests as m
 from tests.e2e.auditor import Record
 from tests.e2e.auditor.log import AuditEvent, AuditLog, agent, rotated
 from tests.e2e.auditor.record import Request
-from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import eventually, kubectl
 from tests.e2e.proxy import Proxy
 from tests.e2e.rehearsal import CRDS, OLD, OperatorProcess, Rehearsal, rehearsal
@@ -95,7 +94,7 @@ def test_an_api_server_that_was_killed_and_forgot_what_was_watched(world: Rehear
 
 
 def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
-    with Proxy(world.cluster.kubeconfig) as proxy:
+    with Proxy(world.kubeconfig) as proxy:
         operator = start(world, proxy.kubeconfig())
         roll(world)
         for _ in range(20):
@@ -114,12 +113,11 @@ def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
 
 
 def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> None:
-    cluster = create_cluster(unused_name())
-    world = Rehearsal(cluster)
-    try:
+    with rehearsal(crds=False) as world:
+        cluster = world.cluster
         stop_component(cluster.name, API_SERVER)
         operator = world.operator()
-        inflight.until_logged(world, operator, "lease kube-system/napsim: GET")
+        inflight.until_logged(world, operator, f"lease {inflight.LEASE}: GET")
         start_component(cluster.name, API_SERVER)
         inflight.until_logged(world, operator, "nodeclaims: 404", times=2)
         for crd in sorted(CRDS.glob("*.yaml"), reverse=True):
@@ -130,10 +128,6 @@ def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> 
         world.eventually("a node", lambda: world.versions() == {OLD: 1}, inflight.WAIT_SECONDS)
         assert operator.process is not None
         assert operator.process.poll() is None
-    finally:
-        for process in world.operators:
-            process.kill()
-        delete_cluster(cluster.name)
 
 
 # --- it refuses -------------------------------------------------------------------------------------------------------

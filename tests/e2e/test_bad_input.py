@@ -273,7 +273,7 @@ def _restart(world: Rehearsal) -> None:
 
 
 def _renewed(world: Rehearsal) -> str:
-    return str(world.get("lease", "napsim", "--namespace=kube-system")["spec"]["renewTime"])
+    return str(world.get("lease", "napsim", "--namespace=napsim-system")["spec"]["renewTime"])
 
 
 # --- hands where only napsim writes -----------------------------------------------------------------------------------

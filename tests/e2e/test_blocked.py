@@ -205,6 +205,7 @@ def table(world: Rehearsal, *arguments: str) -> list[dict[str, str]]:
 # --- PodDisruptionBudgets ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("karpenter:E08", "nap:E8", "karpenter:C09")
 def test_a_pdb_with_nothing_to_spare_holds_its_node_until_it_relaxes(rollout: Rollout) -> None:
     message = "pdb prevents pod evictions (PodDisruptionBudget=[default/tight])"
     entry = rollout.assert_held("tight", "PodDisruptionBudget", message)
@@ -217,6 +218,7 @@ def test_a_pdb_with_nothing_to_spare_holds_its_node_until_it_relaxes(rollout: Ro
     rollout.assert_follows("tight")
 
 
+@pytest.mark.row("karpenter:P11")
 def test_a_pod_under_two_pdbs_holds_its_node_until_one_is_gone(rollout: Rollout) -> None:
     """Either would allow it; eviction does not support more than one."""
     message = "eviction does not support multiple PDBs (PodDisruptionBudget(s)=[default/one default/two])"
@@ -226,6 +228,7 @@ def test_a_pod_under_two_pdbs_holds_its_node_until_one_is_gone(rollout: Rollout)
     rollout.assert_follows("twice")
 
 
+@pytest.mark.row("karpenter:N09", "karpenter:N26", "pm:7.2-catch-up")
 def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the_others_go_on(world: Rehearsal) -> None:
     apps = ("mid", *(f"other-{number}" for number in range(3)))
     pool = Pool(world, "late", apps)
@@ -271,6 +274,7 @@ def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the
 # --- karpenter.sh/do-not-disrupt --------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("karpenter:X09", "karpenter:C08")
 def test_a_protected_pod_holds_its_node_until_the_annotation_is_gone(rollout: Rollout) -> None:
     pod = rollout.pods["protected"]
     message = f'pod has "{PROTECT}" annotation (Pod=default/{pod["metadata"]["name"]})'
@@ -280,6 +284,7 @@ def test_a_protected_pod_holds_its_node_until_the_annotation_is_gone(rollout: Ro
     rollout.assert_follows("protected")
 
 
+@pytest.mark.row("karpenter:X11")
 def test_a_pod_protected_for_a_duration_holds_its_node_until_then(rollout: Rollout) -> None:
     world, pod = rollout.world, rollout.pods["timed"]
     message = f'pod has "{PROTECT}" annotation (Pod=default/{pod["metadata"]["name"]})'
@@ -298,12 +303,14 @@ def test_a_pod_protected_for_a_duration_holds_its_node_until_then(rollout: Rollo
     assert world.virtual_line()(tainted) >= started + timedelta(seconds=seconds)
 
 
+@pytest.mark.row("karpenter:X07")
 def test_a_protected_node_stays_until_the_annotation_is_gone(rollout: Rollout) -> None:
     rollout.assert_held("kept", "NodeDoNotDisrupt", f'disruption is blocked through the "{PROTECT}" annotation')
     annotate(rollout.world, "node", rollout.world.get("node", rollout.before["kept"]), None)
     rollout.assert_follows("kept")
 
 
+@pytest.mark.row("karpenter:X12", "karpenter:A03")
 def test_what_the_annotation_does_not_allow_is_ignored_and_said(rollout: Rollout) -> None:
     """On a pod anything but true and a duration; on a node anything but true."""
     assert rollout.gone("junk")

@@ -144,6 +144,7 @@ def test_a_dynamic_pool_starts_one_command_at_a_time(rollout: Rollout) -> None:
         assert str(later.tainted) > str(launched[earlier.claim])
 
 
+@pytest.mark.row("karpenter:E04", "nap:E4")
 def test_a_budget_of_zero_keeps_drifted_nodes(rollout: Rollout) -> None:
     for other in GOING:
         rollout.done(other)
@@ -169,6 +170,7 @@ def test_a_scheduled_budget_restricts_only_while_it_is_active(rollout: Rollout) 
     assert max(item.standing.disrupting for item in outside) > 1, "outside nothing limits"
 
 
+@pytest.mark.row("karpenter:R10")
 def test_a_schedule_that_cannot_be_read_allows_nothing_and_is_named(rollout: Rollout) -> None:
     """The broken budget is for another reason, and another budget would allow all: it fails closed nevertheless."""
     world = rollout.world
@@ -212,6 +214,7 @@ def test_of_several_budgets_the_smallest_counts(rollout: Rollout) -> None:
 # --- static pools ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("karpenter:S01")
 def test_a_static_pool_starts_several_commands_in_one_pass_and_keeps_its_size(rollout: Rollout) -> None:
     record = rollout.done("roomy")
     assert not rollout.violations(record, "roomy", "4")
@@ -223,6 +226,7 @@ def test_a_static_pool_starts_several_commands_in_one_pass_and_keeps_its_size(ro
     assert _least(record, "roomy") == NODES["roomy"], "never fewer nodes than replicas"
 
 
+@pytest.mark.row("karpenter:S06")
 def test_a_static_pool_keeps_below_its_limit(rollout: Rollout) -> None:
     """Four may go, but the limit leaves room for two replacements beside the four nodes."""
     record = rollout.done("limited")

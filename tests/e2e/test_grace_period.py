@@ -113,6 +113,7 @@ def _deadlines(world: Rehearsal) -> dict[str, datetime]:
 
 
 @pytest.mark.parametrize("app", ["tight", "protected"])
+@pytest.mark.row("karpenter:C04")
 def test_a_node_goes_although_a_pod_on_it_may_not_be_disrupted(rollout: Rollout, app: str) -> None:
     entry = rollout.entry(app)
     assert entry.tainted
@@ -122,6 +123,7 @@ def test_a_node_goes_although_a_pod_on_it_may_not_be_disrupted(rollout: Rollout,
 
 
 @pytest.mark.parametrize("app", ["tight", "protected"])
+@pytest.mark.row("karpenter:N19", "karpenter:N28")
 def test_the_pod_is_held_until_its_share_of_the_grace_and_then_deleted(rollout: Rollout, app: str) -> None:
     """Karpenter's rule: past deadline less the pod's own grace, with what is left of it, and at least a second."""
     deadline = rollout.deadline(app)

@@ -39,7 +39,7 @@ def test_a_killed_leader_is_followed_by_the_one_that_stood_by(world: Rehearsal) 
 
 
 def test_a_leader_that_is_cut_off_writes_nothing_once_another_leads(world: Rehearsal) -> None:
-    with Proxy(world.cluster.kubeconfig) as proxy:
+    with Proxy(world.kubeconfig) as proxy:
         leader, _ = started(world, "--kubeconfig", str(proxy.kubeconfig()))
         cut_off_at = datetime.now(UTC)
         with proxy.silent():
@@ -112,7 +112,7 @@ def started(world: Rehearsal, *options: str) -> tuple[OperatorProcess, OperatorP
 
 
 def lease(world: Rehearsal) -> dict[str, object]:
-    spec: dict[str, object] = world.get("lease", "napsim", "--namespace=kube-system")["spec"]
+    spec: dict[str, object] = world.get("lease", "napsim", "--namespace=napsim-system")["spec"]
     return spec
 
 

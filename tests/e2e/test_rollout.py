@@ -39,6 +39,7 @@ def settle(
     world.eventually("the window's configuration is in force", lambda: "closed" in world.nap().get("window", ""))
 
 
+@pytest.mark.row("nap:P5", "nap:P8", "pm:7.3-goes-on", "pm:7.2-did-it-run")
 def test_an_image_waits_for_its_window_and_the_rollout_goes_on_after_the_window_closes(world: Rehearsal) -> None:
     settle(world, factor=1200)
     world.apply(m.image(NEW))
@@ -55,6 +56,7 @@ def test_an_image_waits_for_its_window_and_the_rollout_goes_on_after_the_window_
     assert replaced(record) == NODES
 
 
+@pytest.mark.row("nap:X10", "nap:X13", "pm:7.3-goes-on")
 def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_image(world: Rehearsal) -> None:
     """Slow instances stretch the rollout far past the end of the window."""
     slow = {"launch": {"fixed": "1m"}, "registration": {"fixed": "1h"}, "initialization": {"fixed": "30m"}}
@@ -71,6 +73,7 @@ def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_
     world.assert_sound({"default": "1"}, {"default": NODES + 1})
 
 
+@pytest.mark.row("nap:F6")
 def test_an_image_older_than_ninety_days_is_replaced_in_a_closed_window(world: Rehearsal) -> None:
     settle(world, start="2026-04-26T20:30:00Z")
     world.apply(m.image(NEW))
@@ -86,6 +89,7 @@ def test_an_image_older_than_ninety_days_is_replaced_in_a_closed_window(world: R
     world.assert_sound({"default": "2"}, {"default": NODES})
 
 
+@pytest.mark.row("nap:F7")
 def test_without_the_ninety_day_rule_an_old_image_stays_until_the_window(world: Rehearsal) -> None:
     settle(world, start="2026-04-26T21:30:00Z", imageExpiry={"enabled": False})
     world.apply(m.image(NEW))
@@ -94,6 +98,7 @@ def test_without_the_ninety_day_rule_an_old_image_stays_until_the_window(world: 
     assert not world.nap().get("forced")
 
 
+@pytest.mark.row("nap:P1")
 def test_a_new_node_class_gets_the_latest_image_in_a_closed_window(world: Rehearsal) -> None:
     settle(world)
     world.apply(m.image(NEW))
@@ -105,6 +110,7 @@ def test_a_new_node_class_gets_the_latest_image_in_a_closed_window(world: Rehear
     assert rules == {"fresh": "NewNodeClass"}
 
 
+@pytest.mark.row("nap:X1")
 def test_a_kubernetes_upgrade_goes_past_the_window(world: Rehearsal) -> None:
     settle(world)
     world.apply(m.image(NEW))
@@ -118,6 +124,7 @@ def test_a_kubernetes_upgrade_goes_past_the_window(world: Rehearsal) -> None:
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in world.items("nodes")} == {"v1.36.9"}
 
 
+@pytest.mark.row("nap:X2")
 def test_an_edit_of_the_node_class_drifts_its_nodes_and_keeps_the_old_image_in_a_closed_window(
     world: Rehearsal,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napsim.cluster.binaries import ControlPlane, control_plane
 from napsim.cluster.clusters import Cluster, Component, Options, Status
 from napsim.cluster.errors import ClusterError, ClusterExists, ClusterNotFound, PrerequisiteMissing
+from napsim.cluster.helm import Helm, find_helm
 from napsim.cluster.registry import (
     RUNTIMES,
     cluster_status,
@@ -13,6 +14,7 @@ from napsim.cluster.registry import (
     find_cluster,
     list_clusters,
     restart_component,
+    runtime_at_hand,
     start_component,
     stop_component,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "ClusterNotFound",
     "Component",
     "ControlPlane",
+    "Helm",
     "Options",
     "PrerequisiteMissing",
     "Status",
@@ -33,8 +36,10 @@ __all__ = [
     "create_cluster",
     "delete_cluster",
     "find_cluster",
+    "find_helm",
     "list_clusters",
     "restart_component",
+    "runtime_at_hand",
     "start_component",
     "stop_component",
 ]

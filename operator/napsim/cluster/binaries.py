@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import platform
 import shutil
 import sys
@@ -26,6 +27,7 @@ from napsim.cluster.progress import Progress
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
 # Where Kubernetes' programs keep their version: for `--version`, and for the user agent they send.
 _KUBERNETES_STAMPS = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+_STAMPS = {"kwok": "sigs.k8s.io/kwok/pkg/consts.Version", "helm": "helm.sh/helm/v4/internal/version.version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ PIECES = (
         70,
     ),
 )
+# No part of a cluster: built only for who asks for it (`napsim.cluster.helm`).
+HELM = Piece("helm", "helm.sh/helm/v4", (("helm", "helm.sh/helm/v4/cmd/helm"),), 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def control_plane(progress: Progress, pieces: tuple[Piece, ...] = PIECES) -> Con
     sources = controlplane_sources()
     missing = [piece for piece in pieces if not _built(piece, sources)]
     if missing:
-        go = find_go(sources / missing[0].module)
+        go = find_go(module_of(missing[0], sources))
         with _alone(progress):
             for piece in missing:
                 if not _built(piece, sources):
@@ -90,13 +94,42 @@ def control_plane(progress: Progress, pieces: tuple[Piece, ...] = PIECES) -> Con
     folders = {piece: piece_folder(piece, sources) for piece in pieces}
     return ControlPlane(
         binaries={name: folders[piece] / name for piece in pieces for name, _ in piece.packages},
-        versions={piece.module: pinned_version(sources / piece.module, piece.dependency) for piece in pieces},
+        versions={piece.module: pinned_version(module_of(piece, sources), piece.dependency) for piece in pieces},
     )
+
+
+def obstacle(pieces: tuple[Piece, ...] = PIECES) -> PrerequisiteMissing | None:
+    """Why the control plane is neither in the cache nor can be built here; None when it is or can."""
+    try:
+        sources = controlplane_sources()
+        missing = [piece for piece in pieces if not _built(piece, sources)]
+        if missing:
+            find_go(module_of(missing[0], sources))
+    except PrerequisiteMissing as error:
+        return error
+    return None
+
+
+def module_of(piece: Piece, sources: Path) -> Path:
+    """The Go module that pins a piece. `$NAPSIM_KUBERNETES` chooses another minor of Kubernetes, such as 1.35.
+
+    Raises PrerequisiteMissing for one that is not pinned.
+    """
+    minor = os.environ.get("NAPSIM_KUBERNETES")
+    if piece.dependency != "k8s.io/kubernetes" or not minor:
+        return sources / piece.module
+    folder = sources / f"{piece.module}-{minor}"
+    if not folder.is_dir():
+        pinned = sorted(found.name.removeprefix(f"{piece.module}-") for found in sources.glob(f"{piece.module}-*"))
+        raise PrerequisiteMissing(
+            f"NAPSIM_KUBERNETES={minor}: pinned in {sources} are {', '.join(pinned)}, and the default without it"
+        )
+    return folder
 
 
 def piece_folder(piece: Piece, sources: Path) -> Path:
     """Where the binaries of `piece` lie once built: named by everything that decides what they are."""
-    module = sources / piece.module
+    module = module_of(piece, sources)
     digest = hashlib.sha256()
     for part in (
         (module / "go.mod").read_bytes(),
@@ -110,14 +143,14 @@ def piece_folder(piece: Piece, sources: Path) -> Path:
 
 def linker_flags(piece: Piece, sources: Path) -> str:
     """Flags that strip the binaries and make them report the pinned version instead of none."""
-    version = pinned_version(sources / piece.module, piece.dependency)
+    version = pinned_version(module_of(piece, sources), piece.dependency)
     if piece.module == "kubernetes":
         major, minor, _ = version.removeprefix("v").split(".", 2)
         values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
         stamps = [f"-X {package}.{key}={value}" for package in _KUBERNETES_STAMPS for key, value in values.items()]
         return " ".join(["-s -w", *stamps])
-    if piece.module == "kwok":
-        return f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={version}"
+    if piece.module in _STAMPS:
+        return f"-s -w -X {_STAMPS[piece.module]}={version}"
     return "-s -w"
 
 
@@ -127,7 +160,7 @@ def _built(piece: Piece, sources: Path) -> bool:
 
 def _build(piece: Piece, sources: Path, go: Go, progress: Progress) -> None:
     """Build into a folder of its own and rename it into place, so that the cache never holds half a piece."""
-    module = sources / piece.module
+    module = module_of(piece, sources)
     version = pinned_version(module, piece.dependency)
     target = piece_folder(piece, sources)
     _download(piece, module, go, progress)

@@ -36,16 +36,21 @@ class Options:
     `disable_qps_limits` lifts the client limits of controller manager and scheduler and turns API priority and fairness
     off, as kwokctl's flag of that name: for benchmarks. `extra_args` adds flags to components, by component and flag:
     `{"kube-apiserver": {"max-requests-inflight": "4"}}`.
+
+    For runtimes whose nodes are real: `workers` is how many there are besides the control plane, and `fake_nodes`
+    starts a KWOK controller beside them, which plays the Nodes that carry its annotation.
     """
 
     audit: bool = True
     disable_qps_limits: bool = False
     extra_args: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    workers: int = 3
+    fake_nodes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A program of the control plane: `pid` is None while it does not run."""
+    """A program of the control plane, or a node that is a container: `pid` is None while it does not run."""
 
     name: str
     pid: int | None

@@ -12,7 +12,6 @@ cluster cannot disturb another, and the user's ~/.kwok and kubeconfig are never 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -33,12 +32,12 @@ from napsim.cluster.folders import cluster_folder
 from napsim.cluster.ports import free_ports
 from napsim.cluster.processes import end, processes_of
 from napsim.cluster.progress import Progress
+from napsim.cluster.records import recorded_kubectl, recorded_runtime, write_record
 
 # As kwokctl calls them, and the programs in the folder `bin` of a cluster.
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
 _START_SECONDS = 90.0
 _START_ESTIMATE_SECONDS = 5.0
-_RECORD = "cluster.json"
 _BASE_ARGS: Mapping[str, Mapping[str, str]] = {
     # Nobody expects this data to outlive a crash of the machine, and syncing every write would bound the whole cluster.
     "etcd": {"unsafe-no-fsync": "true"},
@@ -78,17 +77,23 @@ class Kwok:
     def find(self, name: str) -> Cluster | None:
         """The cluster of that name if its folder is there, even when its record is damaged."""
         folder = cluster_folder(name)
-        return _cluster(name, folder) if folder.is_dir() else None
+        return _cluster(name, folder) if folder.is_dir() and self._ours(folder) else None
 
     def delete(self, name: str) -> bool:
         """End what runs with a path of the cluster's folder in its command line, and remove the folder."""
         folder = cluster_folder(name)
+        if not self._ours(folder):
+            return False
         # kwokctl first: while it lives it may start others.
         ended = _end_all(folder, ["kwokctl"]) + _end_all(folder, COMPONENTS)
         there = folder.is_dir()
         if there:
             shutil.rmtree(folder)
         return there or ended > 0
+
+    def _ours(self, folder: Path) -> bool:
+        """A folder without a readable record counts as ours: creation was killed before it was written."""
+        return recorded_runtime(folder) in {None, self.name}
 
     def status(self, cluster: Cluster) -> Status:
         """The pid of every component, and whether the API server calls itself ready."""
@@ -120,9 +125,7 @@ class Kwok:
     def _create_in(
         self, folder: Path, name: str, options: Options, binaries: ControlPlane, progress: Progress
     ) -> Cluster:
-        (folder / _RECORD).write_text(
-            json.dumps({"runtime": self.name, "kubectl": str(binaries["kubectl"]), "versions": binaries.versions})
-        )
+        write_record(folder, self.name, binaries["kubectl"], binaries.versions)
         config = folder / "kwokctl.yaml"
         config.write_text(yaml.safe_dump(_configuration(options, binaries, free_ports(6))))
         step = f"starting cluster {name}"
@@ -237,16 +240,8 @@ def _cluster(name: str, folder: Path) -> Cluster:
         workdir=workdir,
         kubeconfig=workdir / "kubeconfig.yaml",
         audit_log=workdir / "logs" / "audit.log",
-        kubectl=_recorded_kubectl(folder),
+        kubectl=recorded_kubectl(folder),
     )
-
-
-def _recorded_kubectl(folder: Path) -> Path:
-    """The kubectl that the cluster was created with; plain `kubectl` when the record was damaged or not yet written."""
-    try:
-        return Path(json.loads((folder / _RECORD).read_text())["kubectl"])
-    except (OSError, ValueError, KeyError):
-        return Path("kubectl")
 
 
 def _spawn(cluster: Cluster, component: str) -> None:

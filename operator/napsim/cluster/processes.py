@@ -51,12 +51,13 @@ def _left_after(seconds: float, processes: list[psutil.Process]) -> list[psutil.
 
 
 def _runs(process: psutil.Process) -> bool:
-    """A zombie does not run: it holds neither port nor file, and when init reaps it (never, in many containers) is its
-    own affair."""
+    """A zombie of which no thread is left does not run: it holds neither port nor file, and when init reaps it (never,
+    in many containers) is its own affair. One of which threads are left holds both until the last has ended."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ended = not process.is_running() or (process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.NoSuchProcess:
         return False
+    return not ended
 
 
 def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from napsim.cluster.binaries import obstacle
 from napsim.cluster.clusters import Cluster, Options, Runtime, Status
-from napsim.cluster.errors import ClusterError, ClusterNotFound
+from napsim.cluster.engine import require_engine
+from napsim.cluster.errors import ClusterError, ClusterNotFound, PrerequisiteMissing
 from napsim.cluster.folders import clusters_folder
+from napsim.cluster.kind import Kind, require_kind
 from napsim.cluster.kwok import Kwok
 from napsim.cluster.progress import Progress, Silent
 
-RUNTIMES: Mapping[str, Runtime] = {runtime.name: runtime for runtime in (Kwok(),)}
+RUNTIMES: Mapping[str, Runtime] = {runtime.name: runtime for runtime in (Kwok(), Kind())}
 
 
 def create_cluster(
@@ -20,17 +23,37 @@ def create_cluster(
     audit: bool = True,
     disable_qps_limits: bool = False,
     extra_args: Mapping[str, Mapping[str, str]] | None = None,
+    workers: int = 3,
+    fake_nodes: bool = False,
     progress: Progress | None = None,
 ) -> Cluster:
-    """Create and start a cluster, building the control plane first if the cache does not have it.
+    """Create and start a cluster; runtime kwok builds the control plane first if the cache does not have it.
 
     The options are those of `Options`. When creation fails or is interrupted, nothing of the cluster stays. Raises
     ClusterExists, PrerequisiteMissing, or ClusterError.
     """
     if runtime not in RUNTIMES:
         raise ClusterError(f"no runtime {runtime!r}: there are {', '.join(RUNTIMES)}")
-    options = Options(audit, disable_qps_limits, extra_args or {})
+    options = Options(audit, disable_qps_limits, extra_args or {}, workers, fake_nodes)
     return RUNTIMES[runtime].create(name, options, progress or Silent())
+
+
+def runtime_at_hand() -> str:
+    """The runtime that this machine can have fake nodes on: kwok, or kind where Go is missing and an engine answers.
+
+    Raises PrerequisiteMissing that says what either of them lacks.
+    """
+    without_kwok = obstacle()
+    if without_kwok is None:
+        return "kwok"
+    try:
+        require_kind()
+        require_engine()
+    except PrerequisiteMissing as without_kind:
+        raise PrerequisiteMissing(
+            f"{without_kwok}. Runtime kind would do as well, but {without_kind}"
+        ) from without_kind
+    return "kind"
 
 
 def find_cluster(name: str) -> Cluster:

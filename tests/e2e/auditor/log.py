@@ -118,7 +118,7 @@ class AuditLog:
     def events(self) -> Iterator[AuditEvent]:
         decode = msgspec.json.Decoder(AuditEvent).decode
         for path in self.paths:
-            with _opened(path) as file:
+            with opened(path) as file:
                 for number, line in enumerate(file, 1):
                     if not line.endswith(b"\n"):
                         continue  # the API server is still writing this line
@@ -155,7 +155,8 @@ def agent(user_agent: str) -> Agent:
     return Agent(product, found["identity"] or "" if product == OPERATOR else "")
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """A log file, plain or compressed, for reading."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]  # both read bytes
 
 

@@ -2,7 +2,8 @@
 
 Each change carries how its pool stood before and after it, counted as Karpenter counts for budgets (v1.14.0
 ``BuildDisruptionBudgetMapping``): *total* are the initialized nodes of a NodeClaim whose instance is not terminating;
-*disrupting* are those of them that are tainted or marked, whose claim is being deleted, or that are not Ready. The
+*disrupting* are those of them that are tainted or marked, whose claim is being deleted, or that are not Ready. A Node
+that is replaced in place is one disrupting node from its taint to the end of it, also between two NodeClaims. The
 counting is the auditor's own: it shares no code with what it audits.
 """
 
@@ -42,6 +43,7 @@ class Standing:
 
 
 NOTHING: Final = Standing()
+ONE_DISRUPTING: Final = Standing(total=1, disrupting=1, alive=1)
 T = TypeVar("T", NodeState, ClaimState, LeaseState)
 
 
@@ -143,6 +145,7 @@ class _World:
         claim = subject.name if isinstance(subject, ClaimState) else self._links.claim_of(subject)
         earlier = self._pools[subject.pool]
         chosen = self._recount(claim, subject.pool)
+        self._recount_vacant(subject)
         self._note(claim, subject, write)
         self._timeline.changes.append(Change(write, before, subject.pool, earlier, self._pools[subject.pool], chosen))
 
@@ -175,12 +178,27 @@ class _World:
         new = _standing(state, node)
         self._counted[claim] = (state.pool, new)
         self._pools[state.pool] += new
+        machine = _vacancy(node.name) if node is not None and node.in_place else claim
         if not _marked(state, node):
-            self._chosen.discard(claim)
+            self._chosen.discard(machine)
             return ""
-        newly = claim not in self._chosen
-        self._chosen.add(claim)
+        newly = machine not in self._chosen
+        self._chosen.add(machine)
         return claim if newly and new.total else ""
+
+    def _recount_vacant(self, subject: NodeState | ClaimState) -> None:
+        """Count the Node that is replaced in place while no claim stands for it."""
+        name = subject.name if isinstance(subject, NodeState) else self._links.node_of(subject)
+        node, key = self._nodes.get(name), _vacancy(name)
+        pool, old = self._counted.pop(key, (subject.pool, NOTHING))
+        self._pools[pool] -= old
+        if node is None or not (node.in_place and node.disrupted):
+            if node is None or not node.in_place:
+                self._chosen.discard(key)
+            return
+        if self._links.claim_of(node) not in self._claims:
+            self._counted[key] = (node.pool, ONE_DISRUPTING)
+            self._pools[node.pool] += ONE_DISRUPTING
 
     def _note(self, claim: str, subject: NodeState | ClaimState, write: Write) -> None:
         """Write down which of the claim's milestones this write reached."""
@@ -234,11 +252,18 @@ class _Links:
 
 def _standing(claim: ClaimState, node: NodeState | None) -> Standing:
     """What one claim adds to its pool."""
+    if node is not None and node.in_place and node.disrupted:
+        return ONE_DISRUPTING
     if INSTANCE_TERMINATING in claim.true:
         return NOTHING
     if node is None or not node.initialized:
         return Standing(alive=0 if claim.deleting else 1)
     return Standing(total=1, disrupting=int(_marked(claim, node) or not node.ready), alive=1)
+
+
+def _vacancy(node: str) -> str:
+    """A key beside those of claims, for what is the Node's own."""
+    return f"node/{node}"
 
 
 def _marked(claim: ClaimState, node: NodeState | None) -> bool:

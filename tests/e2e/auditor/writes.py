@@ -25,6 +25,7 @@ DISRUPTED_TAINT: Final = "karpenter.sh/disrupted"
 UNREGISTERED_TAINT: Final = "karpenter.sh/unregistered"
 DISRUPTION_REASON: Final = "DisruptionReason"
 INSTANCE_TERMINATING: Final = "InstanceTerminating"
+IN_PLACE: Final = "napsim.dev/in-place"
 REPLACES: Final = "napsim.dev/replaces"
 IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
 NODE_LEASES: Final = "kube-node-lease"
@@ -35,7 +36,7 @@ KINDS: Final[dict[str, Kind]] = {"nodes": "nodes", "nodeclaims": "nodeclaims", "
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A Node after a write, as far as rules look at it."""
+    """A Node after a write, as far as rules look at it. ``in_place``: it stays, and its NodeClaims come and go."""
 
     name: str
     uid: str
@@ -48,6 +49,7 @@ class NodeState:
     disrupted: bool = False
     unregistered: bool = False
     deleting: bool = False
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,7 @@ def _node(answer: _Object) -> NodeState:
         disrupted=DISRUPTED_TAINT in taints,
         unregistered=UNREGISTERED_TAINT in taints,
         deleting=meta.deletion_timestamp is not None,
+        in_place=IN_PLACE in (meta.annotations or {}),
     )
 
 
