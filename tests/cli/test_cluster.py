@@ -85,9 +85,12 @@ def test_options_and_defaults_reach_the_runtime(monkeypatch: pytest.MonkeyPatch)
     shown = napsim_cluster("create").stdout
     assert "export KUBECONFIG=/clusters/one/kubeconfig.yaml" in shown
     assert napsim_cluster("create", "--name", "one", "--no-audit", "--disable-qps-limits").exit_code == 0
+    real = ("--runtime", "kind", "--workers", "0", "--fake-nodes")
+    assert napsim_cluster("create", "--name", "two", *real).exit_code == 0
     assert asked == [
-        ("napsim", {"runtime": "kwok", "audit": True, "disable_qps_limits": False}),
-        ("one", {"runtime": "kwok", "audit": False, "disable_qps_limits": True}),
+        ("napsim", {"runtime": "kwok", "audit": True, "disable_qps_limits": False, "workers": 3, "fake_nodes": False}),
+        ("one", {"runtime": "kwok", "audit": False, "disable_qps_limits": True, "workers": 3, "fake_nodes": False}),
+        ("two", {"runtime": "kind", "audit": True, "disable_qps_limits": False, "workers": 0, "fake_nodes": True}),
     ]
 
 

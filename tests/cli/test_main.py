@@ -8,15 +8,10 @@ from importlib import import_module
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
-import napsim
 from napsim.cli.main import COMMANDS, app
-
-
-def test_the_version_is_printed() -> None:
-    result = CliRunner().invoke(app, ["version"])
-    assert (result.exit_code, result.stdout.strip()) == (0, napsim.__version__)
 
 
 def test_the_help_lists_every_command_and_loads_none() -> None:
@@ -38,3 +33,25 @@ def test_every_command_can_be_loaded(command: str) -> None:
 
 def test_an_unknown_command_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2
+
+
+def helps() -> dict[str, str]:
+    """The help of every command and sub-command, by what one types for it, as one line."""
+    found = {}
+    for command, (module, _) in COMMANDS.items():
+        group = get_command(import_module(f"napsim.cli.{module}").app)
+        below = list(getattr(group, "commands", ()))
+        for words in [[command], *([command, name] for name in below)]:
+            shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+            found[" ".join(words)] = " ".join(shown.stdout.split())
+    return found
+
+
+def test_every_command_has_an_example_in_its_help() -> None:
+    shown = helps()
+    groups = {command.split()[0] for command in shown if " " in command}
+    lacking = [command for command, text in shown.items() if "Example" not in text and command.split()[0] not in groups]
+    lacking += [
+        group for group in groups if not any("Example" in shown[name] for name in shown if name.startswith(group))
+    ]
+    assert lacking == []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
-from napsim.cli.watch import app
+from napsim.cli.watch import app, print_frame
+from tests.report import samples
 
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -48,3 +52,11 @@ def test_an_api_server_that_does_not_answer_is_named_and_exits_1(unreachable: Pa
 def test_the_exit_codes_are_in_the_help() -> None:
     shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
     assert "Exit codes: 0 ended by q, Ctrl-C or SIGTERM" in shown
+
+
+def test_one_frame_tells_of_all_that_is_blocked_however_much_that_is() -> None:
+    blocked = tuple(replace(samples.LEDGER_NODE, node=f"node-{n}", message=f"held by {n}") for n in range(30))
+    written = Console(file=io.StringIO(), width=80)
+    print_frame(written, replace(samples.ROLLING_OUT, blocked=blocked))
+    shown = written.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO of this test
+    assert all(f"node-{number} " in shown for number in range(30))

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napsim.cli.operators import operators_on
 from napsim.cli.progress import shown_progress
+from napsim.cli.suggestions import clusters
 from napsim.cluster import (
     RUNTIMES,
     ClusterError,
@@ -23,6 +25,7 @@ from napsim.cluster import (
     create_cluster,
     delete_cluster,
     find_cluster,
+    find_helm,
 )
 
 _FAILED = 1
@@ -33,21 +36,31 @@ _INTERRUPTED = 130
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Clusters to rehearse on: a real API server, scheduler and controller manager, with fake nodes.",
+    help=(
+        "Clusters to rehearse on: a real API server, scheduler and controller manager, with fake nodes (runtime kwok) "
+        "or with real ones that are containers (runtime kind)."
+    ),
     epilog=(
+        "Example: napsim cluster create && export KUBECONFIG=$(napsim cluster kubeconfig). "
         "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not in the state asked for (create: it exists; status: it "
         "does not exist or not all of it runs; kubeconfig: it does not exist); 4 a prerequisite is missing; "
         "130 interrupted."
     ),
 )
 
-Name = Annotated[str, typer.Option(help="Name of the cluster.")]
+Name = Annotated[str, typer.Option(help="Name of the cluster.", autocompletion=clusters)]
 
 
 @app.command()
 def create(
     name: Name = "napsim",
-    runtime: Annotated[str, typer.Option(help=f"How to run it: {', '.join(RUNTIMES)}.")] = "kwok",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help=f"How to run it: {', '.join(RUNTIMES)}. kwok needs Go; kind needs Docker and kind, and KIND_IMAGE may "
+            "name the node image."
+        ),
+    ] = "kwok",
     audit: Annotated[
         bool, typer.Option(help="Keep the API server's audit log, from which a rollout can be audited.")
     ] = True,
@@ -57,12 +70,28 @@ def create(
             "--disable-qps-limits", help="No client limits, and no API priority and fairness: for benchmarks."
         ),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, max=20, help="Real nodes besides the control plane; runtime kind only.")
+    ] = 3,
+    fake_nodes: Annotated[
+        bool,
+        typer.Option(
+            "--fake-nodes",
+            help="A KWOK controller beside the real nodes; runtime kind only. KWOK_IMAGE may name its image.",
+        ),
+    ] = False,
 ) -> None:
-    """Create and start a cluster; the first time on a machine the control plane is built, which takes minutes."""
+    """Create and start a cluster; the first time on a machine runtime kwok builds the control plane, in minutes."""
     with _errors_as_exit_codes():
         with shown_progress() as progress:
             cluster = create_cluster(
-                name, runtime=runtime, audit=audit, disable_qps_limits=disable_qps_limits, progress=progress
+                name,
+                runtime=runtime,
+                audit=audit,
+                disable_qps_limits=disable_qps_limits,
+                workers=workers,
+                fake_nodes=fake_nodes,
+                progress=progress,
             )
         _say(f"cluster {name} runs; look at it with")
         _say(f"  export KUBECONFIG={cluster.kubeconfig}")
@@ -70,9 +99,18 @@ def create(
 
 
 @app.command()
-def build() -> None:
+def build(
+    helm: Annotated[
+        bool, typer.Option("--helm", help="Helm instead, and only where the PATH has none of version 3 or 4.")
+    ] = False,
+) -> None:
     """Build the control plane into the user's cache, if it is not there yet, and start nothing."""
     with _errors_as_exit_codes():
+        if helm:
+            with shown_progress() as progress:
+                found = find_helm(progress)
+            _say(f"helm {found.version}: {found.executable}")
+            return
         with shown_progress() as progress:
             built = control_plane(progress)
         _say(f"control plane ready: {', '.join(f'{piece} {version}' for piece, version in built.versions.items())}")
@@ -82,7 +120,10 @@ def build() -> None:
 def delete(name: Name = "napsim") -> None:
     """End every process of a cluster and remove its files, whatever its state; fine if there is none."""
     with _errors_as_exit_codes():
+        orphaned = operators_on(name)
         _say(f"cluster {name} removed" if delete_cluster(name) else f"no cluster {name}: nothing to remove")
+        for process in orphaned:
+            _warn(f"napsim run (pid {process.pid}) was started on cluster {name} and goes on without it: end it")
 
 
 @app.command()
@@ -134,8 +175,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _failure(message: object, code: int) -> typer.Exit:
-    Console(stderr=True).print(f"napsim: {message}", markup=False, highlight=False, soft_wrap=True)
+    _warn(message)
     return typer.Exit(code)
+
+
+def _warn(message: object) -> None:
+    Console(stderr=True).print(f"napsim: {message}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:

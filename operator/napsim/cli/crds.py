@@ -13,7 +13,9 @@ from napsim.api.registry import KINDS
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(
+    epilog="Examples: napsim crds | kubectl apply --server-side -f -; napsim crds crds/, one file for each kind."
+)
 def crds(
     directory: Annotated[
         Path | None, typer.Argument(help="Write one file per kind there, instead of printing.")

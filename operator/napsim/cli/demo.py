@@ -61,6 +61,7 @@ class _Shown(Protocol):
 
 @app.command(
     epilog=(
+        "Example: napsim demo. "
         "Exit codes: 0 the rollout was seen from pick-up to the last node; 1 it was not, and what was missing is said; "
         "2 wrong usage; 4 a prerequisite is missing; 130 interrupted, and everything removed."
     )

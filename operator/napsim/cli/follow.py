@@ -47,7 +47,6 @@ class _Source:
     kind: type[KubeObject]
     field: str
     selectors: dict[str, str] | None = None
-    namespace: str = ""
 
 
 _SOURCES: Final = (
@@ -59,7 +58,8 @@ _SOURCES: Final = (
     _Source(resources.MAINTENANCE_CONFIGURATIONS, observed.MaintenanceConfiguration, "windows"),
     _Source(resources.NODE_AUTO_PROVISIONINGS, observed.NodeAutoProvisioning, "nap"),
     _Source(resources.EVENTS, observed.Event, "events", {"fieldSelector": _EVENTS_ON}),
-    _Source(resources.LEASES, observed.Lease, "leases", {"fieldSelector": "metadata.name=napsim"}, "kube-system"),
+    # In kube-system, or where the chart is installed.
+    _Source(resources.LEASES, observed.Lease, "leases", {"fieldSelector": "metadata.name=napsim"}),
 )
 
 
@@ -147,7 +147,6 @@ class Follower:
             source.kind,
             self._on_change,
             jitter=random.random,
-            namespace=source.namespace,
             selectors=source.selectors,
             keep=_is_kept if source.kind is observed.Event else None,
         )

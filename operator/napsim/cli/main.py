@@ -9,8 +9,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-import napsim
-
 if TYPE_CHECKING:
     # Typer carries a click of its own and does not export the types that its overridable methods speak in.
     from typer._click import Command, Context
@@ -21,7 +19,14 @@ COMMANDS = {
     "watch": ("watch", "A live view of a cluster's rollout."),
     "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
     "cluster": ("cluster", "Create, look at and remove clusters to rehearse on."),
+    "adopt": ("adopt", "Opt existing Nodes in to a NodePool that is played in place."),
+    "release": ("release", "Take off a cluster what napsim wrote there, before it goes."),
     "crds": ("crds", "Print the CustomResourceDefinitions."),
+    "metrics": ("metrics", "Print the page that lists every metric."),
+    "doctor": ("doctor", "What is missing or misconfigured in a cluster, by name, with the fix."),
+    "version": ("version", "The versions of this program, of the cluster, and of the operator in it."),
+    "completion": ("completion", "Print the completion script of a shell."),
+    "plugin": ("plugin", "The kubectl plugin as krew installs it: its archive and its manifest."),
 }
 
 
@@ -53,9 +58,3 @@ app = typer.Typer(
 @app.callback()
 def root() -> None:
     """Take no options of its own; without a sub-command the help is shown."""
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(napsim.__version__)

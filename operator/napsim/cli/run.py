@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from napsim.cli.suggestions import contexts
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import KubeconfigError
 from napsim.live.leadership import LeaseTimings
@@ -18,14 +20,15 @@ from napsim.live.operator import Operator, Options
 
 _FAILED = 1
 _BAD_INPUT = 2
+_IN_A_POD = {"POD_NAMESPACE", "POD_NAME"}
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(
     epilog=(
-        "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the API server could not be reached or an internal error; "
-        "2 wrong usage or no usable kubeconfig."
+        "Example: napsim run --context kind-napsim --metrics-port 8080. Exit codes: 0 stopped by SIGTERM or SIGINT; "
+        "1 the API server could not be reached or an internal error; 2 wrong usage or no usable kubeconfig."
     )
 )
 def run(
@@ -33,7 +36,7 @@ def run(
         Path | None,
         typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account."),
     ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
     lease_name: Annotated[str, typer.Option(help="Its name.")] = "napsim",
     lease_seconds: Annotated[
@@ -42,6 +45,10 @@ def run(
     identity: Annotated[str, typer.Option(help="Who we are in the Lease; by default host and chance.")] = "",
     metrics_port: Annotated[int, typer.Option(help="Prometheus metrics at /metrics; 0 is off.")] = 0,
     probe_port: Annotated[int, typer.Option(help="Liveness at /healthz; 0 is off.")] = 0,
+    node_name: Annotated[
+        str,
+        typer.Option(envvar="NODE_NAME", help="The Node we run on: it is disrupted last, after a hand-over."),
+    ] = "",
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -56,6 +63,8 @@ def run(
         identity=identity,
         metrics_port=metrics_port,
         probe_port=probe_port,
+        node_name=node_name,
+        pod=f"{os.environ['POD_NAMESPACE']}/{os.environ['POD_NAME']}" if os.environ.keys() >= _IN_A_POD else "",
     )
     try:
         asyncio.run(Operator(options).run())

@@ -19,7 +19,7 @@ import psutil
 import napsim
 from napsim.api.crd import render
 from napsim.api.registry import KINDS
-from napsim.cluster import Cluster, ClusterError, create_cluster, delete_cluster
+from napsim.cluster import Cluster, ClusterError, create_cluster, delete_cluster, runtime_at_hand
 from napsim.cluster.folders import cluster_folder, clusters_folder
 from napsim.cluster.progress import Progress
 
@@ -124,11 +124,12 @@ def only_one(name: str) -> Iterator[None]:
 def set_up(name: str, progress: Progress) -> Cluster:
     """A new cluster with the CRDs and the examples; one that an earlier demo left is removed first.
 
-    Raises ClusterError, also with what kubectl said. When it fails or is interrupted, nothing of the cluster stays.
+    All its nodes are fake, whichever runtime it is: kind where Go is missing and a Docker engine answers. Raises
+    ClusterError, also with what kubectl said. When it fails or is interrupted, nothing of the cluster stays.
     """
     examples = examples_folder()
     remove(name)
-    cluster = create_cluster(name, progress=progress)
+    cluster = create_cluster(name, runtime=runtime_at_hand(), workers=0, fake_nodes=True, progress=progress)
     try:
         step, begun = "applying CRDs and manifests/examples", time.monotonic()
         progress.started(step, 3.0)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from napsim.cli.follow import Follower, describe, until_synced
 from napsim.cli.screen import keys, screen
+from napsim.cli.suggestions import contexts
 from napsim.live.client import Client
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 from napsim.report.changes import changes
@@ -28,6 +29,7 @@ _FAILED: Final = 1
 _BAD_INPUT: Final = 2
 _SYNC_SECONDS: Final = 20.0
 _FRAME_HEIGHT: Final = 24
+_LINES_EACH: Final = 2  # of what blocks nodes: all of it is told where nothing has to fit a screen
 _DEFAULT_SIZE: Final = 80
 
 app = typer.Typer(add_completion=False)
@@ -40,6 +42,7 @@ class Output(StrEnum):
 
 @app.command(
     epilog=(
+        "Examples: napsim watch; napsim watch --once --output json. "
         "Keys: q ends it, as Ctrl-C does. Exit codes: 0 ended by q, Ctrl-C or SIGTERM, or the one frame of --once was "
         "printed; 1 the API server could not be reached or refused; 2 wrong usage or no usable kubeconfig."
     )
@@ -49,7 +52,7 @@ def watch(
         Path | None,
         typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
     ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     plain: Annotated[
         bool,
@@ -153,7 +156,8 @@ def _print_once(console: Console, output: Output) -> Show:
 
 def print_frame(console: Console, view: View) -> None:
     """One frame below what is on the terminal, as long as it needs to be; 80 columns where there is no terminal."""
-    lines = frame(view, console.width if console.is_terminal else _DEFAULT_SIZE, _FRAME_HEIGHT)
+    height = _FRAME_HEIGHT + _LINES_EACH * len({(item.reason, item.message) for item in view.blocked})
+    lines = frame(view, console.width if console.is_terminal else _DEFAULT_SIZE, height)
     while not lines[-2].plain:
         del lines[-2]
     console.print(Text("\n").join(lines), soft_wrap=True)

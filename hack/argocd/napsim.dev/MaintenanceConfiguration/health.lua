@@ -1,0 +1,19 @@
+-- MaintenanceConfiguration: Healthy whether its window is open or closed, Degraded if its spec cannot be used.
+local ready
+for _, condition in ipairs(obj.status ~= nil and obj.status.conditions or {}) do
+  if condition.type == "Ready" and condition.observedGeneration == obj.metadata.generation then
+    ready = condition
+  end
+end
+if ready == nil or ready.status == "Unknown" then
+  local message = ready ~= nil and ready.message or "the operator has not judged the object as it is now"
+  return {status = "Progressing", message = message}
+end
+if ready.status == "False" then
+  return {status = "Degraded", message = ready.message}
+end
+local message = (obj.status.state or "unknown") .. ", " .. (obj.status.changes or "")
+if obj.status.leadTimeWarning ~= nil then
+  message = message .. "; " .. obj.status.leadTimeWarning
+end
+return {status = "Healthy", message = message}

@@ -1,0 +1,104 @@
+"""``napsim doctor``: what is missing or misconfigured in a cluster, by name, with the fix."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from napsim.cli.examination import examined
+from napsim.cli.suggestions import contexts
+from napsim.live.client import Client
+from napsim.live.errors import ApiError, TransportError
+from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
+from napsim.report.doctor.checks import examine
+from napsim.report.doctor.findings import Severity
+from napsim.report.doctor.readings import Readings
+from napsim.report.doctor.rendering import document, lines, page, report_of
+
+_PROBLEMS: Final = 1
+_NOT_EXAMINED: Final = 2
+
+app = typer.Typer(add_completion=False)
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class FailOn(StrEnum):
+    """The least severity that makes the exit code 1."""
+
+    WARNING = "warning"
+    ERROR = "error"
+
+    def fails(self, severity: Severity) -> bool:
+        return severity is Severity.ERROR or (self is FailOn.WARNING and severity is Severity.WARNING)
+
+
+@app.command(
+    epilog=(
+        "Example: napsim doctor --context kind-napsim. Exit codes: 0 healthy; 1 an error or a warning was found; "
+        "2 wrong usage, no usable kubeconfig, or the API server cannot be reached."
+    )
+)
+def doctor(
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="Where to look for the operator and its Lease; by default everywhere."),
+    ] = "",
+    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="What makes the exit code 1: warning, or error alone.")
+    ] = FailOn.WARNING,
+    list_checks: Annotated[
+        bool, typer.Option("--list-checks", help="Print the page that lists the checks, and look at no cluster.")
+    ] = False,
+) -> None:
+    """Say what is missing or misconfigured in a cluster, by name, with the fix. Reads only."""
+    if list_checks:
+        typer.echo(page(), nl=False)
+        return
+    readings = _readings(kubeconfig, context, namespace)
+    findings = examine(readings)
+    report = report_of(readings, findings)
+    if output is Output.JSON:
+        typer.echo(document(report))
+    else:
+        console = Console(highlight=False)
+        for line in lines(report):
+            console.print(line, soft_wrap=True)
+    if any(fail_on.fails(item.severity) for item in findings):
+        raise typer.Exit(_PROBLEMS)
+
+
+def _readings(kubeconfig: Path | None, context: str | None, namespace: str) -> Readings:
+    try:
+        connection = load_connection(kubeconfig, context)
+    except KubeconfigError as error:
+        raise _failure(str(error)) from error
+    try:
+        return asyncio.run(_examined(connection, namespace))
+    except (ApiError, TransportError) as error:
+        raise _failure(f"{connection.server}: {error}") from error
+
+
+async def _examined(connection: ConnectionConfig, namespace: str) -> Readings:
+    async with Client(connection, user_agent="napsim-doctor") as client:
+        return await examined(client, connection.server, namespace, datetime.now(UTC))
+
+
+def _failure(message: str) -> typer.Exit:
+    typer.echo(f"napsim doctor: {message}", err=True)
+    return typer.Exit(_NOT_EXAMINED)
