@@ -9,10 +9,10 @@ bin := $(venv)/bin
 installed := $(venv)/.installed
 step := hack/step
 
-.PHONY: help venv lock controlplane crds format lint types contracts unit e2e test demo bench clean
+.PHONY: help venv lock controlplane helm crds metrics monitoring chart golden format lint types contracts unit e2e conformance test demo image kind test-kind bench clean
 
 help: ## Show this.
-	@sed -n 's/^\([a-z0-9]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
 
 venv: $(installed) ## The virtual environment in .venv, from requirements/dev.txt with hashes.
 
@@ -26,8 +26,26 @@ lock: $(installed) ## Pin all dependencies anew, as pyproject.toml allows, for a
 controlplane: $(installed) ## Build the control plane into the user's cache: 6 minutes the first time, no time after.
 	@$(bin)/napsim cluster build
 
-crds: $(installed) ## Generate crds/ from the models.
+helm: $(installed) ## Build Helm into the user's cache, unless there is one of version 3 or 4 on the PATH.
+	@$(bin)/napsim cluster build --helm
+
+crds: $(installed) ## Generate crds/ from the models, and copy them and the examples into the chart.
 	@$(bin)/napsim crds crds
+	@cp crds/*.yaml charts/napsim/files/crds/
+	@cp manifests/examples/[0-4]*.yaml charts/napsim/files/examples/
+
+metrics: $(installed) ## Generate docs/metrics.md from the table of metrics.
+	@$(bin)/napsim metrics docs/metrics.md
+
+monitoring: $(installed) ## Check and test the alerting rules and the dashboard's queries with promtool.
+	@$(bin)/python -m pytest tests/monitoring
+
+chart: $(installed) helm ## Lint the Helm chart, and check what it renders.
+	@$(bin)/python -m pytest tests/chart
+
+golden: $(installed) helm ## Write the chart's golden files, and the table of its values in docs/install.md, anew.
+	@$(bin)/python -m tests.chart.values_table
+	@$(bin)/python -m pytest --quiet tests/chart/test_golden.py --update-golden
 
 format: $(installed) ## Format the code and sort imports.
 	@$(bin)/ruff check --quiet --select I --fix .
@@ -45,21 +63,36 @@ contracts: $(installed) ## Which package may import which.
 	@$(bin)/lint-imports --no-logo
 
 unit: $(installed) ## Unit, property and conformance tests: no cluster.
-	@$(bin)/python -m pytest tests --ignore=tests/e2e --ignore=tests/test_tidy.py
+	@$(bin)/python -m pytest tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py
 
-e2e: $(installed) controlplane ## End-to-end tests, on clusters of their own.
+e2e: $(installed) controlplane helm ## End-to-end tests, on clusters of their own.
 	@$(bin)/python -m pytest tests/e2e
 
-test: $(installed) ## All of these: lint, types, contracts, unit, e2e.
+conformance: $(installed) controlplane helm ## The table of the references' rows: where each is tested, and with what result.
+	@$(bin)/python -m tests.conformance $(ARGS)
+
+test: $(installed) ## All of these: lint, types, contracts, unit, monitoring, chart, e2e.
 	@$(step) "Lint" $(MAKE) lint
 	@$(step) "Types" $(MAKE) types
 	@$(step) "Import contracts" $(MAKE) contracts
 	@$(step) "Unit and property tests" $(MAKE) unit
+	@$(step) "Alerts and dashboard" $(MAKE) monitoring
+	@$(step) "Helm" $(MAKE) helm
+	@$(step) "Helm chart" $(MAKE) chart
 	@$(step) "Control plane" $(MAKE) controlplane
 	@$(step) "End-to-end tests" $(MAKE) e2e
 
-demo: $(installed) controlplane ## A node image roll-out, live, on a cluster of its own.
+demo: $(installed) ## A node image roll-out, live, on a cluster of its own; builds the control plane the first time.
 	@$(bin)/napsim demo
+
+image: ## Build the container image, and say what it adds to its base (BASE_IMAGE, IMAGE, BUILD_FLAGS).
+	@hack/image/build
+
+kind: $(installed) ## A kind cluster with napsim installed, playing image roll-outs on its real nodes, live.
+	@hack/kind
+
+test-kind: $(installed) helm ## The suite on a real kind cluster; needs Docker and kind (KIND_IMAGE, BASE_IMAGE).
+	@$(step) "Kind suite" $(bin)/python -m pytest tests/kind
 
 bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node.
 	@$(bin)/python -m tests.bench $(ARGS)

@@ -171,6 +171,17 @@ NAP_ACCEPTED: Final[tuple[Row, ...]] = (
     ("one setting of the 90-day rule", NAP, {"spec.imageExpiry.days": 30}),
     ("a fraction of a minute", NAP, {"spec.leadTimes.others": "1.5m"}),
     ("a slow clock", NAP, {"spec.clock.factor": 0.001}),
+    ("pm:8-cluster-channel alone", NAP, {"spec.upgradeChannel": "node-image"}),
+    (
+        "pm:8-cluster-channel with NodeImage",
+        NAP,
+        {"spec.upgradeChannel": "node-image", "spec.nodeOSUpgradeChannel": "NodeImage"},
+    ),
+    (
+        "pm:8-cluster-channel stable with None",
+        NAP,
+        {"spec.upgradeChannel": "stable", "spec.nodeOSUpgradeChannel": "None"},
+    ),
 )
 NAP_REFUSED: Final[tuple[Refusal, ...]] = (
     ("a second one", NAP, {"metadata.name": "second"}, "metadata.name must be default"),
@@ -185,6 +196,12 @@ NAP_REFUSED: Final[tuple[Refusal, ...]] = (
     ("images of no age", NAP, {"spec.imageExpiry.days": 0}, "spec.imageExpiry.days"),
     ("a margin below nothing", NAP, {"spec.imageExpiry.marginMinutes": -1}, "spec.imageExpiry.marginMinutes"),
     ("a channel in small letters", NAP, {"spec.nodeOSUpgradeChannel": "nodeimage"}, "NodeImage"),
+    (
+        "pm:8-cluster-channel with another",
+        NAP,
+        {"spec.upgradeChannel": "node-image", "spec.nodeOSUpgradeChannel": "SecurityPatch"},
+        "nodeOSUpgradeChannel must be NodeImage while upgradeChannel is node-image",
+    ),
     ("an unknown fallback", NAP, {"spec.fallback.mode": "Random"}, "SeededWeekly"),
     ("an unknown provider", NAP, {"spec.nodeProvider.kind": "azure"}, "kwok"),
     ("no zones", NAP, {"spec.nodeProvider.zones": []}, "spec.nodeProvider.zones"),

@@ -154,14 +154,14 @@ def node(
     ready: bool = True,
     allocatable: Mapping[str, str] | None = None,
 ) -> Node:
-    """An initialized Node of pool ``default``, of the NodeClaim ``of``."""
+    """An initialized Node of pool ``default``, of the NodeClaim ``of``: one of napsim's fake ones."""
     given = {names.NODEPOOL: "default", names.REGISTERED: "true", names.INITIALIZED: "true"}
     return Node(
         metadata=ObjectMeta(
             name=name,
             uid=f"uid-{name}",
             labels=given if labels is None else dict(labels),
-            annotations=dict(annotations or {}),
+            annotations={names.KWOK_NODE: names.KWOK_NODE_VALUE, **(annotations or {})},
             finalizers=finalizers,
             deletion_timestamp=deleted_at,
         ),

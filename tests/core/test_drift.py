@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napsim.api import names
+from napsim.core.definitions import DEFINITIONS, sig_image_id
 from napsim.core.drift import (
     ConditionEdit,
     DriftReason,
@@ -18,6 +19,7 @@ from napsim.core.drift import (
     InstanceTypes,
     Offering,
     PoolView,
+    ProviderView,
     drift_condition,
     drift_of,
 )
@@ -396,6 +398,72 @@ def test_a_claim_that_is_not_looked_at_keeps_its_condition(case: Case, why: str)
     verdict = case.verdict()
     assert (verdict.reason, verdict.error, verdict.ignored, verdict.requeue) == (DriftReason.NONE, "", why, None)
     assert drift_condition(claim((LAUNCHED, DRIFTED)), verdict, NOW) is ConditionEdit.UNCHANGED
+
+
+# --- what only Azure knows ------------------------------------------------------------------------------------------
+
+MACHINE = "/subscriptions/s/machines/m1"
+SIG_OLD, SIG_NEW = (
+    sig_image_id(DEFINITIONS["2204gen2containerd"], version, "s") for version in ("202501.02.0", "202503.02.0")
+)
+ON_MACHINE = claim(
+    annotations=HASHES | {names.AKS_MACHINE: MACHINE}, image_id="AKSUbuntu-2204gen2containerd-202501.02.0"
+)
+SHARED = replace(NODE_CLASS, images=(StatusImage(OLD), StatusImage(SIG_OLD)))
+
+
+def node_with_identity(identity: str) -> Node:
+    labels = {names.KUBELET_IDENTITY: identity} if identity else {}
+    return Node(metadata=ObjectMeta(name="aks-default-x1", labels=labels), status=node().status)
+
+
+@pytest.mark.parametrize(
+    ("identity", "wanted", "reason"),
+    [
+        pytest.param("a", "b", "KubeletIdentityDrift", id="nap:D14"),
+        pytest.param("a", "a", "", id="the-same"),
+        pytest.param("", "b", "", id="without-the-label"),
+        pytest.param("a", "", "", id="not-known"),
+    ],
+)
+def test_another_kubelet_identity_is_drift_of_a_vm_node(identity: str, wanted: str, reason: str) -> None:
+    provider = ProviderView(kubelet_identity=wanted)
+    nodes = (node_with_identity(identity),)
+    assert drift_of(claim(), POOL, NODE_CLASS, nodes, None, NOW, provider).reason == reason
+    assert drift_of(ON_MACHINE, POOL, SHARED, nodes, None, NOW, provider).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        pytest.param("Recreate", "ClusterConfigDrift", id="nap:D17"),
+        pytest.param("Reboot", "ClusterConfigDrift", id="nap:D17-unknown"),
+        pytest.param("Synced", "", id="in-step"),
+        pytest.param("None", "", id="none"),
+        pytest.param("", "", id="empty"),
+    ],
+)
+def test_an_aks_machine_with_anything_to_do_has_drifted(action: str, reason: str) -> None:
+    found = drift_of(ON_MACHINE, POOL, SHARED, (node(),), None, NOW, ProviderView(machine_actions={MACHINE: action}))
+    assert (found.reason, found.error) == (reason, "")
+
+
+def test_an_aks_machine_that_is_not_there_is_an_error_and_one_that_nobody_knows_is_left_out() -> None:
+    found = drift_of(ON_MACHINE, POOL, SHARED, (node(),), None, NOW, ProviderView(machine_actions={}))
+    assert (found.reason, found.error) == ("", f"AKS machine {MACHINE} not found")
+    unknown = Case(ON_MACHINE, node_class=SHARED).verdict()
+    assert (unknown.reason, unknown.skipped) == (
+        "",
+        (f"ClusterConfigDrift: the drift action of {MACHINE} is not known",),
+    )
+
+
+def test_an_aks_machine_s_image_is_compared_in_its_own_form_before_the_machine_itself() -> None:
+    moved = replace(SHARED, images=(StatusImage(SIG_NEW),))
+    found = drift_of(ON_MACHINE, POOL, moved, (node(),), None, NOW, ProviderView(machine_actions={MACHINE: "Recreate"}))
+    assert found.reason is DriftReason.IMAGE_DRIFT
+    assert Case(ON_MACHINE, node_class=replace(SHARED, images=(StatusImage(OLD),))).verdict().drifted
+    assert Case(claim(image_id=SIG_OLD), node_class=SHARED).verdict().reason is DriftReason.NONE
 
 
 # --- the order ------------------------------------------------------------------------------------------------------

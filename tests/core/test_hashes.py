@@ -60,6 +60,25 @@ def test_these_templates_have_the_same_hash(one: dict[str, object], other: dict[
     assert nodepool_hash(one) == nodepool_hash(other)
 
 
+CLASS: Final = {"vnetSubnetID": "/subscriptions/s/a", "osDiskSizeGB": 128, "imageFamily": "Ubuntu2204", "maxPods": 30}
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        pytest.param({"vnetSubnetID": "/subscriptions/s/b"}, False, id="nap:H1"),
+        pytest.param({"osDiskSizeGB": 256}, False, id="nap:H2"),
+        pytest.param({"imageFamily": "AzureLinux"}, False, id="nap:H3"),
+        pytest.param({"kubelet": {"cpuManagerPolicy": "static"}}, False, id="nap:H4"),
+        pytest.param({"maxPods": 50}, False, id="nap:H5"),
+        pytest.param({"artifactStreaming": {"enabled": True}}, False, id="nap:H7"),
+        pytest.param({"tags": {"team": "a"}}, True, id="nap:H8"),
+    ],
+)
+def test_all_of_a_node_class_counts_but_its_tags(changed: dict[str, Any], same: bool) -> None:
+    assert (aksnodeclass_hash({**CLASS, **changed}) == aksnodeclass_hash(CLASS)) is same
+
+
 @pytest.mark.parametrize(
     ("one", "other", "equal"),
     [

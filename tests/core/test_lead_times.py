@@ -78,9 +78,9 @@ WINDOW = "Sun 2026-11-22 01:00–05:00 UTC"
 @pytest.mark.parametrize(
     ("changed_at", "now", "warned"),
     [
-        pytest.param("00:45:00", "00:45:00", True, id="pm:7.1-15-minutes-before"),
-        pytest.param("00:30:00", "00:30:00", False, id="pm:7.1-exactly-30-minutes-before"),
-        pytest.param("00:30:01", "00:30:01", True, id="pm:7.1-a-second-less"),
+        pytest.param("00:45:00", "00:45:00", True, id="pm:7.1-lead-time-15-minutes-before"),
+        pytest.param("00:30:00", "00:30:00", False, id="pm:7.1-lead-time-exactly-30-minutes-before"),
+        pytest.param("00:30:01", "00:30:01", True, id="pm:7.1-lead-time-a-second-less"),
         pytest.param("02:00:00", "02:00:00", True, id="changed-within-the-window"),
         pytest.param("00:45:00", "04:59:59", True, id="the-window-is-not-over"),
         pytest.param("00:45:00", "05:00:00", False, id="the-window-is-over"),

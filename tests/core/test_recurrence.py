@@ -66,6 +66,7 @@ DECIDED = [
     ),
     pytest.param(Daily(3), "2026-03-30", ["2026-03-30", "2026-04-02", "2026-04-05", "2026-04-08"], id="pm:11-10"),
     pytest.param(Daily(1), "2026-03-30", ["2026-03-30", "2026-03-31"], id="pm:5.2-match-on-start-date-daily"),
+    pytest.param(Daily(7), "2026-03-30", ["2026-03-30", "2026-04-06", "2026-04-13"], id="pm:5.2-daily-anchor"),
     pytest.param(
         Weekly(4, Weekday.SUNDAY), "2026-04-12", ["2026-04-12", "2026-05-10"], id="pm:5.2-match-on-start-date-weekly"
     ),
@@ -74,10 +75,16 @@ DECIDED = [
     ),
     pytest.param(AbsoluteMonthly(2, 10), "2026-04-11", ["2026-06-10", "2026-08-10"], id="pm:5.2-monthly-anchor-passed"),
     pytest.param(
-        AbsoluteMonthly(1, 29), "2027-01-29", ["2027-01-29", "2027-03-29"], id="pm:5.2-29-february-is-skipped"
+        AbsoluteMonthly(1, 29),
+        "2027-01-29",
+        ["2027-01-29", "2027-03-29"],
+        id="pm:5.2-short-month-29-february-is-skipped",
     ),
     pytest.param(
-        AbsoluteMonthly(1, 29), "2028-01-29", ["2028-01-29", "2028-02-29"], id="pm:5.2-29-february-of-a-leap-year"
+        AbsoluteMonthly(1, 29),
+        "2028-01-29",
+        ["2028-01-29", "2028-02-29"],
+        id="pm:5.2-short-month-29-february-of-a-leap-year",
     ),
     pytest.param(
         RelativeMonthly(1, WeekIndex.THIRD, Weekday.WEDNESDAY),
@@ -105,7 +112,7 @@ def test_the_weekly_count_starts_with_the_week_of_the_start_date(first_day: Week
     assert from_day(recurrence, 1, "2026-04-14") == [expected]
 
 
-@pytest.mark.row("pm:5.2-clamp-short-months")
+@pytest.mark.row("pm:5.2-short-month-clamped")
 def test_a_short_month_can_be_clamped_to_its_last_day() -> None:
     recurrence = Recurrence(AbsoluteMonthly(1, 31), day("2028-01-31"), clamp_short_months=True)
     assert from_day(recurrence, 4, "2028-01-31") == ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]

@@ -150,3 +150,31 @@ def test_an_intersection_allows_exactly_what_both_allow(first: Requirement, seco
 def test_an_intersection_does_not_depend_on_the_order(first: Requirement, second: Requirement) -> None:
     one, two = allowed_values(first), allowed_values(second)
     assert one.intersection(two) == two.intersection(one)
+
+
+def test_of_two_min_values_the_larger_holds() -> None:
+    one = allowed_values(Requirement("k", "In", ("a", "b"), 1))
+    two = allowed_values(Requirement("k", "Exists", (), 2))
+    assert one.intersection(two) == AllowedValues(frozenset({"a", "b"}), min_values=2)
+    assert str(one.intersection(two)) == "In [a b] minValues 2"
+
+
+def test_a_message_names_five_values() -> None:
+    assert str(AllowedValues(frozenset("gfedcba"))) == "In [a b c d e and 2 others]"
+    assert str(AllowedValues(frozenset("edcba"), complement=True)) == "NotIn [a b c d e]"
+
+
+@pytest.mark.parametrize(
+    ("key", "guess"),
+    [
+        ("zone", ' (typo of "topology.kubernetes.io/zone"?)'),
+        ("my.io/zone", ' (typo of "topology.kubernetes.io/zone"?)'),
+        ("topologi.kubernetes.io/zones", ' (typo of "topology.kubernetes.io/zone"?)'),
+        ("team", ""),
+    ],
+    ids=["part", "ending", "few-letters", "none"],
+)
+def test_a_key_that_looks_like_a_known_one_is_guessed(key: str, guess: str) -> None:
+    wanted = {key: AllowedValues(frozenset({"a"}))}
+    known = frozenset({"topology.kubernetes.io/zone"})
+    assert incompatible({}, wanted, known) == (f'label "{key}" does not have known values{guess}',)

@@ -104,6 +104,7 @@ def test_the_grace_period_is_written_down_before_the_node_is_deleted_and_announc
         assert event.message == "All pods will be deleted by 2026-03-02T09:05:00Z"
 
 
+@pytest.mark.row("karpenter:N29")
 def test_a_deadline_once_written_stands() -> None:
     leaving = claim(deleted_at=NOW, grace="300s", annotations={names.TERMINATION_TIMESTAMP: "2026-03-02T09:01:00Z"})
     assert kinds(of_claim(leaving, node(), NOW)) == [DeleteNode]

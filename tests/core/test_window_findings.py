@@ -73,13 +73,13 @@ def test_the_recommended_configuration_gives_rise_to_nothing() -> None:
             configure(AbsoluteMonthly(1, 29)),
             FindingReason.DAY_ABOVE_28,
             "dayOfMonth 29: a month without that day is skipped; AKS documents neither",
-            id="pm:5.2-day-above-28",
+            id="pm:5.2-short-month-day-above-28",
         ),
         pytest.param(
             replace(configure(AbsoluteMonthly(1, 31)), settings=Settings(clamp_short_months=True)),
             FindingReason.DAY_ABOVE_28,
             "dayOfMonth 31: a month without that day counts as its last day; AKS documents neither",
-            id="pm:5.2-day-above-28-clamped",
+            id="pm:5.2-short-month-day-above-28-clamped",
         ),
         pytest.param(
             configure(

@@ -161,7 +161,7 @@ EXAMPLES = [
     pytest.param(
         configure(Daily(7), "2026-03-30", "00:00", 24),
         [("2026-03-30T00:00", "2026-03-31T00:00"), ("2026-04-06T00:00", "2026-04-07T00:00")],
-        id="pm:5.2-all-day-but-not-every-day-closes",
+        id="pm:5.2-always-open-not-every-day-closes",
     ),
     pytest.param(
         configure(Weekly(2, Weekday.SUNDAY), "2026-04-14", "01:00", 4, days("2026-05-10", "2026-05-10")),
@@ -176,7 +176,7 @@ EXAMPLES = [
     pytest.param(
         configure(AbsoluteMonthly(1, 31), "2026-01-31", settings=Settings(clamp_short_months=True)),
         [("2026-01-31T01:00", "2026-01-31T05:00"), ("2026-02-28T01:00", "2026-02-28T05:00")],
-        id="pm:5.2-clamp-short-months",
+        id="pm:5.2-short-month-clamped",
     ),
     pytest.param(
         configure(SUNDAYS, "2026-11-22", "22:30", 6, offset=-9.5),
@@ -193,7 +193,7 @@ def test_a_configuration_is_open_in_these_windows(
     assert first(configuration, len(expected)) == [window(*bounds) for bounds in expected]
 
 
-@pytest.mark.row("pm:11-5", "pm:5.3")
+@pytest.mark.row("pm:11-5", "pm:5.3-blocked-days")
 def test_not_allowed_dates_are_local_days_the_last_one_included() -> None:
     configuration = configure(Daily(1), "2022-01-01", "00:00", 24, days("2022-12-23", "2023-01-03"), offset=2)
     [blocked] = exclusions(configuration)
@@ -234,6 +234,7 @@ def test_hour_slots_are_utc_and_entries_of_one_day_add_up() -> None:
     ]
 
 
+@pytest.mark.row("pm:5.2-overlapping")
 def test_slots_that_adjoin_over_midnight_are_one_window_known_from_its_start() -> None:
     configuration = legacy(TimeInWeek(Weekday.SATURDAY, (23,)), TimeInWeek(Weekday.SUNDAY))
     expected = window("2026-11-21T23:00", "2026-11-23T00:00")
@@ -302,6 +303,7 @@ def around(start: timedelta, end: timedelta) -> Configuration:
         pytest.param(around(-2 * HOUR, -HOUR), False, id="nap:3-window-in-the-past"),
     ],
 )
+@pytest.mark.row("pm:5.1-strict-bounds")
 def test_a_window_is_open_strictly_between_its_bounds(configuration: Configuration | None, is_open: bool) -> None:
     assert verdict(configuration, NOW).open is is_open
 
@@ -466,6 +468,7 @@ def test_every_day_all_day_has_no_gap_on_the_day_of_25_hours() -> None:
     assert (found.open, found.wake_at) == (True, None)
 
 
+@pytest.mark.row("pm:5.2-overlapping")
 def test_a_day_of_23_hours_joins_windows_of_23_hours() -> None:
     configuration = configure(Daily(1), "2026-03-27", "01:00", 23, zone=BERLIN)
     assert first(configuration, 3) == [
