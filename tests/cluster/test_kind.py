@@ -213,7 +213,7 @@ def test_fake_nodes_are_played_beside_the_control_plane(programs: Path, monkeypa
     create(workers=0, fake_nodes=True)
     (told,) = [call for call in calls(programs, "docker") if call.startswith("run")]
     assert "--network=kind" in told
-    assert "example/kwok:v0 --kubeconfig" in told
+    assert "example/kwok:v0 --config=/etc/kwok/stages.yaml" in told
     assert "--manage-all-nodes=false" in told
     assert "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake" in told
 

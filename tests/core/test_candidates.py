@@ -249,3 +249,15 @@ def test_a_claim_that_is_not_drifted_comes_before_all_others() -> None:
 def test_nodes_go_in_the_order_of_the_seconds_in_which_they_drifted(seconds: list[int]) -> None:
     keys = [drifted(f"c{second}", second) for second in seconds]
     assert [name for name, _ in sorted(keys, key=lambda item: item[1])] == [f"c{second}" for second in sorted(seconds)]
+
+
+def test_a_real_node_that_would_come_back_as_it_was_is_not_drained_whatever_its_grace_period() -> None:
+    hindered = replace(FINE, claim=claim(grace="5m"), hindrance="its zone is not allowed")
+    found = verdict(hindered)
+    assert (found.reason, found.message) == (Reason.NOT_REPLACEABLE_IN_PLACE, "its zone is not allowed")
+    assert found.waits_for == ("node:n", "nodepool:default")
+
+
+def test_the_operator_s_own_node_is_behind_all_others() -> None:
+    own = order_key(claim("own"), empty=True, seed=7, last=True)
+    assert order_key(claim("other"), empty=False, seed=7) < own

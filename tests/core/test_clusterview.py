@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.clusterview import daemon_of
-from napsim.core.objects import Pod
+from napsim.core.clusterview import daemon_of, daemons_of
+from napsim.core.objects import DaemonSet, Pod
 from napsim.core.targets import NODES, target_of
 from tests.core.clusters import ZONES, Cluster, a_claim, a_node, a_pod, affinity, spread, term
 
@@ -117,6 +117,26 @@ def test_a_namespace_that_gets_other_labels_is_counted_anew() -> None:
     assert zones(cluster, asking) == {"n": 1}
     cluster.view.set_namespace("data", None)
     assert zones(cluster, asking) == {}
+
+
+def test_a_daemon_set_is_what_its_template_says() -> None:
+    manifest = {
+        "metadata": {"name": "d", "namespace": "kube-system"},
+        "spec": {
+            "template": {
+                "spec": {
+                    "containers": [{"resources": {"requests": {"cpu": "250m"}}}],
+                    "nodeSelector": {names.ARCH: "amd64"},
+                    "tolerations": [{"operator": "Exists"}],
+                }
+            }
+        },
+    }
+    cluster = Cluster(
+        a_node("n", taints=[{"key": "t", "effect": "NoExecute"}]), a_node("m", labels={names.ARCH: "arm64"})
+    )
+    cluster.view.set_daemons(daemons_of([msgspec.convert(manifest, DaemonSet)], cluster.view.shapes))
+    assert (free_cpu(cluster), free_cpu(cluster, "m")) == (3750, 4000)
 
 
 def test_room_for_daemons_follows_the_daemon_sets() -> None:

@@ -232,10 +232,34 @@ def test_hosts_that_a_rule_has_left_nothing_on_are_passed_over_at_once() -> None
     pod = a_pod("p", affinity=ALONE)
     rule = cluster.view.shapes.of(pod).repels[0]
     assert cluster.provision(pod).placed == {"default/p": "n099"}
-    assert cluster.view.seat(rule, False)
+    seat = cluster.view.seat(rule, False)
+    full, empty = cluster.view.place("n000"), cluster.view.place("n099")
+    assert full is not None
+    assert empty is not None
+    assert (full.free[seat], empty.free[seat]) == (0, 1)
     assert cluster.provision(pod).placed == {"default/p": "n099"}
     cluster.view.unbind("default/there050")
     assert cluster.provision(pod, a_pod("q", affinity=ALONE)).placed == {"default/p": "n050", "default/q": "n099"}
+
+
+def test_a_node_that_is_partly_filled_keeps_its_seats() -> None:
+    hosts = [f"n{number:02d}" for number in range(40)]
+    cluster = Cluster(a_node("a"), *(a_node(host, "1500m") for host in hosts))
+    cluster.run(*(a_pod(f"{host}-{number}", "100m", node=host) for host in hosts for number in range(2)))
+    spreading: dict[str, Any] = {"topologySpreadConstraints": [spread(names.HOSTNAME, 2)]}
+    pods = [a_pod("q1", "3"), a_pod("q2", "1200m", **spreading), a_pod("q3", "1100m"), a_pod("q4", "500m", **spreading)]
+    found = cluster.provision(*pods)
+    assert found.placed == {"default/q1": "a", "default/q3": "n00", "default/q4": "a"}
+    assert set(found.refused) == {"default/q2"}
+
+
+def test_nodes_to_be_launched_are_different_hosts() -> None:
+    pool = a_template(a_pool(instance_type("Standard_D4s_v5")))
+    alone = [a_pod(f"s{number}", "500m", affinity=ALONE) for number in range(2)]
+    found = Cluster(pools=[pool]).provision(
+        a_pod("b0", "3", labels={"app": "b"}), a_pod("b1", "3", labels={"app": "b"}), *alone
+    )
+    assert [node.pods for node in found.new_nodes] == [("default/b0", "default/s0"), ("default/b1", "default/s1")]
 
 
 def test_pods_that_avoid_each_other_take_a_zone_each() -> None:

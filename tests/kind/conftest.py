@@ -90,10 +90,11 @@ def prepared(cluster: Cluster) -> Installation:
 @pytest.fixture
 def napsim(prepared: Installation) -> Installation:
     """One operator, installed by the chart with its defaults, whatever the test before left; no window, no rollout."""
+    prepared.opt_in()
     prepared.install()
     prepared.kubectl("delete", "maintenanceconfigurations", "--all")
     prepared.apply(*world())
-    prepared.watch("the workers are adopted, and every pod runs", lambda: _is_settled(prepared), 150)
+    prepared.watch("the workers are adopted, and every pod runs", lambda _: _is_settled(prepared), 150)
     return prepared
 
 

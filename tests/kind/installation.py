@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,6 +77,8 @@ class Installation:
 
     cluster: Cluster
     helm: Path
+    # From and to: an operator outlives its rights by a moment then, and is refused.
+    uninstalls: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
@@ -85,8 +87,16 @@ class Installation:
         told = [f"--set={value}" for value in (f"image.tag={TAG}", "lease.seconds=5", *values)]
         self._helm("upgrade", "--install", RELEASE, str(ROOT / "charts/napsim"), "--wait", "--timeout=120s", *told)
 
+    def opt_in(self) -> None:
+        """Two workers into pool default, one into pool system, as manifests/kind.yaml; an uninstall opts them out."""
+        workers = self.items("nodes", "--selector=!node-role.kubernetes.io/control-plane")
+        for pool, node in zip(("default", "default", "system"), _real(workers), strict=True):
+            self.kubectl("label", "--overwrite", "node", node["metadata"]["name"], f"{OPT_IN}={pool}")
+
     def uninstall(self) -> None:
+        begun = datetime.now(UTC)
         self._helm("uninstall", RELEASE, "--wait", "--timeout=120s")
+        self.uninstalls.append((begun, datetime.now(UTC) + timedelta(seconds=10)))
 
     def _helm(self, *arguments: str) -> None:
         command = [str(self.helm), *arguments, f"--namespace={NAMESPACE}", f"--kubeconfig={self.cluster.kubeconfig}"]
@@ -152,19 +162,22 @@ class Installation:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
-    def watch(self, what: str, condition: Callable[[], bool], within_seconds: float = 90.0) -> Watched:
-        """Wait until it is so, and say what was seen meanwhile. Fails with the story so far when it is not."""
+    def watch(self, what: str, condition: Callable[[Watched], bool], within_seconds: float = 90.0) -> Watched:
+        """Wait until it is so, and say what was seen meanwhile. Fails with the story so far when it is not.
+
+        ``condition`` is given what was seen, of which its own look at the cluster may miss the end.
+        """
         watched, deadline = Watched(), time.monotonic() + within_seconds
         while True:
             watched.note(self.workers(), self._healthy(), self.leader())
-            if condition():
+            if condition(watched):
                 return watched
             assert time.monotonic() < deadline, f"in {within_seconds:.0f} s not seen: {what}\n{self.story()}"
             time.sleep(_STEP_SECONDS)
 
     def rolled_out(self, version: str, within_seconds: float = 150.0) -> Watched:
         """Wait until every worker counts as running that version."""
-        return self.watch(f"all workers on {version}", lambda: self._all_on(version), within_seconds)
+        return self.watch(f"all workers on {version}", lambda _: self._all_on(version), within_seconds)
 
     def _all_on(self, version: str) -> bool:
         versions = self.versions()
@@ -172,7 +185,7 @@ class Installation:
 
     def under_way(self, version: str) -> Watched:
         """Wait until the rollout has begun and is not over: a worker is being replaced."""
-        return self.watch(f"a worker is replaced for {version}", lambda: any(map(is_disrupted, self.workers())))
+        return self.watch(f"a worker is replaced for {version}", lambda seen: bool(seen.disrupted))
 
     def _healthy(self) -> int:
         healthy: int = self.get("poddisruptionbudget", "web")["status"].get("currentHealthy", 0)
@@ -193,6 +206,10 @@ class Installation:
         decode = msgspec.json.Decoder(AuditEvent).decode
         with self.cluster.audit_log.open("rb") as log:
             yield from (decode(line) for line in log)
+
+
+def _real(nodes: list[Manifest]) -> list[Manifest]:
+    return [node for node in nodes if "kwok.x-k8s.io/node" not in node["metadata"].get("annotations", {})]
 
 
 def is_disrupted(node: Manifest) -> bool:

@@ -494,6 +494,15 @@ def test_a_blocked_node_does_not_keep_the_operator_s_own_waiting() -> None:
     assert here.run(2) == ["own"]
 
 
+def test_nor_does_a_pool_whose_budget_allows_nothing() -> None:
+    here = world()
+    here.pool("frozen", [{"nodes": "0"}])
+    here.disruption.own_node = "own"
+    in_place(here, "own")
+    here.full("a", pool="frozen")
+    assert here.run(2) == ["own"]
+
+
 def test_the_operator_s_own_node_stays_where_its_pod_fits_nowhere_else() -> None:
     here = world()
     here.disruption.own_node, here.disruption.own_pod = "own", "default/napsim"

@@ -14,8 +14,9 @@ import pytest
 from napsim.api import names
 from napsim.core.actions import Event
 from napsim.core.clock import Timeline, rfc3339
+from napsim.core.images import ListCache
 from napsim.core.objects import Node, NodeClaim, NodeClassRef
-from napsim.core.pickup import ImageChange, Pickup, PickupRule
+from napsim.core.pickup import ImageChange, Pickup, PickupRule, list_key
 from napsim.core.reasons import Reason, Verdict
 from napsim.live.clock import VirtualClock
 from napsim.live.declared import Declared
@@ -31,7 +32,7 @@ from tests.core.examples import claim, node, true
 
 SUNDAY = datetime(2026, 2, 15, 1, 0, 10, 123456, tzinfo=UTC)
 OLD, NEW = "202601.27.0", "202602.13.0"
-DEFINITION = "2404gen2containerd"
+DEFINITION = "2204gen2containerd"
 HASH = "napsim-test-hash"
 MINUTE = timedelta(minutes=1)
 
@@ -111,7 +112,7 @@ class World:
 
     def adopt_image(self, version: str) -> None:
         status = {"images": [{"id": image_id(version), "requirements": []}]}
-        self.apply("karpenter.azure.com/v1beta1", "AKSNodeClass", {}, status)
+        self.apply("karpenter.azure.com/v1beta1", "AKSNodeClass", {"imageFamily": "Ubuntu2204"}, status)
 
     def put(self, item: NodeClaim) -> None:
         known = self.state.claims.get(item.name)
@@ -342,3 +343,55 @@ def test_what_is_older_than_the_events_of_its_time_is_not_told_again(world: Worl
     again.rollout.adopt()
     again.report()
     assert again.told() == []
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+
+def wait_in_a_window(world: World) -> None:
+    """The window is open until 05:00, and a newer image is published."""
+    weekly = {"weekly": {"intervalWeeks": 1, "dayOfWeek": "Sunday"}}
+    times = {"schedule": weekly, "startDate": "2026-01-01", "startTime": "01:00", "durationHours": 4}
+    spec = {"configName": "aksManagedNodeOSUpgradeSchedule", "maintenanceWindow": times}
+    world.apply("napsim.dev/v1alpha1", "MaintenanceConfiguration", spec)
+    created = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    cast(dict[str, Any], world.declared.windows["default"]["metadata"]).update(created)
+    world.rollout.windows.adopt()
+    image = {"osSKU": "Ubuntu2204", "definition": DEFINITION, "version": NEW, "publishedAt": "2026-02-15T00:30:00Z"}
+    world.apply("napsim.dev/v1alpha1", "NodeImage", image)
+    state = world.declared.node_classes["default"].state
+    world.declared.caches["default"] = ListCache(world.real, list_key(state, world.declared.settings.pickup), ())
+    world.report()
+
+
+def test_a_window_that_closes_while_an_image_waits_is_missed_once(world: World) -> None:
+    wait_in_a_window(world)
+    assert world.rolled_out() == ("False", "WaitingForWindow")
+    assert world.status["phase"] == "WaitingForWindow"
+    assert world.told() == ["ImageSeen", "WindowOpened"]
+    world.real = datetime(2026, 2, 15, 5, 1, tzinfo=UTC)
+    assert world.rollout.due()
+    for _ in range(3):
+        world.report()
+        world.real += MINUTE
+    assert world.told() == ["ImageSeen", "WindowOpened", "WindowClosed", "WindowMissed"]
+    assert world.rollout.missed == {"default": 1}
+    (event,) = [item for item in world.said if item.reason == "WindowMissed"]
+    assert event.type == "Warning"
+    assert NEW in event.message
+    (told,) = [item.reason for item in world.said if item.kind == "NodeImage"]
+    assert told == "ImageSeen"
+    assert [item.reason for item in world.said if item.kind == "MaintenanceConfiguration"] == [
+        "WindowOpened",
+        "WindowClosed",
+    ]
+
+
+def test_a_window_in_which_something_was_picked_up_is_not_missed(world: World) -> None:
+    wait_in_a_window(world)
+    world.real += MINUTE
+    world.pick_up()
+    world.real = datetime(2026, 2, 15, 5, 1, tzinfo=UTC)
+    world.report()
+    assert "WindowMissed" not in world.told()
+    assert not world.rollout.missed

@@ -49,3 +49,16 @@ def controlplane_sources() -> Path:
             "is not there: clone napsim, run `make venv` in the clone, and use its .venv/bin/napsim"
         )
     return folder
+
+
+def kwok_stages() -> Path:
+    """How KWOK plays nodes and pods, as the chart has it, of the checkout this package runs from.
+
+    Raises PrerequisiteMissing when the package runs from elsewhere, such as an installed wheel.
+    """
+    file = Path(napsim.__file__).resolve().parents[2] / "charts" / "napsim" / "files" / "kwok" / "stages.yaml"
+    if not file.is_file():
+        raise PrerequisiteMissing(
+            f"fake nodes are played as {file} says, which only a source checkout has: clone napsim"
+        )
+    return file

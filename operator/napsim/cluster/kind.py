@@ -23,7 +23,7 @@ from pathlib import Path
 from napsim.cluster.clusters import Cluster, Component, Options, Status, unknown_component
 from napsim.cluster.engine import docker, output_of, require_engine
 from napsim.cluster.errors import ClusterError, ClusterExists, PrerequisiteMissing
-from napsim.cluster.folders import cluster_folder
+from napsim.cluster.folders import cluster_folder, kwok_stages
 from napsim.cluster.kindconfig import configuration
 from napsim.cluster.progress import Progress
 from napsim.cluster.records import recorded_kubectl, recorded_runtime, write_record
@@ -39,6 +39,7 @@ _KWOK_LABEL = "napsim.dev/cluster"
 _KWOK = "kwok-controller"
 _KWOK_IMAGE = "registry.k8s.io/kwok/kwok:v0.8.0"
 _KWOK_ARGS = (
+    "--config=/etc/kwok/stages.yaml",
     "--kubeconfig=/etc/kwok/kubeconfig",
     "--manage-all-nodes=false",
     "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
@@ -59,6 +60,8 @@ class Kind:
         folder = cluster_folder(name)
         require_kind()
         require_engine()
+        if options.fake_nodes:
+            kwok_stages()
         if folder.exists() or name in output_of(["kind", "get", "clusters"]).splitlines():
             raise _exists(name)
         text = configuration(options, folder / "kind" / "logs")
@@ -182,7 +185,8 @@ def _start_kwok(cluster: Cluster, *, alone: bool) -> None:
     kubeconfig.write_text(output_of(["kind", "get", "kubeconfig", "--internal", f"--name={cluster.name}"]))
     docker(
         *("run", "--detach", f"--name={cluster.name}-{_KWOK}", f"--label={_KWOK_LABEL}={cluster.name}"),
-        *("--network=kind", f"--user={os.getuid()}:{os.getgid()}", f"--volume={kubeconfig}:/etc/kwok/kubeconfig:ro"),
+        *("--network=kind", f"--user={os.getuid()}:{os.getgid()}"),
+        *(f"--volume={kubeconfig}:/etc/kwok/kubeconfig:ro", f"--volume={kwok_stages()}:/etc/kwok/stages.yaml:ro"),
         *(os.environ.get("KWOK_IMAGE") or _KWOK_IMAGE, *_KWOK_ARGS),
     )
     if alone:

@@ -24,7 +24,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.firstfit import FirstFit
-from napsim.core.objects import Pod, Taint
+from napsim.core.objects import DaemonSet, Pod, Taint
 from napsim.core.pods import is_terminal, owned_by, requests
 from napsim.core.podshapes import HostPort, PodShape, PodShapes, demands_of, host_ports, untolerated
 from napsim.core.requirements import AllowedValues, Requirements, requirements_of, unmet
@@ -101,8 +101,13 @@ class Daemon:
         return self.tolerates(taints) and any(not unmet(labels, wanted) for wanted in self.alternatives)
 
 
+def daemons_of(sets: Iterable[DaemonSet], shapes: PodShapes) -> list[Daemon]:
+    """What the DaemonSets run, by their templates (in their pods the controller has overwritten the node affinity)."""
+    return [daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), shapes) for item in sets]
+
+
 def daemon_of(pod: Pod, shapes: PodShapes) -> Daemon:
-    """A DaemonSet's pod template (or one of its pods) as ``Daemon``."""
+    """A pod as a DaemonSet's template would make it. Raises ValueError when its node affinity cannot be read."""
     selected = demands_of(pod)
     shape = shapes.of(pod)
     own = {key: AllowedValues(frozenset({value})) for key, value in selected.node_selector}

@@ -1,13 +1,19 @@
 """Drift: whether a NodeClaim still is what its NodePool and its AKSNodeClass ask for; the first reason found wins.
 
 Mirrors karpenter v1.14.0 pkg/controllers/nodeclaim/disruption/drift.go, then karpenter-provider-azure main of
-2026-08-21 pkg/cloudprovider/drift.go for VM nodes. The kubelet identity and the drift action of AKS machines need Azure
-and are not judged. It fails open: what cannot be compared is not drifted, and an error leaves the condition as it is.
+2026-08-21 pkg/cloudprovider/drift.go. It fails open: what cannot be compared is not drifted, and an error leaves the
+condition as it is. What only Azure knows (``ProviderView``) is judged where it is given.
+
+| Node | The provider's order |
+|---|---|
+| VM | static, Kubernetes version, kubelet identity, image |
+| AKS machine | static, Kubernetes version, image, machine |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -15,6 +21,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.clock import earliest
+from napsim.core.definitions import machine_image_version
 from napsim.core.nodeclasses import NodeClassState, unreadable, unreadable_kubernetes_version
 from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
 from napsim.core.requirements import Requirements, unmet
@@ -35,7 +42,9 @@ class DriftReason(StrEnum):
     INSTANCE_TYPE_NOT_FOUND = "InstanceTypeNotFound"
     NODE_CLASS_DRIFT = "NodeClassDrift"
     K8S_VERSION_DRIFT = "K8sVersionDrift"
+    KUBELET_IDENTITY_DRIFT = "KubeletIdentityDrift"
     IMAGE_DRIFT = "ImageDrift"
+    CLUSTER_CONFIG_DRIFT = "ClusterConfigDrift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,22 @@ class InstanceTypes:
     offerings: Mapping[str, Collection[Offering]]
     created_at: datetime
     found_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """What only Azure and the provider's options know.
+
+    ``kubelet_identity`` is the client id that kubelets are given; empty is not known. ``machine_actions`` are the drift
+    actions of AKS machines by resource id, empty for none; None is not known.
+    """
+
+    kubelet_identity: str = ""
+    machine_actions: Mapping[str, str] | None = None
+
+
+NO_AZURE: Final = ProviderView()
+_NO_ACTION: Final = frozenset({"", "None", "Synced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +128,12 @@ class _Subject:
     nodes: Collection[Node]
     instance_types: InstanceTypes | None
     now: datetime
+    provider: ProviderView
+
+    @property
+    def machine(self) -> str:
+        """The resource id of the claim's AKS machine; empty for a VM node."""
+        return self.claim.metadata.annotations.get(names.AKS_MACHINE, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +159,20 @@ def drift_of(
     nodes: Collection[Node],
     instance_types: InstanceTypes | None,
     now: datetime,
+    provider: ProviderView = NO_AZURE,
 ) -> DriftVerdict:
     """Whether ``claim`` has drifted.
 
     ``nodes`` are the Nodes with the claim's provider id: one, none yet, or more by mistake. ``pool`` and ``node_class``
-    are None when they do not exist. Without ``instance_types`` that check is left out.
+    are None when they do not exist. Without ``instance_types`` that check is left out, and so is what ``provider`` does
+    not say.
     """
     ignored = _ignored(claim, pool)
     if ignored or pool is None:
         return DriftVerdict(ignored=ignored)
     if not is_true(claim.status.conditions, names.LAUNCHED):
         return DriftVerdict(skipped=("the claim is not launched",))
-    subject = _Subject(claim, pool, node_class, nodes, instance_types, now)
+    subject = _Subject(claim, pool, node_class, nodes, instance_types, now, provider)
     verdict = DriftVerdict(requeue=now + REQUEUE)
     for check in _CHECKS:
         finding = check(subject)
@@ -269,6 +302,17 @@ def _kubernetes_version(subject: _Subject, node_class: NodeClassState) -> _Findi
     problem = unreadable_kubernetes_version(node_class)
     if problem:
         return _Finding(skipped=f"{reason}: {problem}")
+    node = _node(subject, reason)
+    if isinstance(node, _Finding):
+        return node
+    version = node.status.node_info.kubelet_version.removeprefix("v")
+    if version == node_class.kubernetes_version:
+        return _FINE
+    return _Finding(reason, f"the kubelet is {version}, AKSNodeClass {node_class.name} {node_class.kubernetes_version}")
+
+
+def _node(subject: _Subject, reason: DriftReason) -> Node | _Finding:
+    """The one Node of the claim that a check needs, or what the check comes to without it."""
     if not subject.claim.status.node_name:
         return _Finding(skipped=f"{reason}: the claim has no node yet")
     if len(subject.nodes) > 1:
@@ -277,10 +321,36 @@ def _kubernetes_version(subject: _Subject, node_class: NodeClassState) -> _Findi
     node = next(iter(subject.nodes), None)
     if node is None or node.deleting:
         return _Finding(skipped=f"{reason}: Node {subject.claim.status.node_name} is missing or being deleted")
-    version = node.status.node_info.kubelet_version.removeprefix("v")
-    if version == node_class.kubernetes_version:
+    return node
+
+
+def _kubelet_identity(subject: _Subject, _: NodeClassState) -> _Finding:
+    """VM nodes only: a machine's identity is the cluster's business."""
+    wanted = subject.provider.kubelet_identity
+    if subject.machine or not wanted:
         return _FINE
-    return _Finding(reason, f"the kubelet is {version}, AKSNodeClass {node_class.name} {node_class.kubernetes_version}")
+    reason = DriftReason.KUBELET_IDENTITY_DRIFT
+    node = _node(subject, reason)
+    if isinstance(node, _Finding):
+        return node
+    held = node.metadata.labels.get(names.KUBELET_IDENTITY, "")
+    if not held:
+        return _Finding(skipped=f"{reason}: Node {node.name} has no label {names.KUBELET_IDENTITY}")
+    return _FINE if held == wanted else _Finding(reason, f"the kubelet's identity is {held}, wanted is {wanted}")
+
+
+def _machine(subject: _Subject, _: NodeClassState) -> _Finding:
+    """Any action but none or Synced makes an AKS machine anew, also one that is not known yet."""
+    actions, machine = subject.provider.machine_actions, subject.machine
+    if not machine:
+        return _FINE
+    if actions is None:
+        return _Finding(skipped=f"{DriftReason.CLUSTER_CONFIG_DRIFT}: the drift action of {machine} is not known")
+    if machine not in actions:
+        return _Finding(error=f"AKS machine {machine} not found")
+    if actions[machine] in _NO_ACTION:
+        return _FINE
+    return _Finding(DriftReason.CLUSTER_CONFIG_DRIFT, f"AKS machine {machine} has drift action {actions[machine]}")
 
 
 def _image(subject: _Subject, node_class: NodeClassState) -> _Finding:
@@ -293,11 +363,22 @@ def _image(subject: _Subject, node_class: NodeClassState) -> _Finding:
     image_id = subject.claim.status.image_id
     if not image_id:
         return _Finding(error="no image ID found in nodeClaim status")
-    if any(image.id == image_id for image in node_class.images):
+    if image_id in _as_claimed(subject, node_class):
         return _FINE
     return _Finding(
         DriftReason.IMAGE_DRIFT, f"image {image_id} is not among the images of AKSNodeClass {node_class.name}"
     )
+
+
+def _as_claimed(subject: _Subject, node_class: NodeClassState) -> set[str]:
+    """The ids of ``status.images`` in the form that the claim's image id has; what cannot be converted is left out."""
+    if not subject.machine:
+        return {image.id for image in node_class.images}
+    converted = set()
+    for image in node_class.images:
+        with suppress(ValueError):  # a community gallery's: upstream logs and skips it
+            converted.add(machine_image_version(image.id))
+    return converted
 
 
 def _of_node_class(check: Callable[[_Subject, NodeClassState], _Finding]) -> Callable[[_Subject], _Finding]:
@@ -309,7 +390,7 @@ def _of_node_class(check: Callable[[_Subject, NodeClassState], _Finding]) -> Cal
     return run
 
 
-# Karpenter's order, then the provider's for VM nodes: the first drift or error ends it.
+# Karpenter's order, then the provider's: the first drift or error ends it.
 _CHECKS: Final[tuple[Callable[[_Subject], _Finding], ...]] = (
     _pool_hash,
     _requirements,
@@ -317,7 +398,9 @@ _CHECKS: Final[tuple[Callable[[_Subject], _Finding], ...]] = (
     _provider,
     _of_node_class(_node_class_hash),
     _of_node_class(_kubernetes_version),
+    _of_node_class(_kubelet_identity),
     _of_node_class(_image),
+    _of_node_class(_machine),
 )
 
 

@@ -228,6 +228,19 @@ class Pod(KubeObject, frozen=True):
     status: PodStatus = PodStatus()
 
 
+class PodTemplate(Value, frozen=True):
+    metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
+
+
+class DaemonSetSpec(Value, frozen=True):
+    template: PodTemplate = PodTemplate()
+
+
+class DaemonSet(KubeObject, frozen=True):
+    spec: DaemonSetSpec = DaemonSetSpec()
+
+
 # --- Node -----------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NODE_DO_NOT_DISRUPT = "NodeDoNotDisrupt"
     NO_NODEPOOL_LABEL = "NoNodePoolLabel"
     NODEPOOL_NOT_FOUND = "NodePoolNotFound"
+    NOT_REPLACEABLE_IN_PLACE = "NotReplaceableInPlace"  # ours
     POD_DO_NOT_DISRUPT = "PodDoNotDisrupt"
     PDB = "PodDisruptionBudget"
     MULTIPLE_PDBS = "MultiplePodDisruptionBudgets"

@@ -226,7 +226,7 @@ class Disruption:
                 return False
             entry, queue = open_pools[min(heads)[1]]
             name = queue.first()
-            if name is not None and self._must_wait(name):
+            if name is not None and self._must_wait(name, now):
                 return False
             if name is not None and self._passes(queue, name, now):
                 await self._start(entry, self.state.claims[name], now)
@@ -243,14 +243,21 @@ class Disruption:
         last = node is not None and node.name == self.own_node
         return order_key(claim, empty=empty, seed=self.declared.settings.seed, last=last)
 
-    def _must_wait(self, name: str) -> bool:
-        """Whether it is the operator's own node, and others can still go, or are on their way."""
+    def _must_wait(self, name: str, now: datetime) -> bool:
+        """Whether it is the operator's own node, and others may still go, or are on their way.
+
+        Those that are blocked, or whose pool's budgets allow nothing now, are not waited for.
+        """
         node = self.state.node_of(self.state.claims[name])
         if node is None or node.name != self.own_node:
             return False
-        able = sum(len(queue) - len(queue.blocked) for queue in self.queues.values())
+        able = sum(len(queue) - len(queue.blocked) for pool, queue in self.queues.items() if self._may_go(pool, now))
         others = self.state.commands - {self.own_node}
         return able > 1 or bool(others) or any(self._replaced_in_place())
+
+    def _may_go(self, pool: str, now: datetime) -> bool:
+        entry = self.declared.pools.get(pool)
+        return entry is not None and self.allowance(entry, now).allowed > 0
 
     def _replaced_in_place(self) -> Iterator[Node]:
         for entry in self.declared.in_place_pools():
@@ -264,7 +271,7 @@ class Disruption:
 
     def _next_candidate(self, queue: DriftQueue, now: datetime) -> str | None:
         while (name := queue.first()) is not None:
-            if self._must_wait(name):
+            if self._must_wait(name, now):
                 return None
             if self._passes(queue, name, now):
                 return name

@@ -328,14 +328,16 @@ class RolloutReporter:
     def _forecast(self, tallies: Mapping[str, _Tally], now: datetime) -> None:
         """Count the time since the last look in which nodes could be replaced, and lay out what is left."""
         courses = []
+        blocked = self.disruption.blocked_since.keys()  # also those that are just being asked again
         for name, tally in tallies.items():
             entry, total = self.declared.pools[name], self.state.count(name).total_nodes
+            held = sum(item in self.state.claims_of_pool.get(name, ()) for item in blocked)
             if name in self._left and self._looked_at is not None:
                 passed = allowed_time(entry.budgets, total, self._looked_at, now)
                 self.active[name] = self.active.get(name, timedelta(0)) + passed
-            left = max(tally.drifted - tally.blocked, 0)
+            left = max(tally.drifted - held, 0)
             active, replaced = self.active.get(name, timedelta(0)), self.replaced.get(name, 0)
-            courses.append(Course(name, entry.budgets, total, replaced, active, left, tally.blocked))
+            courses.append(Course(name, entry.budgets, total, replaced, active, left, held))
         self._looked_at, self._left = now, frozenset(item.nodepool for item in courses if item.left)
         self.outlook = forecast(courses, now)
         if self.first_estimate is None and self._started_at:

@@ -48,12 +48,12 @@ class Story:
     on_missed: Callable[[str], None]
     _told: dict[tuple[str, str], None] = field(default_factory=dict)  # (uid, event), the oldest first
     _blocked: dict[tuple[str, str], Held] = field(default_factory=dict)  # causes that were told and stand
-    _edges_until: datetime | None = None
+    _looked_at: dict[str, datetime] = field(default_factory=dict)  # configuration -> until when its edges are told
 
     def adopt(self, status: Mapping[str, Any]) -> None:
         """Go on from the status of NodeAutoProvisioning."""
         written = status.get("clock", {}).get("now")
-        self._edges_until = parse_rfc3339(written) if written else None
+        self._looked_at = dict.fromkeys(self.windows.in_force, parse_rfc3339(written)) if written else {}
         self._blocked = {}
         for held in causes_of(status.get("blocked", ())):
             if written and held[0].since + BLOCKED_FOR <= parse_rfc3339(written):
@@ -90,21 +90,15 @@ class Story:
             if state.configuration is None:
                 continue
             governs = governing is not None and governing[0] == name
-            for window, opened in window_edges(state.configuration, self._since(state.configuration, now), now):
+            since = self._looked_at.get(name) or _before_window(state.configuration, now)
+            self._looked_at[name] = now
+            for window, opened in window_edges(state.configuration, since, now):
                 fact = window_fact(name, window, opened=opened)
                 self.tell(self.declared.windows.get(name), fact)
                 if governs:
                     self.tell(self.declared.nap, fact)
                 if governs and not opened:
                     self._judge(name, window, waiting, pickups)
-        self._edges_until = now
-
-    def _since(self, configuration: Configuration, now: datetime) -> datetime:
-        """Since the last look; at the first one of all, since before the window that is open began."""
-        if self._edges_until is not None:
-            return self._edges_until
-        current = next(windows(configuration, now), None)
-        return current.start - RESOLUTION if current and BEGINNING < current.start < now else now
 
     def _judge(self, name: str, window: Window, waiting: Waiting, pickups: Iterable[Mapping[str, Any]]) -> None:
         adopted = any(window.contains(parse_rfc3339(item["at"])) for item in pickups)
@@ -157,6 +151,12 @@ class Story:
                 if key not in self._blocked:
                     self.tell(self.declared.nap, nodes_blocked(held[0]))
                 self._blocked[key] = held
+
+
+def _before_window(configuration: Configuration, now: datetime) -> datetime:
+    """Just before the window that is open began: where to begin with a configuration that was not looked at before."""
+    current = next(windows(configuration, now), None)
+    return current.start - RESOLUTION if current and BEGINNING < current.start < now else now
 
 
 def causes_of(blocked: Iterable[Mapping[str, Any]]) -> list[Held]:
