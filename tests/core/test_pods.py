@@ -24,6 +24,7 @@ from napsim.core.pods import (
     protection,
     ready_status,
     requests,
+    stuck_from,
     tolerates,
     tolerates_all,
 )
@@ -248,3 +249,10 @@ def wanting(cpu: str, restart_policy: str = "") -> Container:
 )
 def test_what_the_scheduler_reserves_for_a_pod(spec: PodSpec, millicores: int) -> None:
     assert requests(Pod(spec=spec)) == {"cpu": millicores, "pods": 1}
+
+
+def test_the_clock_alone_tells_when_a_terminating_pod_counts_as_stuck() -> None:
+    leaving, stuck = pod(deleted_at=NOW), pod("s", deleted_at=NOW - 2 * MINUTE)
+    (at,) = stuck_from((pod("stays"), stuck, leaving), NOW)
+    assert is_stuck_terminating(leaving, at)
+    assert not is_stuck_terminating(leaving, at - timedelta(microseconds=1))

@@ -14,6 +14,7 @@ Mirrors karpenter v1.14.0 ``pkg/utils/pod/scheduling.go``. Predicates over one p
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -103,6 +104,13 @@ def is_stuck_terminating(pod: Pod, now_real: datetime) -> bool:
     """``now_real`` is the wall clock: the deletion timestamp is the API server's, and so is the kubelet's grace."""
     deletion = pod.metadata.deletion_timestamp
     return deletion is not None and now_real - deletion > STUCK_AFTER
+
+
+def stuck_from(pods: Iterable[Pod], now_real: datetime) -> Iterator[datetime]:
+    """The instants to come (real) from which pods are stuck terminating: nothing tells of them but the clock."""
+    for pod in pods:
+        if pod.metadata.deletion_timestamp is not None and not is_stuck_terminating(pod, now_real):
+            yield pod.metadata.deletion_timestamp + STUCK_AFTER + timedelta(microseconds=1)
 
 
 def protection(pod: Pod, timeline: Timeline, now: datetime) -> Protection:

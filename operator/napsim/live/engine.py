@@ -69,6 +69,8 @@ _DECLARED_KINDS: Final = (
 _REPORT_SECONDS: Final = (0.5, 5.0)  # real, at the least and at the most
 _REPORT_EVERY: Final = timedelta(seconds=10)  # virtual
 _SELDOM: Final = 4
+_RETRY_SECONDS: Final = 15.0
+_HELD_SECONDS: Final = 60.0  # a PDB that makes room wakes the pods it holds back; there may be thousands of them
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
 
@@ -159,7 +161,14 @@ class Engine:
 
     def _queues(self) -> None:
         self.queues: dict[str, Workqueue] = {
-            name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
+            name: Workqueue(
+                name,
+                reconcile,
+                self.clock,
+                self._jitter,
+                workers=workers,
+                last_retry_seconds=_HELD_SECONDS if name == "evictions" else _RETRY_SECONDS,
+            )
             for name, reconcile, workers in self._reconcilers()
         }
 

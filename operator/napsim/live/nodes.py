@@ -13,13 +13,14 @@ import msgspec
 from napsim.api import names
 from napsim.core import commands
 from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event, Plan
+from napsim.core.clock import earliest
 from napsim.core.commands import Command, Replacement
 from napsim.core.inplace import adoption_of, given_back
 from napsim.core.instances import is_fake
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import new_claim
 from napsim.core.objects import Node, NodeClaim, Pod
-from napsim.core.pods import is_mirror, tolerates_disrupted
+from napsim.core.pods import is_mirror, stuck_from, tolerates_disrupted
 from napsim.core.resources import CPU, MEMORY, format_amount
 from napsim.core.termination import Instant, Terminating, drained, of_node
 from napsim.live.clock import VirtualClock
@@ -33,7 +34,7 @@ from napsim.live.workqueue import Retry
 log: Final = logging.getLogger(__name__)
 
 _INVALID_COMMAND: Final = "InvalidCommand"
-_DRAIN_POLL: Final = timedelta(seconds=5)  # real: pods stuck terminating are noticed by the wall clock alone
+_DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
 
 
 @dataclass(slots=True)
@@ -142,8 +143,10 @@ class NodeController:
 
     async def _drain(self, plan: Plan, now: Instant, pods: tuple[Pod, ...]) -> datetime | None:
         await self.executor.carry_out(plan.actions)
-        poll = now.timeline.virtual(now.real + _DRAIN_POLL) if pods else None
-        return min((at for at in (plan.wake_at, poll) if at is not None), default=None)
+        if not pods:
+            return plan.wake_at
+        look_again = min((*stuck_from(pods, now.real), now.real + _DRAIN_POLL))
+        return earliest(plan.wake_at, now.timeline.virtual(look_again))
 
     def _attachments(self, node: Node, pods: tuple[Pod, ...]) -> tuple[str, ...]:
         """VolumeAttachments of the node, less those of pods that are not drained (they keep their volumes)."""
