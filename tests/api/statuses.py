@@ -39,7 +39,7 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
         "imageID": "/subscriptions/0/galleries/AKSUbuntu/images/2204gen2containerd/versions/202602.13.0",
         "capacity": _RESOURCES,
         "allocatable": _RESOURCES,
-        "conditions": [_condition("Ready"), _condition("Drifted")],
+        "conditions": [_condition(kind) for kind in ("Ready", "Drifted", "DisruptionReason", "Drained")],
         "lastPodEventTime": _AT,
     },
     "AKSNodeClass": {
@@ -78,6 +78,7 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
         "age": "3d",
         "state": "Latest",
         "nodes": 12,
+        "nodePools": "default 11/12, system 1/3",
         "nodeClasses": ["default"],
         "conditions": [_condition("Ready")],
     },
@@ -98,6 +99,8 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
             "blocked": 1,
             "summary": "9/15",
         },
+        "estimatedFinish": "2026-02-15T05:30:00Z",
+        "finish": "about Sun 05:30Z",
         "pools": [
             {
                 "name": "default",
@@ -109,6 +112,7 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
                 "allowed": 2147483647,
                 "replaced": 9,
                 "maxDisrupting": 3,
+                "activeSeconds": 5400,
             }
         ],
         "blocked": [
@@ -137,6 +141,7 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
         "summary": {
             "startedAt": _AT,
             "finishedAt": "2026-02-15T05:30:00Z",
+            "firstEstimate": "2026-02-15T05:30:00Z",
             "replaced": 9,
             "maxDisrupting": 3,
             "everBlocked": 1,

@@ -56,6 +56,24 @@ def test_an_image_waits_for_its_window_and_the_rollout_goes_on_after_the_window_
     assert replaced(record) == NODES
 
 
+def test_settings_that_come_last_turn_the_clock_for_all_that_was_there_before(world: Rehearsal) -> None:
+    """Nothing goes on counting by the wall clock: not the image's date, not the change of the configuration."""
+    window = m.window()
+    del window["spec"]["maintenanceWindow"]["startDate"]
+    world.apply(m.node_class(), m.image(OLD), window)
+    world.operator()
+    world.eventually("the image is dated", lambda: "publishedAt" in world.items("nodeimages")[0].get("status", {}))
+    world.eventually("the change waits", lambda: "pendingUntil" in world.items("mc")[0].get("status", {}))
+
+    world.apply(m.nap(), m.pool(replicas=1))
+    world.eventually("a node is made", lambda: world.versions() == {OLD: 1})
+    world.eventually(
+        "the image is dated anew", lambda: world.items("nodeimages")[0]["status"]["publishedAt"] < "2026-02-15"
+    )
+    world.eventually("the configuration counts", lambda: "closed" in world.nap().get("window", ""))
+    assert world.virtual_now().isoformat() < "2026-02-15T01:00"
+
+
 @pytest.mark.row("nap:X10", "nap:X13", "pm:7.3-goes-on")
 def test_a_rollout_goes_on_when_the_window_closes_and_new_nodes_get_the_adopted_image(world: Rehearsal) -> None:
     """Slow instances stretch the rollout far past the end of the window."""

@@ -105,9 +105,11 @@ def test_a_class_is_ready_for_decisions_with_what_its_status_says() -> None:
     [
         ({"publishedAt": "2026-01-06T00:00:00Z"}, {}, "2026-01-06T00:00:00Z"),
         ({}, {"publishedAt": "2026-01-07T00:00:00Z"}, "2026-01-07T00:00:00Z"),
+        ({}, {"publishedAt": "2099-01-07T00:00:00Z"}, NOW.isoformat()),
+        ({"publishedAt": "2099-01-07T00:00:00Z"}, {}, "2099-01-07T00:00:00Z"),
         ({}, {}, NOW.isoformat()),
     ],
-    ids=["as-written", "as-first-seen-before", "as-seen-now"],
+    ids=["as-written", "as-first-seen-before", "as-seen-before-the-clock-was-set", "as-written-to-come", "as-seen-now"],
 )
 def test_an_image_without_a_date_is_published_when_it_is_first_seen(
     spec: dict[str, str], status: dict[str, str], expected: str

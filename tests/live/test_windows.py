@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from napsim.core.clock import Timeline
@@ -39,3 +39,26 @@ def test_every_configuration_holds_before_any_status_is_written() -> None:
 
     assert set(windows.in_force) == {"auto-upgrade", "node-os"}
     assert not windows.verdict(WEDNESDAY).open
+
+
+def test_what_was_seen_before_the_clock_was_set_counts_from_now_on() -> None:
+    """Months ahead on the wall clock: neither the change nor the day it starts may wait for that."""
+    declared = Declared()
+    clock = VirtualClock(Timeline(WEDNESDAY, WEDNESDAY), real=lambda: WEDNESDAY)
+    windows = WindowController(declared, clock, cast(Reports, None))
+    seen = configuration("node-os", "aksManagedNodeOSUpgradeSchedule")
+    del seen["spec"]["maintenanceWindow"]["startDate"]
+    seen["status"] = {
+        "observedGeneration": 1,
+        "pendingUntil": "2026-11-21T09:30:00Z",
+        "startDate": "2026-11-21",
+    }
+    assert declared.take(seen, WEDNESDAY)
+
+    windows.adopt()
+
+    state = windows.in_force["node-os"]
+    assert state.takes_effect_at == WEDNESDAY + timedelta(minutes=30)
+    assert state.pending is not None
+    assert state.pending.window is not None
+    assert state.pending.window.start_date == WEDNESDAY.date()

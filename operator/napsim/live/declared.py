@@ -341,9 +341,13 @@ def _status_image(item: Manifest) -> StatusImage:
 
 
 def _dated(manifest: Manifest, seen_at: datetime) -> Manifest:
-    """An image without a date is published when it is first seen; its status keeps that instant."""
-    written = manifest["spec"].get("publishedAt") or manifest.get("status", {}).get("publishedAt")
-    at = written or seen_at.isoformat()
+    """An image without a date is published when it is first seen; its status keeps that instant.
+
+    Nothing was seen in the future: an image that was dated before the cluster's clock was set is seen now.
+    """
+    at, kept = manifest["spec"].get("publishedAt"), manifest.get("status", {}).get("publishedAt")
+    if at is None:
+        at = kept if kept is not None and parse_rfc3339(kept) <= seen_at else seen_at.isoformat()
     return {**manifest, "spec": {**manifest["spec"], "publishedAt": at}}
 
 

@@ -69,7 +69,6 @@ _DECLARED_KINDS: Final = (
 _REPORT_SECONDS: Final = (0.5, 5.0)  # real, at the least and at the most
 _REPORT_EVERY: Final = timedelta(seconds=10)  # virtual
 _SELDOM: Final = 4
-_RETRY_SECONDS: Final = 15.0
 _HELD_SECONDS: Final = 60.0  # a PDB that makes room wakes the pods it holds back; there may be thousands of them
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
@@ -161,16 +160,10 @@ class Engine:
 
     def _queues(self) -> None:
         self.queues: dict[str, Workqueue] = {
-            name: Workqueue(
-                name,
-                reconcile,
-                self.clock,
-                self._jitter,
-                workers=workers,
-                last_retry_seconds=_HELD_SECONDS if name == "evictions" else _RETRY_SECONDS,
-            )
+            name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
             for name, reconcile, workers in self._reconcilers()
         }
+        self.queues["evictions"].last_retry_seconds = _HELD_SECONDS
 
     def _reconcilers(self) -> Iterable[tuple[str, Reconcile, int]]:
         yield "windows", self._reconcile_window, 1
@@ -355,7 +348,11 @@ class Engine:
             self.provisioner.on_pending()
 
     async def _on_settings(self) -> None:
+        before = self.clock.now()
         await self.rollout.set_clock()
+        if self.clock.now() < before:  # else images without a date would be published in the future
+            self.declared.images.clear()
+            await self._prime_kind(NODE_IMAGES)
         self._add_everything()
 
     def _add_in_place(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from napsim.core.clock import parse_rfc3339, rfc3339
@@ -28,6 +28,7 @@ from napsim.live.resources import MAINTENANCE_CONFIGURATIONS
 
 _OTHERS: Final = ("aksManagedAutoUpgradeSchedule", "default")
 _SAME_NAME: Final = "SeveralOfOneName"
+_EASTERNMOST: Final = timedelta(hours=14)  # where the day begins first
 
 
 @dataclass(slots=True)
@@ -88,10 +89,13 @@ class WindowController:
         return state, changed_at, {**waiting, **({"effective": remembered} if remembered else {})}
 
     def _changed_at(self, manifest: Manifest, new: Configuration, now: datetime) -> datetime:
-        """From the status, if this change was seen before; a creation is as old as the object."""
+        """From the status, if this change was seen before; a creation is as old as the object.
+
+        Nobody makes a change in the future: one that was seen before the cluster's clock was set is made now.
+        """
         metadata, status = manifest["metadata"], manifest.get("status", {})
         if status.get("observedGeneration") == metadata["generation"] and status.get("pendingUntil"):
-            return parse_rfc3339(status["pendingUntil"]) - new.lead_time
+            return min(parse_rfc3339(status["pendingUntil"]) - new.lead_time, now.replace(microsecond=0))
         if metadata["generation"] == 1 and metadata.get("creationTimestamp"):
             created = self.clock.timeline.virtual(parse_rfc3339(metadata["creationTimestamp"]))
             return min(created, now).replace(microsecond=0)
@@ -100,6 +104,8 @@ class WindowController:
     def _configuration(self, spec: Mapping[str, Any], status: Mapping[str, Any], now: datetime) -> Configuration:
         stored = status.get("startDate")
         start = date.fromisoformat(stored) if stored else None
+        if start is not None and start > (now + _EASTERNMOST).date():
+            start = None  # a day to come: it was stored before the cluster's clock was set
         return from_spec(spec["configName"], spec, now, start, self.declared.settings.windows)
 
     def _conditions(self, manifest: Manifest, report: StatusReport) -> list[dict[str, Any]]:

@@ -39,21 +39,14 @@ class Workqueue:
     """
 
     def __init__(
-        self,
-        name: str,
-        reconcile: Reconcile,
-        clock: VirtualClock,
-        jitter: Callable[[], float],
-        *,
-        workers: int = 32,
-        last_retry_seconds: float = _LAST_RETRY_SECONDS,
+        self, name: str, reconcile: Reconcile, clock: VirtualClock, jitter: Callable[[], float], *, workers: int = 32
     ) -> None:
         self.name = name
         self.failures = 0
         self._reconcile = reconcile
         self._clock = clock
         self._jitter = jitter
-        self._last_retry_seconds = last_retry_seconds
+        self.last_retry_seconds = _LAST_RETRY_SECONDS
         self._workers = workers
         self._ready: deque[str] = deque()
         self._queued: set[str] = set()
@@ -174,7 +167,7 @@ class Workqueue:
         if self._paused:
             return
         backoff = self._retries.setdefault(
-            key, Backoff(self._jitter, initial_seconds=_FIRST_RETRY_SECONDS, limit_seconds=self._last_retry_seconds)
+            key, Backoff(self._jitter, initial_seconds=_FIRST_RETRY_SECONDS, limit_seconds=self.last_retry_seconds)
         )
         pending = self._retry_timers.pop(key, None)
         if pending is not None:
