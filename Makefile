@@ -63,10 +63,10 @@ contracts: $(installed) ## Which package may import which.
 	@$(bin)/lint-imports --no-logo
 
 unit: $(installed) ## Unit, property and conformance tests: no cluster.
-	@$(bin)/python -m pytest tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py
+	@$(bin)/python -m pytest --numprocesses=auto tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py
 
-e2e: $(installed) controlplane helm ## End-to-end tests, on clusters of their own.
-	@$(bin)/python -m pytest tests/e2e
+e2e: $(installed) controlplane helm ## End-to-end tests, on clusters of their own, two at a time.
+	@$(bin)/python -m pytest --numprocesses=2 --dist=loadfile --durations=40 tests/e2e
 
 conformance: $(installed) controlplane helm ## The table of the references' rows: where each is tested, and with what result.
 	@$(bin)/python -m tests.conformance $(ARGS)

@@ -1,7 +1,8 @@
 """Clusters for tests: one for the run, and others for tests that need their own. All are gone when the run ends.
 
 Which of the chart's RBAC rules are needed can be told only when the whole suite has run: the test of that comes last,
-and is left out, with a word about it, when a part of the suite runs.
+and is left out, with a word about it, when a part of the suite runs. Processes that share the suite tell the first what
+they saw, and it judges.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final, cast
 
 import psutil
 import pytest
 
 from napsim.cluster import Cluster, create_cluster, delete_cluster, list_clusters
+from tests.e2e import rbac
+from tests.e2e.auditor.access import Access
 
 MakeCluster = Callable[..., Cluster]
 JUDGE: Final = "test_every_rule_of_the_chart_is_used_and_allows_all_that_was_asked_for"
 _numbers = itertools.count()
 _SELECTING: Final = ("keyword", "markexpr", "deselect", "lf")
 _not_judged = pytest.StashKey[bool]()
+_seen_by_workers = pytest.StashKey[set[Access]]()  # of a suite that ran as a whole, shared among workers
+_complaints = pytest.StashKey[list[str]]()
 
 
 def pytest_configure() -> None:
@@ -40,12 +45,39 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     judge = [item for item in items if item.name == JUDGE]
     others = [item for item in items if item.name != JUDGE]
-    if not judge or _is_whole_suite(config, items):
+    whole = _is_whole_suite(config, items)
+    if not judge or (whole and not _is_worker(config)):
         items[:] = others + judge
         return
     items[:] = others
-    config.stash[_not_judged] = True
+    config.stash[_not_judged] = not whole
     config.hook.pytest_deselected(items=judge)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """One of several processes that share the suite (pytest-xdist): none of them sees all; the first process judges."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: what its rehearsals asked for."""
+    told = getattr(node, "workeroutput", {})
+    if told.get("whole"):
+        seen = node.config.stash.setdefault(_seen_by_workers, set[Access]())
+        seen.update(Access(*access) for access in told["seen"])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if _is_worker(config):
+        output = cast(Any, config).workeroutput
+        output["whole"] = config.stash.get(_not_judged, None) is False
+        output["seen"] = [list(access) for access in rbac.SEEN]
+    elif _seen_by_workers in config.stash:
+        config.stash[_complaints] = rbac.complaints(config.stash[_seen_by_workers])
+        if config.stash[_complaints]:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -55,6 +87,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             "NOT JUDGED: whether every rule of the chart is used. Only a part of the end-to-end suite was run; "
             "`make e2e` runs all of it. Requests refused do fail the test that meets them."
         )
+    if _complaints in config.stash:
+        terminalreporter.section("RBAC")
+        for line in config.stash[_complaints] or ["Every rule of the chart was used, and no other was needed."]:
+            terminalreporter.line(line)
 
 
 def _is_whole_suite(config: pytest.Config, items: Iterable[pytest.Item]) -> bool:

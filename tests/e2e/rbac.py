@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from napsim.cluster import Cluster
-from tests.e2e.auditor.access import Access, Account, Grant, Refusal, beyond, bound_to, grants_of, requests_of
+from tests.e2e.auditor.access import Access, Account, Grant, Refusal, beyond, bound_to, grants_of, requests_of, unused
 from tests.e2e.kubectl import apply, token_kubeconfig
 
 Manifest = dict[str, Any]
@@ -27,6 +27,9 @@ RELEASER: Final = Account(NAMESPACE, "napsim-release")
 ACCOUNTS: Final = (OPERATOR, RELEASER)
 TEMPLATE: Final = Path(__file__).parents[2] / "charts/napsim/templates/rbac.yaml"
 SEEN: Final[set[Access]] = set()
+
+# What every authenticated client may read: these two roles come with Kubernetes, bound to all of them.
+DISCOVERY: Final = {"ClusterRole system:discovery", "ClusterRole system:public-info-viewer"}
 
 # What the template asks of the chart, for a release of that name with default values. Anything else is no template
 # that a reviewer can read as plain YAML.
@@ -76,6 +79,18 @@ def refusals(cluster: Cluster, account: Account = OPERATOR) -> list[Refusal]:
     if account == OPERATOR:
         SEEN.update(requests.allowed)
     return beyond(grants(account), requests.refused)
+
+
+def complaints(seen: Iterable[Access]) -> list[str]:
+    """Of the operator's rules those that were never used, and what was allowed by other rules than these."""
+    seen = frozenset(seen)
+    roles = {grant.role for grant in grants()}
+    elsewhere = (access for access in seen if access.role not in roles)
+    others = (access for access in elsewhere if not access.is_path or access.role not in DISCOVERY)
+    return [
+        *(f"granted, and never used: {grant}" for grant in unused(grants(), seen)),
+        *sorted(f"allowed by other rules: {access}" for access in others),
+    ]
 
 
 def table(rules: Iterable[Manifest]) -> Iterator[tuple[str, str, str]]:
