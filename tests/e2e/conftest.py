@@ -75,7 +75,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["whole"] = config.stash.get(_not_judged, None) is False
         output["seen"] = [list(access) for access in rbac.SEEN]
     elif _seen_by_workers in config.stash:
-        config.stash[_complaints] = rbac.complaints(config.stash[_seen_by_workers])
+        seen = config.stash[_seen_by_workers]
+        config.stash[_complaints] = rbac.complaints(seen)
         if config.stash[_complaints]:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
