@@ -124,7 +124,7 @@ def test_the_story_names_the_image_the_rule_and_the_budget_in_the_way(told: Told
     assert MESSAGE in notes["NodesBlocked"]
     assert f"no longer {MESSAGE}" in notes["NodesUnblocked"]
     assert re.fullmatch(
-        rf"{NODES} nodes replaced in \d+h\d\dm, at most [12] disrupted at once", notes["RolloutFinished"]
+        rf"{NODES} nodes replaced in (\d+h)?\d+m, at most [12] disrupted at once", notes["RolloutFinished"]
     )
     assert "Sun 2026-02-15 01:00–05:00 UTC is over" in notes["WindowClosed"]
 
