@@ -45,7 +45,8 @@ class ImageReporter:
             "observedGeneration": manifest["metadata"].get("generation", 0),
             "publishedAt": rfc3339(published),
             "published": describe_instant(published.replace(microsecond=0)),
-            "age": f"{(now - built).days}d" if built else None,
+            # A version may be dated after the cluster's clock: nothing is younger than new.
+            "age": f"{max((now - built).days, 0)}d" if built else None,
             "state": self._state(manifest, published <= now),
             "nodes": nodes.total(),
             "nodePools": ", ".join(f"{pool or 'none'} {nodes[pool]}/{sizes[pool]}" for pool in sorted(nodes)),
