@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +31,7 @@ from napsim.cluster import (
 from tests.e2e.conftest import MakeCluster, unused_name
 from tests.e2e.kubectl import apply, eventually, get, kubectl
 
+CONTROL_PLANE = Path(__file__).parents[2] / "hack/controlplane"
 ALLOCATABLE = {"cpu": "3860m", "memory": "12880Mi", "pods": "30"}
 
 
@@ -104,8 +107,11 @@ def test_all_components_run_and_listen_on_the_loopback_address_only(cluster: Clu
 
 
 def test_the_api_server_is_the_pinned_version(cluster: Cluster) -> None:
+    minor = os.environ.get("NAPSIM_KUBERNETES")
+    module = CONTROL_PLANE / (f"kubernetes-{minor}" if minor else "kubernetes") / "go.mod"
+    (pinned,) = re.findall(r"k8s\.io/kubernetes (v\S+)", module.read_text())
     answer = json.loads(kubectl(cluster, "version", "--output=json").stdout)
-    assert answer["serverVersion"]["gitVersion"] == answer["clientVersion"]["gitVersion"] == "v1.36.3"
+    assert answer["serverVersion"]["gitVersion"] == answer["clientVersion"]["gitVersion"] == pinned
 
 
 def test_a_fake_node_gets_ready_and_keeps_its_allocatable_and_pods_on_it_run(cluster: Cluster) -> None:
