@@ -85,6 +85,7 @@ def test_the_fix_of_the_pdb_fixes_it(rehearsed: Rehearsal) -> None:
     )
     subprocess.run(["bash", "-c", fix], check=True, capture_output=True)
     rehearsed.eventually("the PDB spares one", lambda: "pdbs-spare" not in problems(rehearsed.cluster))
+    assert get(rehearsed.cluster, "pdb", "ledger", "--namespace=shop")["spec"] != before["spec"]
     kubectl(rehearsed.cluster, "replace", "--filename=-", stdin=json.dumps(without_version(before)))
 
 

@@ -132,6 +132,7 @@ def test_another_hash_is_drift_only_if_it_is_of_the_same_version(world: Rehearsa
 
     world.eventually("the one of the same version drifts", lambda: of_the_same in drifted())
     world.steadily("the other does not", lambda: drifted() == {of_the_same: "NodePoolDrifted"}, 2)
+    assert of_another_version in {item["metadata"]["name"] for item in _claims(world, "replaced")}
 
 
 @pytest.mark.row("karpenter:E06", "nap:E6", "karpenter:Q02", "karpenter:T02")
