@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-import yaml
 from msgspec.structs import replace
 from rich.console import Console
 from typer.testing import CliRunner
@@ -22,26 +20,6 @@ from napsim.live.declared import Declared
 from tests.core.examples import NOW, claim, node
 from tests.live.test_declared import node_class
 from tests.live.test_inplace import played, with_images
-
-KUBECONFIG = {
-    "apiVersion": "v1",
-    "kind": "Config",
-    "current-context": "here",
-    "contexts": [{"name": "here", "context": {"cluster": "here"}}],
-}
-
-
-@pytest.fixture
-def unreachable(tmp_path: Path) -> Path:
-    """A kubeconfig for a port on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    path = tmp_path / "config"
-    clusters = [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}]
-    path.write_text(yaml.safe_dump({**KUBECONFIG, "clusters": clusters}))
-    return path
-
 
 COMMANDS: list[tuple[typer.Typer, list[str]]] = [
     (adopt.app, ["--pool", "default"]),

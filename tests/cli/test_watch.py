@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import io
-import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
 from napsim.cli.watch import app, print_frame
 from tests.report import samples
-
-KUBECONFIG = {
-    "apiVersion": "v1",
-    "kind": "Config",
-    "current-context": "here",
-    "contexts": [{"name": "here", "context": {"cluster": "here"}}],
-}
-
-
-@pytest.fixture
-def unreachable(tmp_path: Path) -> Path:
-    """A kubeconfig for a port on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    path = tmp_path / "config"
-    clusters = [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}]
-    path.write_text(yaml.safe_dump({**KUBECONFIG, "clusters": clusters}))
-    return path
 
 
 def test_a_kubeconfig_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

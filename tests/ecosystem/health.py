@@ -11,8 +11,8 @@ import yaml
 from lupa import lua51
 
 Manifest = dict[str, Any]
-HACK: Final = Path(__file__).parents[2] / "hack"
-ARGO_CD: Final = HACK / "argocd"
+DOCS: Final = Path(__file__).parents[2] / "docs"
+ARGO_CD: Final = DOCS / "argocd"
 # What Argo CD opens of Lua 5.1 for health checks.
 _CLOSED: Final = ("python", "io", "os", "require", "dofile", "loadfile", "load", "loadstring", "package", "debug")
 
@@ -32,7 +32,7 @@ def argo_cd(manifest: Manifest) -> tuple[str, str]:
 @cache
 def expressions() -> dict[tuple[str, str], Manifest]:
     """The entries of healthCheckExprs by apiVersion and kind."""
-    spec = yaml.safe_load((HACK / "flux" / "kustomization.yaml").read_text())["spec"]
+    spec = yaml.safe_load((DOCS / "flux" / "kustomization.yaml").read_text())["spec"]
     return {(entry["apiVersion"], entry["kind"]): entry for entry in spec["healthCheckExprs"]}
 
 

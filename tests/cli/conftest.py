@@ -1,0 +1,28 @@
+"""What tests of several sub-commands need."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "here"}}],
+}
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Path:
+    """A kubeconfig for a port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    path = tmp_path / "config"
+    clusters = [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}]
+    path.write_text(yaml.safe_dump({**KUBECONFIG, "clusters": clusters}))
+    return path
