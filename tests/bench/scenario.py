@@ -100,6 +100,7 @@ class _Scenario:
         self._plan, self._cluster, self._api = plan, cluster, api
         self._tell: Tell = lambda text: tell(f"{plan.nodes} nodes: {text}")
         self._log = (plan.logs or cluster.folder) / f"operator-{plan.nodes}.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         self._api_server = next(c.pid for c in cluster_status(cluster.name).components if c.name == "kube-apiserver")
         self._budgets: list[tuple[datetime, str]] = []
 

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from napsim.api import names
 from napsim.cli import adopt, release
 from napsim.cli.adopt import Answer, answers_for, table
+from napsim.controllers.declared import Declared
 from napsim.core.objects import Node, NodeSpec
-from napsim.live.declared import Declared
+from tests.controllers.test_declared import node_class
+from tests.controllers.test_inplace import played, with_images
 from tests.core.examples import NOW, claim, node
-from tests.live.test_declared import node_class
-from tests.live.test_inplace import played, with_images
 
 COMMANDS: list[tuple[typer.Typer, list[str]]] = [
     (adopt.app, ["--pool", "default"]),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from napsim.api import names
+from napsim.controllers.disruption import _blocked_events
 from napsim.core.budgets import DRIFTED, REASONS, allowed_by_reason, remaining
 from napsim.core.candidates import Candidate, Surroundings, check
 from napsim.core.clock import WALL_CLOCK
@@ -15,9 +16,8 @@ from napsim.core.commands import advance, drift_command, start
 from napsim.core.nodepools import Placement
 from napsim.core.objects import NodeClaim
 from napsim.core.pdbs import PdbIndex
-from napsim.live.disruption import _blocked_events
+from tests.controllers.test_disruption import World, world
 from tests.core.examples import NOW, claim, node, pdb, pod, true
-from tests.live.test_disruption import World, world
 
 PLACEMENT = Placement("Standard_D4s_v5", "westeurope-1", "on-demand")
 HELD = {names.DO_NOT_DISRUPT: "true"}

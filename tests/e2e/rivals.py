@@ -18,10 +18,10 @@ import msgspec
 import yaml
 
 from napsim.cluster import Cluster
+from napsim.controllers.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
 from napsim.live.client import Client
 from napsim.live.errors import Conflict, EvictionBlocked, NotFound
 from napsim.live.kubeconfig import load_connection
-from napsim.live.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
 from tests.e2e.kubectl import kubectl, token_kubeconfig
 
 Manifest = dict[str, Any]

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from napsim.controllers.resources import AKS_NODE_CLASSES
 from napsim.live.client import Client
 from napsim.live.kubeconfig import load_connection
-from napsim.live.resources import AKS_NODE_CLASSES
 from tests.chart.rendering import parsed, text_of
 from tests.e2e import manifests as m
 from tests.e2e import rbac

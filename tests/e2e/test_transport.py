@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from napsim.cluster import Cluster, create_cluster, delete_cluster, restart_component, start_component, stop_component
+from napsim.controllers.resources import NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
 from napsim.core.objects import KubeObject, Node, Pod
 from napsim.live.client import Client
 from napsim.live.errors import NotFound
@@ -23,7 +24,6 @@ from napsim.live.events import Event, Recorder, Regarding
 from napsim.live.informer import Informer
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
-from napsim.live.resources import NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
 from napsim.live.writer import OutcomeKind, Writer
 from tests.e2e.conftest import MakeCluster, unused_name
 from tests.e2e.kubectl import get, kubectl

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from napsim.controllers.resources import EVENTS, NODE_CLAIMS, NODES, PODS
 from napsim.core.objects import Pod
 from napsim.live.client import APPLY_PATCH, Client, ListPage
 from napsim.live.credentials import FileToken, StaticToken
@@ -28,7 +29,6 @@ from napsim.live.errors import (
     Unauthorized,
     error_from_answer,
 )
-from napsim.live.resources import EVENTS, NODE_CLAIMS, NODES, PODS
 from tests.live.scripted_server import Step, answering, failing, hanging_up, listing, pod, run, serving
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
+from napsim.controllers.resources import NODES
 from napsim.core.objects import Node, ObjectMeta
 from napsim.live.events import NAPSIM, Event, Recorder, Regarding
-from napsim.live.resources import NODES
 from tests.live.scripted_server import ScriptedServer, Step, answering, failing, hanging_up, run, serving, until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

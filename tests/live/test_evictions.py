@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from napsim.controllers.executor import Retry
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import Event, EvictPod
 from napsim.live.evictions import Evictions
 from napsim.live.executor import Executor
-from napsim.live.state import ClusterState
-from napsim.live.workqueue import Retry
 from napsim.live.writer import Outcome, OutcomeKind
 from tests.core.examples import NOW, node, pdb, pod
 

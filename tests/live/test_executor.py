@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from napsim.api import names
+from napsim.controllers.executor import Retry
+from napsim.controllers.patches import difference
 from napsim.core.actions import (
     Action,
     CreateNode,
@@ -34,8 +36,7 @@ from napsim.core.pods import DISRUPTED
 from napsim.live import events
 from napsim.live.client import Client
 from napsim.live.events import Recorder
-from napsim.live.executor import Executor, NotOurs, difference, node_operations
-from napsim.live.workqueue import Retry
+from napsim.live.executor import Executor, NotOurs, node_operations
 from napsim.live.writer import Writer
 from tests.core.examples import NOW, claim, node, pod, true
 from tests.live.scripted_server import Json, ScriptedServer, Step, answering, failing, middle, run, serving

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napsim.controllers.resources import PODS
 from napsim.core.objects import Pod
 from napsim.live.client import Client
 from napsim.live.informer import Informer
-from napsim.live.resources import PODS
 from tests.live.scripted_server import (
     Json,
     ScriptedServer,

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.executor import Retry
 from napsim.core.clock import Timeline
-from napsim.live.clock import VirtualClock, wall_clock
-from napsim.live.workqueue import Retry, Workqueue
+from napsim.live.clock import wall_clock
+from napsim.live.workqueue import Workqueue
 from napsim.live.writer import NotLeader
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -56,7 +58,7 @@ class Looks:
 
 def fast() -> VirtualClock:
     """A second lasts a millisecond."""
-    return VirtualClock(Timeline(wall_clock(), NOW, 1000.0))
+    return VirtualClock(wall_clock, Timeline(wall_clock(), NOW, 1000.0))
 
 
 def run(scenario: Callable[[Looks], Awaitable[None]], workers: int = 4) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from napsim.live.resources import NODES, PODS
+from napsim.controllers.resources import NODES, PODS
 from napsim.live.writer import NotLeader, Outcome, OutcomeKind, Writer
 from tests.live.scripted_server import (
     Json,

@@ -15,17 +15,17 @@ from rich.table import Table
 
 from napsim.api import names
 from napsim.cli.suggestions import contexts
+from napsim.controllers.declared import Declared
+from napsim.controllers.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import PatchNode, patched_node
 from napsim.core.adoption import PASSING, AdoptionReason, AdoptionVerdict, Applicant, judge
 from napsim.core.inplace import adoption_of, wanted_pool
 from napsim.core.objects import Node, NodeClaim
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
-from napsim.live.declared import Declared
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
-from napsim.live.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES
-from napsim.live.state import ClusterState
 
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2

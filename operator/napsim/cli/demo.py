@@ -22,11 +22,11 @@ from napsim.cli.progress import shown_progress
 from napsim.cli.screen import Screen, keys, screen
 from napsim.cli.stage import Operator, only_one, remove, set_up, start_operator
 from napsim.cluster import Cluster, ClusterError, PrerequisiteMissing
+from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS, POD_DISRUPTION_BUDGETS, Resource
 from napsim.core.versions import version_date
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import load_connection
-from napsim.live.resources import NODE_AUTO_PROVISIONINGS, POD_DISRUPTION_BUDGETS, Resource
 from napsim.report.changes import changes
 from napsim.report.journal import Journal
 from napsim.report.scenes import COUNT, THEN, UNTIL_BLOCKED, Scene, blocking_pdb, deadline_seconds, is_full

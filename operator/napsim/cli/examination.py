@@ -16,13 +16,13 @@ import msgspec
 import napsim
 from napsim.api.crd import custom_resource_definition
 from napsim.api.registry import KINDS
+from napsim.controllers import resources
+from napsim.controllers.declared import Declared
+from napsim.controllers.resources import Resource
 from napsim.core.objects import KubeObject, Node, NodeClaim, Pod, PodDisruptionBudget
 from napsim.core.provisioning import Offer
-from napsim.live import resources
 from napsim.live.client import Client
-from napsim.live.declared import Declared
 from napsim.live.errors import ApiError, Forbidden, NotFound
-from napsim.live.resources import Resource
 from napsim.report.doctor.permissions import DELETE_PODS, REQUIRED, Permission, leadership
 from napsim.report.doctor.readings import OPERATOR, Deployment, Manifest, Readings
 from napsim.report.observed import Lease

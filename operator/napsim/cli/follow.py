@@ -17,13 +17,13 @@ from typing import Any, Final
 
 import msgspec
 
+from napsim.controllers import resources
+from napsim.controllers.resources import Resource
 from napsim.core.nodepools import NodePool
 from napsim.core.objects import KubeObject, Node, NodeClaim
-from napsim.live import resources
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, NotFound, TransportError
 from napsim.live.informer import Informer
-from napsim.live.resources import Resource
 from napsim.report import observed
 from napsim.report.assembly import is_shown, view_of
 from napsim.report.observed import Observed

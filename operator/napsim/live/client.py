@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 import msgspec
 
 import napsim
+from napsim.controllers.resources import PODS, Resource
 from napsim.live.credentials import CredentialError
 from napsim.live.errors import ApiError, Gone, TransportError, error_from_answer
 from napsim.live.kubeconfig import ConnectionConfig
-from napsim.live.resources import PODS, Resource
 from napsim.live.transport import Stream, Transport
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """The engine of the live shell: informers feed the state, changes feed the queues, the queues' controllers act.
 
-Which change concerns whom is in the ``_on_*`` methods; everything else is in the controllers. The engine acts only
+Which change concerns whom is in ``controllers``. The engine acts only
 between ``start`` and ``stop``, that is, while this process leads.
 """
 
@@ -9,39 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 
-from napsim.api import names
-from napsim.core.actions import EvictPod
-from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
-from napsim.core.pdbs import room_made
-from napsim.core.pods import is_terminal
-from napsim.core.reasons import waits_for_nodepool
-from napsim.live.client import Client
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest
-from napsim.live.disruption import Disruption
-from napsim.live.errors import ApiError, TransportError
-from napsim.live.events import Recorder
-from napsim.live.evictions import Evictions
-from napsim.live.executor import RESOURCES, Executor
-from napsim.live.images import ImageReporter
-from napsim.live.informers import Informers
-from napsim.live.inplace import InPlaceNodes, InPlaceProvider
-from napsim.live.metrics import Metrics
-from napsim.live.nodeclaims import NodeClaimController
-from napsim.live.nodeclasses import NodeClassController
-from napsim.live.nodepools import NodePoolController
-from napsim.live.nodes import NodeController
-from napsim.live.provider import KwokProvider
-from napsim.live.provisioner import Provisioner
-from napsim.live.reports import Reports
-from napsim.live.resources import (
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.controllers import Controllers, Dirty
+from napsim.controllers.declared import Manifest
+from napsim.controllers.executor import Retry
+from napsim.controllers.resources import (
     AKS_NODE_CLASSES,
     MAINTENANCE_CONFIGURATIONS,
     NODE_AUTO_PROVISIONINGS,
@@ -50,15 +28,21 @@ from napsim.live.resources import (
     NODES,
     Resource,
 )
-from napsim.live.rollout import RolloutReporter
-from napsim.live.state import ClusterState
-from napsim.live.windows import WindowController
-from napsim.live.workqueue import Reconcile, Retry, Workqueue
+from napsim.core.actions import EvictPod
+from napsim.core.objects import NodeClaim
+from napsim.live.client import Client
+from napsim.live.clock import wall_clock
+from napsim.live.errors import ApiError, TransportError
+from napsim.live.events import Recorder
+from napsim.live.evictions import Evictions
+from napsim.live.executor import RESOURCES, Executor
+from napsim.live.informers import Informers
+from napsim.live.metrics import Metrics
+from napsim.live.workqueue import Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, Writer
 
 log: Final = logging.getLogger(__name__)
 
-_SINGLETON: Final = "cluster"
 _DECLARED_KINDS: Final = (
     NODE_AUTO_PROVISIONINGS,
     MAINTENANCE_CONFIGURATIONS,
@@ -69,21 +53,13 @@ _DECLARED_KINDS: Final = (
 _REPORT_SECONDS: Final = (0.5, 5.0)  # real, at the least and at the most
 _REPORT_EVERY: Final = timedelta(seconds=10)  # virtual
 _SELDOM: Final = 4
+_EVICTORS: Final = 16
 _HELD_SECONDS: Final = 60.0  # a PDB that makes room wakes the pods it holds back; there may be thousands of them
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
 
 
-@dataclass(slots=True)
-class Dirty:
-    """What the next report has to look at."""
-
-    nap: bool = False
-    pools: bool = False
-    images: bool = False
-
-
-class Engine:
+class Engine(Controllers):
     """One cluster. ``observe`` takes the low-count kinds; the others come through the engine's own informers."""
 
     def __init__(
@@ -101,12 +77,7 @@ class Engine:
         """``write_seconds``: how long a write that was sent may take. ``own_node``, ``own_pod``: where we run."""
         self.client = client
         self.metrics = metrics
-        self.clock = VirtualClock()
-        self.state = ClusterState()
-        self.declared = Declared()
-        self.dirty = Dirty()
-        self.leading = False
-        self.own_node, self.own_pod = own_node, own_pod
+        clock = VirtualClock(wall_clock)
         self.resigned = asyncio.Event()  # we lead, and somebody else should: our own node is next
         self._offered: set[str] = set()  # uids of claims of our own node, before whose drain we resigned
         self.report_failures = 0
@@ -116,64 +87,26 @@ class Engine:
             client, instance=instance, fence=fence, stand_back=self.writer.drain, send_seconds=write_seconds
         )
         self.executor = Executor(
-            self.writer, self.recorder, self.clock.real, self._evict, metrics.on_created, metrics.on_disrupted
+            self.writer, self.recorder, clock.real, self._evict, metrics.on_created, metrics.on_disrupted
+        )
+        super().__init__(clock, self.executor, metrics, own_node=own_node, own_pod=own_pod)
+        self.evictions: Evictions = Evictions(
+            self.state,
+            lambda: self.executor,
+            self._enqueue_eviction,
+            metrics.on_eviction_answer,
+            metrics.on_evicted,
         )
         self.informers = Informers(client, jitter, self)
         for resource, informer in self.informers.written.items():
             self.writer.mirror(resource, informer)
         self._jitter = jitter
         self._tasks: set[asyncio.Task[None]] = set()
-        self._controllers()
-        self._queues()
-
-    def _controllers(self) -> None:
-        state, declared, clock, executor = self.state, self.declared, self.clock, self.executor
-        provider = KwokProvider(declared)
-        self.reports = Reports(declared, clock, executor)
-        self.windows = WindowController(declared, clock, self.reports)
-        self.disruption = Disruption(
-            state, declared, clock, executor, self._wake_disruption, self.metrics.on_decision, self._refresh_node,
-            self.own_node,
-            self.own_pod,
-        )  # fmt: skip
-        self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
-        self.classes = NodeClassController(
-            state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up, self._on_declared
-        )
-        in_place = InPlaceProvider(state, declared)
-        self.claims = NodeClaimController(state, declared, provider, in_place, clock, executor)
-        playing = InPlaceNodes(state, declared, clock)
-        failed = self.metrics.on_failed
-        self.nodes = NodeController(state, declared, provider, playing, clock, executor, failed, self._hand_over)
-        self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
-        self.pools = NodePoolController(
-            state, declared, clock, executor, self.reports, self.provisioner, self._on_declared
-        )
-        self.images = ImageReporter(state, declared, clock, self.reports)
-        self.evictions = Evictions(
-            state,
-            lambda: self.executor,
-            self._enqueue_eviction,
-            self.metrics.on_eviction_answer,
-            self.metrics.on_evicted,
-        )
-
-    def _queues(self) -> None:
         self.queues: dict[str, Workqueue] = {
             name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
-            for name, reconcile, workers in self._reconcilers()
+            for name, reconcile, workers in (*self.reconcilers(), ("evictions", self.evictions.reconcile, _EVICTORS))
         }
         self.queues["evictions"].last_retry_seconds = _HELD_SECONDS
-
-    def _reconcilers(self) -> Iterable[tuple[str, Reconcile, int]]:
-        yield "windows", self._reconcile_window, 1
-        yield "nodeclasses", self.classes.reconcile, 1
-        yield "nodepools", self.pools.reconcile, 4
-        yield "nodeclaims", self.claims.reconcile, 32
-        yield "nodes", self.nodes.reconcile, 32
-        yield "disruption", self.disruption.reconcile, 1
-        yield "provisioning", self.provisioner.reconcile, 1
-        yield "evictions", self.evictions.reconcile, 16
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -192,7 +125,7 @@ class Engine:
         self.leading = True
         for queue in self.queues.values():
             queue.resume()
-        self._add_everything()
+        self.add_everything()
         for job in (self._report_forever(), self._follow_version(), self.recorder.run()):
             self._spawn(job)
 
@@ -236,26 +169,11 @@ class Engine:
             manifest = msgspec.json.decode(item)
             self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
 
-    def _add_everything(self) -> None:
-        for name in self.declared.windows:
-            self.queues["windows"].add(name)
-        for name in self.declared.node_classes:
-            self.queues["nodeclasses"].add(name)
-        for name in self.declared.pools:
-            self.queues["nodepools"].add(name)
-        for name in self.state.nodes:
-            self.queues["nodes"].add(name)
-        for name, claim in self.state.claims.items():
-            self.queues["nodeclaims"].add(name)
-            self.disruption.on_claim(claim, name)
-        self._provision()
-        self.dirty = Dirty(nap=True, pools=True, images=True)
-
     async def _read_version(self) -> None:
         version = msgspec.json.decode(await self.client.get_path("/version"))["gitVersion"].removeprefix("v")
         if version != self.declared.server_version:
             self.declared.server_version = version
-            self._add_classes()
+            self.add_classes()
 
     async def _follow_version(self) -> None:
         while True:
@@ -311,152 +229,22 @@ class Engine:
             self._spawn(self.reports.problems(RESOURCES[kind], manifest))
             return
         if self.leading:
-            self._on_declared(kind, name)
+            self.on_declared(kind, name)
 
-    def _on_declared(self, kind: str, name: str) -> None:
-        self.dirty.nap = True
-        if kind == "NodePool":
-            self.queues["nodepools"].add(name)
-            self._add_claims(self.state.claims_of_pool.get(name, ()))
-            self._add_in_place()
-            self.dirty.pools = True
-            self.disruption.release(waits_for_nodepool(name))
-            self.disruption.nudge()
-            self._provision()
-        elif kind == "AKSNodeClass":
-            self.queues["nodeclasses"].add(name)
-            self._add_claims(self.state.claims_of_class.get(name, ()))
-            self._add_in_place()
-            for pool in self.declared.pools:
-                self.queues["nodepools"].add(pool)
-                self.disruption.release(waits_for_nodepool(pool))
-            self._provision()
-            self.dirty.pools = self.dirty.images = True
-        elif kind == "MaintenanceConfiguration":
-            for other in {name, *self.declared.windows}:  # those of one name tell of each other
-                self.queues["windows"].add(other)
-            self._add_classes()
-        elif kind == "NodeImage":
-            self.dirty.images = True
-            self._add_classes()
-        else:
-            self._spawn(self._on_settings())
+    def on_settings(self) -> None:
+        self._spawn(self._follow_settings())
 
-    def _provision(self) -> None:
-        """What keeps pods pending may have changed."""
-        if self.state.pending:
-            self.provisioner.on_pending()
-
-    async def _on_settings(self) -> None:
+    async def _follow_settings(self) -> None:
         before = self.clock.now()
         await self.rollout.set_clock()
         if self.clock.now() < before:  # else images without a date would be published in the future
             self.declared.images.clear()
             await self._prime_kind(NODE_IMAGES)
-        self._add_everything()
-
-    def _add_in_place(self) -> None:
-        for name in self.state.in_place:
-            self.queues["nodes"].add(name)
-
-    def _add_claims(self, claims: Iterable[str]) -> None:
-        for name in claims:
-            self.queues["nodeclaims"].add(name)
-
-    def _add_classes(self) -> None:
-        for name in self.declared.node_classes:
-            self.queues["nodeclasses"].add(name)
-
-    async def _reconcile_window(self, name: str) -> datetime | None:
-        before = self.windows.in_force.get(name)
-        again_at = await self.windows.reconcile(name)
-        self.dirty.nap = True
-        if before != self.windows.in_force.get(name):
-            self._add_classes()
-        return again_at
-
-    # --- what the informers tell --------------------------------------------------------------------------------------
-
-    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
-        self.state.on_pod(old, new)
-        if not self.leading:
-            return
-        node_name = (new or old).spec.node_name  # type: ignore[union-attr]  # one of the two is always there
-        if not node_name:
-            if new is not None and new.key in self.state.pending:
-                self.provisioner.on_pending()
-            return
-        node = self.state.nodes.get(node_name)
-        if node is None:
-            return
-        if self.state.is_draining(node):
-            gone = new or old
-            if gone is not None and (new is None or new.deleting):
-                self.evictions.on_pod(gone)
-            if _leaves(old, new) and (old is None or self._drain_stands(node_name)):
-                self.queues["nodes"].add(node_name)
-            return
-        claim = self.state.claim_of(node)
-        if claim is not None and is_true(claim.status.conditions, names.DRIFTED):
-            self.disruption.on_claim(claim, claim.name)
-
-    def _drain_stands(self, node: str) -> bool:
-        """Whether nothing on a draining node is on its way any more, so that the drain has to be looked at."""
-        return not any(pod.deleting or self.evictions.wants(pod) for pod in self.state.bound_to(node))
-
-    def on_node(self, old: Node | None, new: Node | None) -> None:
-        self.state.on_node(old, new)
-        node = new or old
-        assert node is not None
-        if not self.leading:
-            return
-        self.queues["nodes"].add(node.name)
-        claim = self.state.claim_of(node)
-        self.metrics.lifecycles.on_node(old, new, claim, self.clock.timeline, self.clock.now())
-        if claim is not None:
-            self.queues["nodeclaims"].add(claim.name)
-            self.disruption.on_claim(claim, claim.name)
-        self.rollout.look()
-        self.dirty.nap = self.dirty.pools = True
-        self.dirty.images |= old is None or new is None
-
-    def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
-        self.state.on_claim(old, new)
-        claim = new or old
-        assert claim is not None
-        if not self.leading:
-            return
-        self.metrics.lifecycles.on_claim(old, new, self.clock.timeline, self.clock.now())
-        self.queues["nodeclaims"].add(claim.name)
-        self.disruption.on_claim(new, claim.name)
-        node = self.state.node_of(claim)
-        if node is not None:
-            self.queues["nodes"].add(node.name)
-        replaced = self.state.claims.get(claim.metadata.annotations.get(names.REPLACES, ""))
-        replaced_node = self.state.node_of(replaced) if replaced else None
-        if replaced_node is not None:
-            self.queues["nodes"].add(replaced_node.name)
-        if (old is None) != (new is None) or (new is not None and new.deleting):
-            self.queues["nodepools"].add(claim.metadata.labels.get(names.NODEPOOL, ""))
-        if new is None and old is not None:
-            self.rollout.was_replaced(old)
-            self._provision()
-        self.rollout.look()
-        self.dirty.nap = self.dirty.pools = True
-
-    def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
-        self.state.on_pdb(old, new)
-        key = (new or old).key  # type: ignore[union-attr]  # one of the two is always there
-        if self.leading:
-            room = room_made(old, new)
-            if room != 0:
-                self.disruption.on_pdb(key)
-                self.evictions.on_pdb(key, room)
-            self.dirty.nap = True
+        self.add_everything()
 
     # --- what the controllers tell ------------------------------------------------------------------------------------
 
-    async def _refresh_node(self, name: str) -> None:
+    async def refresh_node(self, name: str) -> None:
         try:
             found = await self.client.find(NODES, "", name)
         except (ApiError, TransportError) as error:
@@ -466,7 +254,7 @@ class Engine:
         else:
             self.informers.nodes.apply_answer(found)
 
-    def _hand_over(self, claim: NodeClaim) -> bool:
+    def hand_over(self, claim: NodeClaim) -> bool:
         """Once for each drain of our own node: if nobody takes the Lease, we go on ourselves."""
         node = self.state.node_of(claim)
         if node is None or node.name != self.own_node or claim.metadata.uid in self._offered:
@@ -476,21 +264,8 @@ class Engine:
         self.resigned.set()
         return True
 
-    def _wake_disruption(self, at: datetime) -> None:
-        self.queues["disruption"].add_at(_SINGLETON, at)
-
-    def _wake_provisioner(self, at: datetime) -> None:
-        self.queues["provisioning"].add_at(_SINGLETON, at)
-
     def _enqueue_eviction(self, pod: str) -> None:
         self.queues["evictions"].add(pod)
 
     def _evict(self, action: EvictPod) -> None:
         self.evictions.ask(action)
-
-
-def _leaves(old: Pod | None, new: Pod | None) -> bool:
-    """Whether a pod of a draining node is gone, done, new, or changed its mind: whether the drain can go on."""
-    if new is None or old is None:
-        return True
-    return is_terminal(new) != is_terminal(old) or new.metadata.annotations != old.metadata.annotations

@@ -18,11 +18,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from napsim.controllers.resources import EVENTS, Resource
 from napsim.core.objects import KubeObject
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
 from napsim.live.errors import AlreadyExists, ApiError, TransportError
-from napsim.live.resources import EVENTS, Resource
 
 log: Final = logging.getLogger(__name__)
 

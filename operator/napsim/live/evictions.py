@@ -16,13 +16,13 @@ from datetime import datetime
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.executor import Retry
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import Event, EvictPod
 from napsim.core.objects import Pod, PodDisruptionBudget, condition
 from napsim.core.pdbs import blocks
 from napsim.core.termination import failed_draining
 from napsim.live.executor import Executor
-from napsim.live.state import ClusterState
-from napsim.live.workqueue import Retry
 from napsim.live.writer import OutcomeKind
 
 _CODES = {

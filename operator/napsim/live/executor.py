@@ -17,6 +17,19 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.executor import Retry
+from napsim.controllers.patches import Changes, difference
+from napsim.controllers.resources import (
+    AKS_NODE_CLASSES,
+    MAINTENANCE_CONFIGURATIONS,
+    NODE_AUTO_PROVISIONINGS,
+    NODE_CLAIMS,
+    NODE_IMAGES,
+    NODE_POOLS,
+    NODES,
+    PODS,
+    Resource,
+)
 from napsim.core.actions import (
     Action,
     CreateNode,
@@ -36,18 +49,6 @@ from napsim.core.actions import (
 from napsim.core.instances import is_fake
 from napsim.core.objects import KubeObject, Node, NodeClaim, Pod
 from napsim.live import events
-from napsim.live.resources import (
-    AKS_NODE_CLASSES,
-    MAINTENANCE_CONFIGURATIONS,
-    NODE_AUTO_PROVISIONINGS,
-    NODE_CLAIMS,
-    NODE_IMAGES,
-    NODE_POOLS,
-    NODES,
-    PODS,
-    Resource,
-)
-from napsim.live.workqueue import Retry
 from napsim.live.writer import Outcome, OutcomeKind, Writer
 
 log: Final = logging.getLogger(__name__)
@@ -65,8 +66,6 @@ RESOURCES: Final[Mapping[str, Resource]] = {
         PODS,
     )
 }
-
-Changes = dict[str, Any]
 
 
 class NotOurs(Exception):
@@ -113,6 +112,18 @@ class Executor:
             ),
             self.now_real(),
         )
+
+    async def patch(
+        self, resource: Resource, name: str, changes: Mapping[str, Any], resource_version: str = ""
+    ) -> Mapping[str, Any]:
+        """Merge ``changes`` into an object without a namespace. Raises Retry; returns the API server's answer."""
+        return _answer(
+            await self.writer.patch(resource, "", name, changes, resource_version=resource_version), resource, name
+        )
+
+    async def patch_status(self, resource: Resource, name: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Merge ``changes`` into its status. Raises Retry; returns the API server's answer."""
+        return _answer(await self.writer.patch_status(resource, "", name, changes), resource, f"{name}: status")
 
     async def _write(self, action: Action) -> None:
         match action:
@@ -199,6 +210,13 @@ def _require(outcome: Outcome) -> None:
         raise Retry(f"{outcome.kind}: {outcome.message}")
 
 
+def _answer(outcome: Outcome, resource: Resource, name: str) -> Mapping[str, Any]:
+    if not outcome.applied:
+        raise Retry(f"{resource.kind} {name}: {outcome.kind} {outcome.message}")
+    manifest: Mapping[str, Any] = msgspec.json.decode(outcome.body)
+    return manifest
+
+
 def _deleted(pod: Pod, seconds: int) -> Event:
     message = (
         f"Deleting the pod to accommodate the terminationTime of the node, it was granted {seconds} seconds of "
@@ -252,17 +270,3 @@ def _absent(path: str) -> Changes:
 
 def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
-    """The RFC 7386 merge patch from ``old`` to ``new``: None removes, lists are replaced, maps are descended into."""
-    patch: Changes = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        before = old.get(key)
-        if before == value:
-            continue
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            patch[key] = difference(before, value)
-        else:
-            patch[key] = value
-    return patch

@@ -18,11 +18,11 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from napsim.controllers.resources import Resource
 from napsim.core.objects import KubeObject, ObjectMeta
 from napsim.live.backoff import Backoff
 from napsim.live.client import WATCH_TIMEOUT_SECONDS, Client, ListPage
 from napsim.live.errors import ApiError, Gone, Status, TransportError, error_from_status
-from napsim.live.resources import Resource
 
 log: Final = logging.getLogger(__name__)
 

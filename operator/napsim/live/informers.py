@@ -6,6 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from napsim.controllers.resources import (
+    NODE_CLAIMS,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    VOLUME_ATTACHMENTS,
+    Resource,
+)
+from napsim.controllers.state import ClusterState
 from napsim.core.objects import (
     Node,
     NodeClaim,
@@ -16,16 +26,6 @@ from napsim.core.objects import (
 )
 from napsim.live.client import Client
 from napsim.live.informer import Informer
-from napsim.live.resources import (
-    NODE_CLAIMS,
-    NODES,
-    PERSISTENT_VOLUME_CLAIMS,
-    POD_DISRUPTION_BUDGETS,
-    PODS,
-    VOLUME_ATTACHMENTS,
-    Resource,
-)
-from napsim.live.state import ClusterState
 
 
 class Listener(Protocol):

@@ -19,10 +19,10 @@ from typing import Final
 
 import msgspec
 
+from napsim.controllers.resources import LEASES
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
 from napsim.live.errors import AlreadyExists, ApiError, Conflict, NotFound, TransportError
-from napsim.live.resources import LEASES
 
 log: Final = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, disable_created_metrics
@@ -16,7 +17,9 @@ from prometheus_client.registry import Collector
 from napsim.api import names
 from napsim.api.metrics import BY_NAME
 from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim
+from napsim.core.clock import Timeline
 from napsim.core.commands import Command
+from napsim.core.objects import Node, NodeClaim
 from napsim.live.lifecycles import Lifecycles
 
 _DRIFTED: Final = "drifted"
@@ -87,6 +90,14 @@ class Metrics:
         """A command was rolled back. Karpenter puts the decision into consolidation_type here."""
         decision = "replace" if command.replacements else "delete"
         self.queue_failures.labels(decision, command.reason.lower(), decision).inc(uninitialized)
+
+    def on_node(
+        self, old: Node | None, new: Node | None, claim: NodeClaim | None, timeline: Timeline, now: datetime
+    ) -> None:
+        self.lifecycles.on_node(old, new, claim, timeline, now)
+
+    def on_claim(self, old: NodeClaim | None, new: NodeClaim | None, timeline: Timeline, now: datetime) -> None:
+        self.lifecycles.on_claim(old, new, timeline, now)
 
     def on_eviction_answer(self, code: str) -> None:
         self.evictions.labels(code).inc()

@@ -28,6 +28,7 @@ from prometheus_client import start_http_server
 
 import napsim
 from napsim.api import names
+from napsim.controllers.executor import Retry
 from napsim.live.client import Client
 from napsim.live.discovery import until_served
 from napsim.live.engine import Engine
@@ -36,7 +37,6 @@ from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, Read, Sample, StateCollector
 from napsim.live.readings import readings
-from napsim.live.workqueue import Retry
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)

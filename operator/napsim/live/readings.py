@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import napsim
+from napsim.controllers.images import nodes_by_version
+from napsim.controllers.targets import waiting_images
 from napsim.core.budgets import REASONS, allowed_by_reason
 from napsim.core.lead_times import Effective, gate
 from napsim.core.objects import NodeClaim
 from napsim.core.pickup import PickupRule
 from napsim.core.resources import CPU, amounts, total
 from napsim.core.versions import version_date
-from napsim.live.images import nodes_by_version
 from napsim.live.metrics import Sample
-from napsim.live.targets import waiting_images
 
 if TYPE_CHECKING:
     from napsim.live.engine import Engine  # which makes the metrics that this reads for

@@ -16,6 +16,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.executor import Retry
+from napsim.controllers.resources import AKS_NODE_CLASSES, LEASES, NODE_CLAIMS, NODES, Resource
 from napsim.core.objects import KubeObject, Node, NodeClaim
 from napsim.core.release import Step, steps
 from napsim.live.client import Client
@@ -24,8 +26,6 @@ from napsim.live.errors import Conflict, NotFound
 from napsim.live.events import Recorder
 from napsim.live.executor import Executor
 from napsim.live.leadership import Elector
-from napsim.live.resources import AKS_NODE_CLASSES, LEASES, NODE_CLAIMS, NODES, Resource
-from napsim.live.workqueue import Retry
 from napsim.live.writer import Writer
 
 T = TypeVar("T", bound=KubeObject)

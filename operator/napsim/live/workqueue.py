@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.executor import Retry
 from napsim.live.backoff import Backoff
-from napsim.live.clock import VirtualClock
 from napsim.live.writer import NotLeader
 
 log: Final = logging.getLogger(__name__)
@@ -24,10 +25,6 @@ Reconcile = Callable[[str], Awaitable[datetime | None]]
 
 _FIRST_RETRY_SECONDS: Final = 0.05
 _LAST_RETRY_SECONDS: Final = 15.0
-
-
-class Retry(Exception):
-    """What was decided rests on a state that has changed, or a request did not get through: look again soon."""
 
 
 class Workqueue:

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from napsim.controllers.resources import PODS, Resource
 from napsim.live.backoff import Backoff
 from napsim.live.client import JSON_PATCH, MERGE_PATCH, Client, DeleteOptions, Preconditions
 from napsim.live.errors import (
@@ -32,7 +33,6 @@ from napsim.live.errors import (
     TransportError,
     Unauthorized,
 )
-from napsim.live.resources import PODS, Resource
 
 ATTEMPT_SECONDS: Final = 5.0
 GIVE_UP_SECONDS: Final = 30.0

@@ -7,25 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from napsim.api import names
 from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, NodeClassEntry, NodePoolEntry
+from napsim.controllers.executor import Executor
+from napsim.controllers.inplace import with_capacity
+from napsim.controllers.provisioner import Provisioner
+from napsim.controllers.reports import Finding, Reports
+from napsim.controllers.resources import NODE_POOLS
+from napsim.controllers.settings import Settings
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import PatchNodeClaim
 from napsim.core.budgets import DRIFTED, allowed_by_reason
 from napsim.core.hash_migration import NODEPOOL_KEYS, migrate_hash
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.resources import amounts, format_amount, total
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, NodeClassEntry, NodePoolEntry
-from napsim.live.executor import Executor
-from napsim.live.inplace import with_capacity
-from napsim.live.provisioner import Provisioner
-from napsim.live.reports import Finding, Reports
-from napsim.live.resources import NODE_POOLS
-from napsim.live.settings import Settings
-from napsim.live.state import ClusterState
-from napsim.live.workqueue import Retry
 
 _NEVER_CONSOLIDATES: Final = "Never"
 _INVALID_BUDGET: Final = "InvalidBudget"
@@ -63,10 +60,7 @@ class NodePoolController:
             await self.executor.carry_out((PatchNodeClaim(self.state.claims[claim], annotations=written),))
         if migration.owner:
             changes = {"metadata": {"annotations": dict(migration.owner)}}
-            outcome = await self.executor.writer.patch(NODE_POOLS, "", name, changes)
-            if not outcome.applied:
-                raise Retry(f"NodePool {name}: {outcome.kind} {outcome.message}")
-            self.declared.take(msgspec.json.decode(outcome.body), self.clock.now())
+            self.declared.take(await self.executor.patch(NODE_POOLS, name, changes), self.clock.now())
             self.on_written(NODE_POOLS.kind, name)
 
     async def report(self, name: str) -> None:

@@ -12,17 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.disruption import Disruption
+from napsim.controllers.executor import Retry
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, Event, PatchNode, patched_node
-from napsim.core.clock import Timeline
 from napsim.core.commands import recorded
 from napsim.core.objects import Condition, Node, Pod
 from napsim.core.reasons import Reason
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.disruption import Disruption
 from napsim.live.executor import Executor
-from napsim.live.state import ClusterState
-from napsim.live.workqueue import Retry
 from tests.core.examples import NOW, claim, node, pdb, pod
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -74,7 +73,7 @@ class World:
     unseen: dict[str, Node] = field(default_factory=dict)  # Nodes as the API server has them and the informer does not
 
     def __post_init__(self) -> None:
-        self.clock = VirtualClock(Timeline(), lambda: self.real)
+        self.clock = VirtualClock(lambda: self.real)
         executor = cast(Executor, self)
         self.disruption = Disruption(
             self.state,
@@ -501,6 +500,23 @@ def test_nor_does_a_pool_whose_budget_allows_nothing() -> None:
     in_place(here, "own")
     here.full("a", pool="frozen")
     assert here.run(2) == ["own"]
+
+
+def test_the_operator_s_own_node_is_not_the_first_because_it_was_marked_first() -> None:
+    here = World()
+    here.disruption.own_node = "own"
+    marked = [False]
+    here.disruption.settled = lambda: marked[0]
+    here.pool(budgets=[{"nodes": "100%"}])
+    here.node("own", drifted=0)
+    here.node("other", drifted=None)
+    here.look()
+    assert here.taken == []
+    assert NOW + 10 * SECOND in here.woken, "it is looked at again, also if no other is marked"
+
+    marked[0] = True
+    here.look()
+    assert here.taken == ["own"]
 
 
 def test_the_operator_s_own_node_stays_where_its_pod_fits_nowhere_else() -> None:

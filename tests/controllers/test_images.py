@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.images import ImageReporter
+from napsim.controllers.reports import Reports
+from napsim.controllers.state import ClusterState
 from napsim.core.clock import Timeline
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.images import ImageReporter
-from napsim.live.reports import Reports
-from napsim.live.state import ClusterState
 
 NOW = datetime(2026, 2, 15, 12, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def status_of(version: str) -> dict[str, Any]:
         "spec": {"osSKU": "Ubuntu2204", "definition": "2204gen2containerd", "version": version},
     }
     assert declared.take(image, NOW)
-    clock = VirtualClock(Timeline(NOW, NOW), real=lambda: NOW)
+    clock = VirtualClock(lambda: NOW, Timeline(NOW, NOW))
     asyncio.run(ImageReporter(ClusterState(), declared, clock, cast(Reports, written)).report())
     return written.status
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest, node_image_version
+from napsim.controllers.reports import Finding, Reports
+from napsim.controllers.resources import NODE_IMAGES
+from napsim.controllers.state import ClusterState
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.definitions import DEFINITIONS
 from napsim.core.versions import version_date
 from napsim.core.windows import describe_instant
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest, node_image_version
-from napsim.live.reports import Finding, Reports
-from napsim.live.resources import NODE_IMAGES
-from napsim.live.state import ClusterState
 
 
 @dataclass(slots=True)

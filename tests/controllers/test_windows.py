@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.reports import Reports
+from napsim.controllers.windows import WindowController
 from napsim.core.clock import Timeline
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.reports import Reports
-from napsim.live.windows import WindowController
 
 WEDNESDAY = datetime(2026, 2, 11, 12, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def configuration(name: str, config_name: str, **window: Any) -> dict[str, Any]:
 def test_every_configuration_holds_before_any_status_is_written() -> None:
     """Else images would be judged as if there were no window, while the status of another one is being written."""
     declared = Declared()
-    clock = VirtualClock(Timeline(WEDNESDAY, WEDNESDAY), real=lambda: WEDNESDAY)
+    clock = VirtualClock(lambda: WEDNESDAY, Timeline(WEDNESDAY, WEDNESDAY))
     windows = WindowController(declared, clock, cast(Reports, None))
     assert declared.take(configuration("auto-upgrade", "aksManagedAutoUpgradeSchedule"), WEDNESDAY)
     assert declared.take(configuration("node-os", "aksManagedNodeOSUpgradeSchedule"), WEDNESDAY)
@@ -44,7 +44,7 @@ def test_every_configuration_holds_before_any_status_is_written() -> None:
 def test_what_was_seen_before_the_clock_was_set_counts_from_now_on() -> None:
     """Months ahead on the wall clock: neither the change nor the day it starts may wait for that."""
     declared = Declared()
-    clock = VirtualClock(Timeline(WEDNESDAY, WEDNESDAY), real=lambda: WEDNESDAY)
+    clock = VirtualClock(lambda: WEDNESDAY, Timeline(WEDNESDAY, WEDNESDAY))
     windows = WindowController(declared, clock, cast(Reports, None))
     seen = configuration("node-os", "aksManagedNodeOSUpgradeSchedule")
     del seen["spec"]["maintenanceWindow"]["startDate"]

@@ -12,6 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest, NodePoolEntry
+from napsim.controllers.reports import Conditions, Reports
+from napsim.controllers.state import ClusterState
 from napsim.core import inplace
 from napsim.core.actions import IDLE, Action, CreateNodeClaim, DeleteNodeClaim, Event, Plan
 from napsim.core.adoption import PASSING, AdoptionReason, AdoptionVerdict, Applicant, judge
@@ -22,10 +26,6 @@ from napsim.core.lifecycle import Launch, created_at
 from napsim.core.nodeclasses import image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, is_true
 from napsim.core.requirements import label_requirements
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest, NodePoolEntry
-from napsim.live.reports import Conditions, Reports
-from napsim.live.state import ClusterState
 
 ADOPTED_NODES: Final = "in_place"  # label ``reason`` of karpenter_nodeclaims_created_total
 _RELEASED: Final = "released"

@@ -11,6 +11,12 @@ import msgspec
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.executor import Executor
+from napsim.controllers.inplace import InPlaceProvider
+from napsim.controllers.provider import KwokProvider
+from napsim.controllers.state import ClusterState
 from napsim.core import inplace, lifecycle
 from napsim.core.actions import (
     IDLE,
@@ -28,12 +34,6 @@ from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, drift_
 from napsim.core.inplace import adoption_of
 from napsim.core.objects import Node, NodeClaim, condition, is_true
 from napsim.core.termination import forgotten_instance, of_claim
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.executor import Executor
-from napsim.live.inplace import InPlaceProvider
-from napsim.live.provider import KwokProvider
-from napsim.live.state import ClusterState
 
 _FRESH: Final = timedelta(seconds=3)  # deletion timestamps are in whole seconds, which a fast clock makes minutes of
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from napsim.api import names
+from napsim.controllers.declared import Declared, node_image_version
+from napsim.controllers.settings import Settings
 from napsim.core.budgets import Budget
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
-from napsim.live.declared import Declared, node_image_version
-from napsim.live.settings import Settings
 from tests.core.examples import NOW
 
 REFERENCE = {"group": "karpenter.azure.com", "kind": "AKSNodeClass", "name": "default"}

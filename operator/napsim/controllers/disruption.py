@@ -15,6 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, NodePoolEntry
+from napsim.controllers.executor import Executor
+from napsim.controllers.state import ClusterState, is_marked
 from napsim.core import commands
 from napsim.core.actions import Event
 from napsim.core.adoption import hindrances
@@ -38,10 +42,6 @@ from napsim.core.provisioning import same_shape, schedule
 from napsim.core.reasons import Reason, Verdict, waits_for_node, waits_for_pdb
 from napsim.core.requirements import unmet
 from napsim.core.resources import amounts, fits, subtract
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, NodePoolEntry
-from napsim.live.executor import Executor
-from napsim.live.state import ClusterState, is_marked
 
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
@@ -63,6 +63,7 @@ class Disruption:
     refresh: Callable[[str], Awaitable[None]]  # reads a Node anew from the API server
     own_node: str = ""  # where the operator runs: it goes last
     own_pod: str = ""  # the operator's pod, as namespace/name: its node goes only if it has somewhere to go
+    settled: Callable[[], bool] = lambda: True  # whether every NodeClaim has been looked at since it changed
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
@@ -246,13 +247,17 @@ class Disruption:
     def _must_wait(self, name: str, now: datetime) -> bool:
         """Whether it is the operator's own node, and others may still go, or are on their way.
 
-        Those that are blocked, or whose pool's budgets allow nothing now, are not waited for.
+        Those that are blocked, or whose pool's budgets allow nothing now, are not waited for. While claims are still
+        being looked at, it may be the first that is marked, not the last.
         """
         node = self.state.node_of(self.state.claims[name])
         if node is None or node.name != self.own_node:
             return False
         able = sum(len(queue) - len(queue.blocked) for pool, queue in self.queues.items() if self._may_go(pool, now))
         others = self.state.commands - {self.own_node}
+        if not self.settled():
+            self.wake(now + TICK)
+            return True
         return able > 1 or bool(others) or any(self._replaced_in_place())
 
     def _may_go(self, pool: str, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from napsim.api import names
 from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
 from napsim.api.nodeimage import NodeImage
 from napsim.api.validation import errors_of
+from napsim.controllers.settings import Settings, settings_of
 from napsim.core.adoption import Home
 from napsim.core.budgets import Budget
 from napsim.core.clock import parse_rfc3339
@@ -30,7 +31,6 @@ from napsim.core.nodepools import NodePool, budgets_of
 from napsim.core.objects import Condition, ObjectMeta, Requirement, is_true
 from napsim.core.provisioning import Offer, offer_of
 from napsim.core.requirements import requirements_of
-from napsim.live.settings import Settings, settings_of
 
 Manifest = Mapping[str, Any]
 

@@ -11,6 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.inplace import InPlaceNodes, InPlaceProvider, with_capacity
+from napsim.controllers.reports import Reports
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import (
     CreateNodeClaim,
     DeleteNodeClaim,
@@ -21,17 +26,11 @@ from napsim.core.actions import (
     patched_node,
 )
 from napsim.core.budgets import PoolCount
-from napsim.core.clock import Timeline
 from napsim.core.inplace import adoption_of, dressed, given_back, put_to_use
 from napsim.core.objects import Node, NodeClaim, NodeSpec
 from napsim.core.pods import DISRUPTED
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.inplace import InPlaceNodes, InPlaceProvider, with_capacity
-from napsim.live.reports import Reports
-from napsim.live.state import ClusterState
+from tests.controllers.test_declared import READY, node_class, pool
 from tests.core.examples import NOW, node, true
-from tests.live.test_declared import READY, node_class, pool
 
 GALLERY: Final = "/CommunityGalleries/AKSUbuntu-38d80f77-467a-481f-a8d4-09b6d4220bd2/images/2204gen2containerd/versions"
 IMAGE: Final = f"{GALLERY}/202602.13.0"
@@ -61,7 +60,7 @@ class World:
     real: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.clock = VirtualClock(Timeline(), lambda: self.real)
+        self.clock = VirtualClock(lambda: self.real)
         self.nodes = InPlaceNodes(self.state, self.declared, self.clock)
         self.provider = InPlaceProvider(self.state, self.declared)
 

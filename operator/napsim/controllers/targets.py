@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from napsim.api import names
+from napsim.controllers.declared import Declared
 from napsim.core.clock import earliest
 from napsim.core.objects import NodeClaim
-from napsim.live.declared import Declared
 
 
 def is_behind(claim: NodeClaim, declared: Declared) -> bool:

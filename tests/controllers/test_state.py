@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napsim.api import names
+from napsim.controllers.state import ClusterState, is_marked, node_count
 from napsim.core.budgets import PoolCount, count
 from napsim.core.objects import Node, NodeClaim, Pod
 from napsim.core.pods import is_provisionable, is_terminal, requests
 from napsim.core.resources import total
-from napsim.live.state import ClusterState, is_marked, node_count
 from tests.core.examples import NOW, claim, node, pdb, pod, true
 
 INITIALIZED = {names.NODEPOOL: "default", names.INITIALIZED: "true"}

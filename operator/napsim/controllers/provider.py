@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.declared import Declared, NodeClassEntry
 from napsim.core.clock import parse_rfc3339
 from napsim.core.definitions import node_image_version_of
 from napsim.core.instances import created_annotation, node_of
@@ -20,7 +21,6 @@ from napsim.core.lifecycle import Launch, created_at
 from napsim.core.nodeclasses import image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, condition
 from napsim.core.requirements import label_requirements
-from napsim.live.declared import Declared, NodeClassEntry
 
 PACING: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/nodeclaim/lifecycle/controller.go
 

@@ -9,16 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest
+from napsim.controllers.executor import Executor
+from napsim.controllers.patches import difference
+from napsim.controllers.resources import Resource
 from napsim.core.actions import Event
 from napsim.core.clock import rfc3339
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest
-from napsim.live.executor import Executor, difference
-from napsim.live.resources import Resource
-from napsim.live.workqueue import Retry
 
 _INVALID: Final = "InvalidSpec"
 _FINDINGS: Final = "Findings"
@@ -44,10 +42,7 @@ class Reports:
         if not changes:
             return old
         name = manifest["metadata"]["name"]
-        outcome = await self.executor.writer.patch_status(resource, "", name, changes)
-        if not outcome.applied:
-            raise Retry(f"status of {resource.kind} {name}: {outcome.kind} {outcome.message}")
-        answer: dict[str, Any] = msgspec.json.decode(outcome.body)
+        answer = await self.executor.patch_status(resource, name, changes)
         if isinstance(manifest, dict):
             manifest["metadata"], manifest["status"] = answer["metadata"], answer.get("status", {})
         status: Mapping[str, Any] = answer.get("status", {})

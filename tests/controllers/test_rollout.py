@@ -12,22 +12,21 @@ import msgspec
 import pytest
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.disruption import Disruption
+from napsim.controllers.reports import Reports
+from napsim.controllers.resources import Resource
+from napsim.controllers.rollout import RolloutReporter
+from napsim.controllers.state import ClusterState
+from napsim.controllers.windows import WindowController
 from napsim.core.actions import Event
-from napsim.core.clock import Timeline, rfc3339
+from napsim.core.clock import rfc3339
 from napsim.core.images import ListCache
 from napsim.core.objects import Node, NodeClaim, NodeClassRef
 from napsim.core.pickup import ImageChange, Pickup, PickupRule, list_key
 from napsim.core.reasons import Reason, Verdict
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.disruption import Disruption
 from napsim.live.executor import Executor
-from napsim.live.reports import Reports
-from napsim.live.resources import Resource
-from napsim.live.rollout import RolloutReporter
-from napsim.live.state import ClusterState
-from napsim.live.windows import WindowController
-from napsim.live.writer import Outcome, OutcomeKind
 from tests.core.examples import claim, node, true
 
 SUNDAY = datetime(2026, 2, 15, 1, 0, 10, 123456, tzinfo=UTC)
@@ -62,7 +61,7 @@ def merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 @dataclass
 class World:
-    """A reporter over objects in memory. The executor and its writer are stood in for."""
+    """A reporter over objects in memory. The executor is stood in for."""
 
     real: datetime = SUNDAY
     said: list[Event] = field(default_factory=list)
@@ -71,7 +70,7 @@ class World:
     declared: Declared = field(default_factory=Declared)
 
     def __post_init__(self) -> None:
-        self.clock = VirtualClock(Timeline(), lambda: self.real)
+        self.clock = VirtualClock(lambda: self.real)
         executor = cast(Executor, self)
         reports = Reports(self.declared, self.clock, executor)
         windows = WindowController(self.declared, self.clock, reports)
@@ -86,22 +85,17 @@ class World:
         self.apply("karpenter.sh/v1", "NodePool", {"disruption": disrupts, "template": template})
         self.adopt_image(OLD)
 
-    @property
-    def writer(self) -> World:
-        return self
-
     def record(self, event: Event) -> None:
         self.said.append(event)
 
     async def refresh(self, _: str) -> None:
         raise AssertionError("no command is started here")
 
-    async def patch_status(self, resource: Resource, _namespace: str, name: str, changes: dict[str, Any]) -> Outcome:
+    async def patch_status(self, resource: Resource, name: str, changes: dict[str, Any]) -> dict[str, Any]:
         manifest = self.declared.manifest(resource.kind, name)
         assert manifest is not None
         self.patches.append(changes)
-        answer = {"metadata": manifest["metadata"], "status": merged(manifest.get("status", {}), changes)}
-        return Outcome(OutcomeKind.APPLIED, body=msgspec.json.encode(answer))
+        return {"metadata": manifest["metadata"], "status": merged(manifest.get("status", {}), changes)}
 
     # what the test does
 

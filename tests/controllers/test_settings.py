@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from napsim.controllers.settings import Settings, settings_of
 from napsim.core.timings import Distribution
-from napsim.live.settings import Settings, settings_of
 
 
 def read(**spec: Any) -> Settings:

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest, published_at
+from napsim.controllers.executor import Executor
+from napsim.controllers.windows import WindowController
 from napsim.core.actions import Event
 from napsim.core.clock import parse_rfc3339
 from napsim.core.configurations import Configuration
@@ -26,10 +30,6 @@ from napsim.core.story import (
     window_missed,
 )
 from napsim.core.windows import BEGINNING, RESOLUTION, Window, windows
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest, published_at
-from napsim.live.executor import Executor
-from napsim.live.windows import WindowController
 
 _STALE: Final = timedelta(hours=1)  # real; the API server keeps events for as long
 _MOST_REMEMBERED: Final = 1000

@@ -12,16 +12,15 @@ import pytest
 from msgspec.structs import replace
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.provisioner import Provisioner
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, CreateNodeClaim, DeleteNodeClaim, Event
-from napsim.core.clock import Timeline
 from napsim.core.objects import NodeClaim, Pod
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
 from napsim.live.executor import Executor
-from napsim.live.provisioner import Provisioner
-from napsim.live.state import ClusterState
+from tests.controllers.test_declared import READY, node_class, pool
 from tests.core.examples import NOW, claim, node, pod, true
-from tests.live.test_declared import READY, node_class, pool
 
 SECOND = timedelta(seconds=1)
 TAKEN = {names.COMMAND: "{}"}
@@ -41,7 +40,7 @@ class World:
     real: datetime = NOW
 
     def __post_init__(self) -> None:
-        clock = VirtualClock(Timeline(), lambda: self.real)
+        clock = VirtualClock(lambda: self.real)
         self.provisioner = Provisioner(self.state, self.declared, clock, cast(Executor, self), self.woken.append)
 
     def record(self, event: Event) -> None:

@@ -13,6 +13,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, NodePoolEntry
+from napsim.controllers.executor import Executor
+from napsim.controllers.state import ClusterState, is_marked
 from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, Event
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import NodePool, Placement, claim_name, new_claim
@@ -20,10 +24,6 @@ from napsim.core.objects import Pod
 from napsim.core.pods import requests
 from napsim.core.provisioning import NewNode, Offer, Room, schedule
 from napsim.core.resources import CPU, MEMORY, PODS, Resources, amounts, format_amount, subtract, total
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, NodePoolEntry
-from napsim.live.executor import Executor
-from napsim.live.state import ClusterState, is_marked
 
 BATCH_IDLE: Final = timedelta(seconds=1)
 BATCH_MAXIMUM: Final = timedelta(seconds=10)

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest
+from napsim.controllers.reports import Reports
+from napsim.controllers.resources import MAINTENANCE_CONFIGURATIONS
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.configuration_specs import ConfigurationError, from_spec
 from napsim.core.configurations import NODE_OS, Configuration
@@ -21,10 +25,6 @@ from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, stat
 from napsim.core.pickup import NO_WINDOW, Window
 from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
 from napsim.core.windows import WindowVerdict
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest
-from napsim.live.reports import Reports
-from napsim.live.resources import MAINTENANCE_CONFIGURATIONS
 
 _OTHERS: Final = ("aksManagedAutoUpgradeSchedule", "default")
 _SAME_NAME: Final = "SeveralOfOneName"

@@ -11,6 +11,12 @@ from typing import Final
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared
+from napsim.controllers.executor import Executor, Retry
+from napsim.controllers.inplace import InPlaceNodes
+from napsim.controllers.provider import KwokProvider
+from napsim.controllers.state import ClusterState
 from napsim.core import commands
 from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event, Plan
 from napsim.core.clock import earliest
@@ -23,13 +29,6 @@ from napsim.core.objects import Node, NodeClaim, Pod
 from napsim.core.pods import is_mirror, stuck_from, tolerates_disrupted
 from napsim.core.resources import CPU, MEMORY, format_amount
 from napsim.core.termination import Instant, Terminating, drained, of_node
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared
-from napsim.live.executor import Executor
-from napsim.live.inplace import InPlaceNodes
-from napsim.live.provider import KwokProvider
-from napsim.live.state import ClusterState
-from napsim.live.workqueue import Retry
 
 log: Final = logging.getLogger(__name__)
 

@@ -15,22 +15,22 @@ from typing import Any, Final
 
 from napsim.api import names
 from napsim.api.rollout import MAX_LISTED
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, Manifest
+from napsim.controllers.disruption import Disruption
+from napsim.controllers.inplace import with_capacity
+from napsim.controllers.reports import Reports
+from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS
+from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.story import Story, causes_of
+from napsim.controllers.targets import is_behind, next_publication, targets, waiting_images
+from napsim.controllers.windows import WindowController
 from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
 from napsim.core.forecast import Course, Forecast, ForecastReason, allowed_time, forecast
 from napsim.core.objects import NodeClaim, is_true
 from napsim.core.pickup import ImageChange, Pickup, PickupRule
 from napsim.core.story import BLOCKED_FOR, Fact, Told, rollout_finished, rollout_started
 from napsim.core.windows import describe_instant
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, Manifest
-from napsim.live.disruption import Disruption
-from napsim.live.inplace import with_capacity
-from napsim.live.reports import Reports
-from napsim.live.resources import NODE_AUTO_PROVISIONINGS
-from napsim.live.state import ClusterState, is_marked
-from napsim.live.story import Story, causes_of
-from napsim.live.targets import is_behind, next_publication, targets, waiting_images
-from napsim.live.windows import WindowController
 
 _FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
 _NO_OUTLOOK: Final = Forecast(None, ForecastReason.NOTHING_LEFT, "")

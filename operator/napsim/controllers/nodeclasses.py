@@ -8,23 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from napsim.api import names
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.declared import Declared, NodeClassEntry
+from napsim.controllers.executor import Executor
+from napsim.controllers.reports import Reports
+from napsim.controllers.resources import AKS_NODE_CLASSES
+from napsim.controllers.state import ClusterState
+from napsim.controllers.windows import WindowController
 from napsim.core.actions import Event, PatchNodeClaim
 from napsim.core.clock import earliest, rfc3339
 from napsim.core.hash_migration import AKSNODECLASS_KEYS, migrate_hash
 from napsim.core.nodeclasses import NodeClassState, ready_condition, with_condition
 from napsim.core.objects import Condition, Requirement
 from napsim.core.pickup import Pickup, reconcile
-from napsim.live.clock import VirtualClock
-from napsim.live.declared import Declared, NodeClassEntry
-from napsim.live.executor import Executor
-from napsim.live.reports import Reports
-from napsim.live.resources import AKS_NODE_CLASSES
-from napsim.live.state import ClusterState
-from napsim.live.windows import WindowController
-from napsim.live.workqueue import Retry
 
 log: Final = logging.getLogger(__name__)
 
@@ -96,10 +93,7 @@ class NodeClassController:
 
     async def _patch(self, entry: NodeClassEntry, changes: dict[str, Any], version: str = "") -> None:
         name = entry.metadata.name
-        outcome = await self.executor.writer.patch(AKS_NODE_CLASSES, "", name, changes, resource_version=version)
-        if not outcome.applied:
-            raise Retry(f"AKSNodeClass {name}: {outcome.kind} {outcome.message}")
-        self.declared.take(msgspec.json.decode(outcome.body), self.clock.now())
+        self.declared.take(await self.executor.patch(AKS_NODE_CLASSES, name, changes, version), self.clock.now())
         self.on_written(AKS_NODE_CLASSES.kind, name)
 
     def _complete(self, state: NodeClassState, now: datetime) -> NodeClassState:

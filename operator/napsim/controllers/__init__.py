@@ -1,0 +1,5 @@
+"""What watches what, and acts on it: the controllers of the cluster, over whatever carries their actions out.
+
+They run on an ``Executor``: the operator's writes to an API server, a simulation's changes its own objects. Time comes
+from a ``Clock``, which a simulation moves by hand. So a forecast and a rehearsal are decided by the same lines.
+"""
