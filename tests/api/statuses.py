@@ -110,6 +110,7 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
                 "disrupting": 2,
                 "blocked": 1,
                 "allowed": 2147483647,
+                "allowances": {"drifted": 2147483647, "empty": 1, "underutilized": 0},
                 "replaced": 9,
                 "maxDisrupting": 3,
                 "activeSeconds": 5400,
@@ -138,6 +139,26 @@ STATUSES: Final[dict[str, dict[str, Any]]] = {
             }
         ],
         "listCache": {"filledAt": _AT, "expiresAt": "2026-02-18T01:00:00Z", "key": "a1"},
+        "osUpgrades": {
+            "channel": "NodeImage",
+            "pending": "Unmanaged",
+            "takesEffectAt": "2026-02-16T01:00:00Z",
+            "changedAt": _AT,
+            "summary": "NodeImage, Unmanaged from Mon 01:00Z: system 2/5",
+            "pools": [
+                {
+                    "name": "system",
+                    "nodes": 5,
+                    "due": 3,
+                    "upgrading": ["system-2"],
+                    "prevented": ["system-0"],
+                    "skipped": ["system-1: the operator runs on it"],
+                    "reason": "MaintenanceWindowOpen",
+                    "message": "the window is open",
+                    "next": "2026-02-15T05:00:00Z",
+                }
+            ],
+        },
         "summary": {
             "startedAt": _AT,
             "finishedAt": "2026-02-15T05:30:00Z",

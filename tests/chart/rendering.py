@@ -72,6 +72,7 @@ SETS: Final[dict[str, Manifest]] = {
         ],
     },
     "kwok": {"kwok": {"enabled": True}},
+    "drive": {"drive": True, "systemNamespace": "karpenter"},
     "examples": {"examples": {"settings": True, "windows": True, "pools": True, "images": True}},
 }
 API_VERSIONS: Final = "--api-versions=napsim.dev/v1alpha1"

@@ -16,6 +16,7 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 ELSEWHERE: Final = {
     "templates/crds.yaml",
     "templates/dashboard.yaml",
+    "templates/drive.yaml",
     "templates/examples.yaml",
     "templates/prometheusrule.yaml",
     "templates/rbac.yaml",

@@ -57,7 +57,7 @@ def test_every_object_is_named_once_and_lies_in_the_release_namespace(name: str)
         where(item): item["metadata"].get("namespace") for item in objects(name) if item["kind"] not in CLUSTER_SCOPED
     }
     elsewhere = {at: namespace for at, namespace in namespaces.items() if namespace != NAMESPACE}
-    assert set(elsewhere.values()) <= {"kube-node-lease", "grafana"}
+    assert set(elsewhere.values()) <= {"kube-node-lease", "grafana", "kube-system", "karpenter"}
 
 
 @every_set
@@ -206,6 +206,32 @@ def test_what_runs_before_an_uninstall_is_there_only_then() -> None:
     weights = {item["kind"]: int(item["metadata"]["annotations"]["helm.sh/hook-weight"]) for item in hooks}
     assert all(weights["Job"] > weight for kind, weight in weights.items() if kind != "Job")
     assert not [item for item in objects("least") if item["metadata"]["name"] == "napsim-release"]
+
+
+def test_where_it_only_drives_there_is_nothing_of_nodes() -> None:
+    """Karpenter's own kinds belong to the provider beside it, and so do finalizers that `napsim release` takes off."""
+    kinds = {item["metadata"]["name"] for item in objects("drive") if item["kind"] == "CustomResourceDefinition"}
+    assert all(name.endswith(".napsim.dev") for name in kinds)
+    assert {name.partition(".")[0] for name in kinds} >= {"maintenanceconfigurations", "nodeautoprovisionings"}
+    assert {"--drive", "--system-namespace=karpenter"} <= set(container("drive")["args"])
+    assert "--drive" not in container("default")["args"]
+    assert not [item for item in objects("drive") if item["metadata"]["name"] == "napsim-release"]
+    rules = [rule for item in objects("drive") for rule in item.get("rules", [])]
+    assert not {"nodes", "pods", "nodeclaims", "nodepools"} & {name for rule in rules for name in rule["resources"]}
+
+
+def test_an_uninstall_takes_the_window_along_that_was_written() -> None:
+    window = one(objects("drive"), "ConfigMap", "upcoming-maintenance-window")
+    assert window["metadata"]["namespace"] == "karpenter"
+    assert window["metadata"]["annotations"]["helm.sh/hook"] == "post-delete"
+    assert "data" not in window
+    assert not [item for item in objects("default") if item["metadata"]["name"] == "upcoming-maintenance-window"]
+
+
+def test_without_a_namespace_to_look_in_no_config_map_is_read() -> None:
+    found = parsed(text_of({"systemNamespace": ""}))
+    rules = [rule for item in found for rule in item.get("rules", [])]
+    assert not [rule for rule in rules if "configmaps" in rule["resources"]]
 
 
 def test_the_metrics_can_be_switched_off() -> None:

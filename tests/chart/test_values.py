@@ -42,6 +42,8 @@ REFUSED: Final[dict[str, tuple[Manifest, str, str]]] = {
     "a port that is none": ({"metrics": {"port": 70000}}, "metrics/port", "maximum"),
     "a level that is none": ({"log": {"level": "loud"}}, "log/level", "warning"),
     "an interval that is none": ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval", "pattern"),
+    "a mode that is none": ({"drive": "on"}, "drive", "boolean"),
+    "a namespace that is none": ({"systemNamespace": "Kube_System"}, "systemNamespace", "pattern"),
     "a switch that is none": ({"release": {"onUninstall": "yes"}}, "release/onUninstall", "boolean"),
     "a recommended label of one's own": ({"commonLabels": {"helm.sh/chart": "x"}}, "commonLabels", "false schema"),
 }  # fmt: skip
@@ -62,6 +64,11 @@ CONTRADICTIONS: Final[dict[str, tuple[Manifest, str]]] = {
         {"metrics": {"serviceMonitor": {"enabled": True}}},
         "metrics.serviceMonitor.enabled needs metrics.service.enabled",
     ),
+    "driving without a place for the window": ({"drive": True, "systemNamespace": ""}, "drive needs systemNamespace"),
+    "driving beside fake Nodes": ({"drive": True, "kwok": {"enabled": True}}, "kwok.enabled must be false"),
+    "driving on a fast clock": ({"drive": True, "examples": {"settings": True}}, "examples.settings must be false"),
+    "driving with pools": ({"drive": True, "examples": {"pools": True}}, "examples.pools must be false"),
+    "driving with images": ({"drive": True, "examples": {"images": True}}, "examples.images must be false"),
     "an account that is neither created nor named": (
         {"serviceAccount": {"create": False}},
         "serviceAccount.name is needed",

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from napsim.api import names
-from napsim.controllers.disruption import _blocked_events
+from napsim.controllers.verdicts import blocked_events
 from napsim.core.budgets import DRIFTED, REASONS, allowed_by_reason, remaining
 from napsim.core.candidates import Candidate, Surroundings, check
 from napsim.core.clock import WALL_CLOCK
@@ -115,7 +115,7 @@ def test_of_two_commands_each_ends_with_its_own_replacement(ready: str) -> None:
 )
 def test_why_a_node_is_no_candidate_is_said_in_karpenter_s_sentence(blocked: Candidate, said: str) -> None:
     verdict = check(blocked, Surroundings(PdbIndex([pdb()]), WALL_CLOCK, NOW))
-    events = list(_blocked_events(claim(), blocked.node, verdict))
+    events = list(blocked_events(claim(), blocked.node, verdict))
     assert {event.message for event in events} == ({said} if said else set())
     assert {event.reason for event in events} <= {"DisruptionBlocked"}
     assert [event.kind for event in events] == (["NodeClaim", *(["Node"] if blocked.node else [])] if said else [])

@@ -6,13 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.controllers.declared import Declared, node_image_version
 from napsim.controllers.settings import Settings
 from napsim.core.budgets import Budget
+from napsim.core.clusterview import daemon_of
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
-from tests.core.examples import NOW
+from napsim.core.objects import NodeClassRef
+from napsim.core.podshapes import PodShapes
+from tests.core.examples import NOW, claim, pod
 
 REFERENCE = {"group": "karpenter.azure.com", "kind": "AKSNodeClass", "name": "default"}
 
@@ -97,7 +101,15 @@ def test_a_class_is_ready_for_decisions_with_what_its_status_says() -> None:
     assert [item.id for item in entry.state.images] == ["/g/images/d/versions/1"]
     assert entry.hash == aksnodeclass_hash({"imageFamily": "Ubuntu2404", "maxPods": 30, "osDiskSizeGB": 64})
     assert entry.node_labels()[names.OS_SKU] == "Ubuntu"
+    assert not {names.FIPS_ENABLED, names.ARTIFACT_STREAMING} & entry.node_labels().keys()
     assert not taking(node_class()).node_classes["default"].ready
+
+
+def test_nodes_of_a_class_say_what_is_special_about_them() -> None:
+    special = {"fipsMode": "FIPS", "imageFamily": "AzureLinux", "artifactStreaming": {"enabled": True}}
+    labels = taking(node_class(**special)).node_classes["default"].node_labels()
+    assert (labels[names.FIPS_ENABLED], labels[names.ARTIFACT_STREAMING]) == ("true", "true")
+    assert labels[names.OS_SKU_EFFECTIVE] == "AzureLinux2", "of a Kubernetes version that is not known yet"
 
 
 @pytest.mark.parametrize(
@@ -201,10 +213,49 @@ def test_only_dynamic_pools_of_ready_classes_are_offered_the_heaviest_first() ->
         pool("plain"),
         pool("static", replicas=1),
     )
-    assert [offer.pool.name for offer in declared.offers({})] == ["heavy", "light", "plain"]
-    assert declared.offers({})[0].types[0].name == "Standard_D4s_v5"
+    templates = declared.templates(())
+    assert [template.name for template in templates] == ["heavy", "light", "plain"]
+    assert {template.preferred for template in templates} == {"Standard_D4s_v5"}
     assert declared.take(node_class(version=2), NOW + timedelta(seconds=1))
-    assert declared.offers({}) == []
+    assert declared.templates(()) == ()
+
+
+def test_a_pool_that_is_deleted_or_says_a_taint_twice_is_not_offered() -> None:
+    taint = {"key": "gpu", "effect": "NoSchedule"}
+    twice = {"spec": {"requirements": [], "nodeClassRef": REFERENCE, "taints": [taint], "startupTaints": [taint]}}
+    leaving = pool("leaving")
+    leaving["metadata"]["deletionTimestamp"] = "2026-03-02T08:00:00Z"
+    declared = taking(node_class(status=READY), pool("plain"), pool("wrong", template=twice), leaving)
+    assert [template.name for template in declared.templates(())] == ["plain"]
+    (fault,) = declared.pools["wrong"].faults
+    assert fault.startswith("spec.template.spec.startupTaints[0]: duplicate taint Key/Effect pair gpu=NoSchedule")
+
+
+def test_what_can_be_launched_is_kept_until_a_pool_a_class_the_settings_or_a_daemon_set_change() -> None:
+    declared = taking(node_class(status=READY), pool("a"), pool("b"))
+    daemons = (daemon_of(pod(requests={"cpu": "1"}), PodShapes()),)
+    first = declared.templates(daemons)
+    assert declared.templates(daemons) is first
+
+    assert declared.take(pool("a", version=2, weight=3), NOW)
+    second = declared.templates(daemons)
+    assert [template.name for template in second] == ["a", "b"]
+    assert second[1] is first[0], "only what has changed is made anew"
+
+    assert declared.take(nap(nodeProvider={"zones": ["1"]}), NOW)
+    (zone,) = {item.zone for item in declared.templates(daemons)[0].options[0].offerings}
+    assert zone == "westeurope-1"
+    free = [template.options[0].free["cpu"] for template in (declared.templates(daemons)[0], declared.templates(())[0])]
+    assert free[1] - free[0] == 1000
+
+
+def test_a_claim_is_expected_to_be_as_large_as_its_size_and_its_class_make_it() -> None:
+    declared = taking(node_class(maxPods=30))
+    made = claim(labels={names.INSTANCE_TYPE: "Standard_D4s_v5"})
+    of_class = replace(made, spec=replace(made.spec, node_class_ref=NodeClassRef(name="default")))
+    capacity, allocatable = declared.expected(of_class)
+    assert (capacity["cpu"], allocatable["cpu"], allocatable["pods"]) == (4000, 3860, 30)
+    assert declared.expected(made) == ({}, {}), "its class is missing"
 
 
 @pytest.mark.parametrize(

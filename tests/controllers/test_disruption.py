@@ -54,7 +54,9 @@ NODE_CLASS = {
     "kind": "AKSNodeClass",
     "metadata": {"name": "default", "uid": "default", "resourceVersion": "1"},
     "spec": {},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
 }
+ROOM = {"cpu": "3860m", "memory": "12Gi", "pods": "110"}
 
 
 @dataclass
@@ -133,7 +135,8 @@ class World:
             () if drifted is None else (Condition(names.DRIFTED, status, "ImageDrift", "", NOW + drifted * SECOND),)
         )
         owner = claim(f"c-{name}", conditions=conditions, labels={names.NODEPOOL: pool}, grace=grace)
-        item = node(name, of=owner.name, labels=LABELS | {names.NODEPOOL: pool}, ready=ready, annotations=annotations)
+        labels = LABELS | {names.NODEPOOL: pool}
+        item = node(name, of=owner.name, labels=labels, ready=ready, annotations=annotations, allocatable=ROOM)
         self.state.on_claim(None, owner)
         self.state.on_node(None, item)
         for one in pods:
@@ -141,19 +144,23 @@ class World:
         self.disruption.on_claim(owner, owner.name)
 
     def full(self, name: str, **more: Any) -> None:
-        self.node(name, pod(f"p-{name}", node=name), **more)
+        """A node with a pod that nothing else fits beside."""
+        self.node(name, filling(name), **more)
 
     def look(self) -> datetime | None:
         return asyncio.run(self.disruption.reconcile("cluster"))
 
     def replace_all(self) -> None:
-        """Launch what the commands in flight want."""
+        """Launch, and initialize, what the commands in flight want."""
         for name in tuple(self.state.commands):
             command = recorded(self.state.nodes[name])
             assert command is not None
             for wanted in command.replacements:
                 if wanted.name not in self.state.claims:
                     self.state.on_claim(None, claim(wanted.name, annotations={names.REPLACES: f"c-{name}"}))
+                    self.state.on_node(
+                        None, node(f"aks-{wanted.name}", of=wanted.name, labels=LABELS, allocatable=ROOM)
+                    )
 
     def run(self, passes: int = 20) -> list[str]:
         """So many passes, each after the replacements of the one before exist; the nodes taken, in order."""
@@ -161,6 +168,11 @@ class World:
             self.look()
             self.replace_all()
         return self.taken
+
+
+def filling(on: str, **more: Any) -> Pod:
+    """A pod that fills its node."""
+    return pod(f"p-{on}", node=on, requests={"cpu": "3500m"}, **more)
 
 
 def world(budgets: Iterable[Mapping[str, Any]] = ({"nodes": "100%"},), **spec: Any) -> World:
@@ -273,7 +285,7 @@ def test_an_annotation_that_means_nothing_does_not_block() -> None:
 
 def test_one_annotation_out_of_all_bounds_holds_nobody_up() -> None:
     here = world()
-    here.node("a", pod(node="a", annotations={names.DO_NOT_DISRUPT: "9999999999999999h"}))
+    here.node("a", filling("a", annotations={names.DO_NOT_DISRUPT: "9999999999999999h"}))
     here.full("b")
     assert sorted(here.run()) == ["a", "b"]
 
@@ -324,7 +336,7 @@ def test_a_pool_without_budget_does_not_hold_up_the_others_and_says_so() -> None
 def test_a_pdb_with_nothing_to_spare_blocks_its_nodes_alone_until_it_relaxes() -> None:
     here = world()
     here.state.on_pdb(None, pdb(allowed=0, labels={"app": "held"}))
-    here.node("a", pod("held", node="a", labels={"app": "held"}), drifted=0)
+    here.node("a", filling("a", labels={"app": "held"}), drifted=0)
     here.full("b", drifted=1)
     assert here.run() == ["b"]
     assert here.disruption.queues["default"].blocked["c-a"].reason is Reason.PDB
@@ -522,12 +534,11 @@ def test_the_operator_s_own_node_is_not_the_first_because_it_was_marked_first() 
 def test_the_operator_s_own_node_stays_where_its_pod_fits_nowhere_else() -> None:
     here = world()
     here.disruption.own_node, here.disruption.own_pod = "own", "default/napsim"
-    in_place(here, "own", pod("napsim", node="own", requests={"cpu": "100m"}))
-    here.node("other", drifted=None)
+    in_place(here, "own", pod("napsim", node="own", requests={"cpu": "400m"}))
+    here.full("other", drifted=None)
     assert here.run(2) == []
     (verdict,) = here.disruption.queues["default"].blocked.values()
     assert verdict.reason is Reason.UNSCHEDULABLE
-    other = here.state.nodes["other"]
-    here.state.on_node(other, replace(other, status=replace(other.status, allocatable={"cpu": "4", "pods": "9"})))
+    here.state.on_pod(here.state.pods["default/p-other"], None)
     here.real += MINUTE
     assert here.run(1) == ["own"]

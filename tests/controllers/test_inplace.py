@@ -241,5 +241,5 @@ def test_the_status_says_what_cannot_be_shown_in_place() -> None:
 def test_the_annotation_of_a_pool_goes_before_the_cluster_s_setting() -> None:
     world = World().take(with_images(), pool(), played("real"))
     assert [entry.pool.name for entry in world.declared.in_place_pools()] == ["real"]
-    assert [offer.pool.name for offer in world.declared.offers({})] == ["default"], "nothing is launched in place"
+    assert [template.name for template in world.declared.templates(())] == ["default"], "nothing is launched in place"
     assert world.declared.home("nowhere") is None

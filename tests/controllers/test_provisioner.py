@@ -17,9 +17,18 @@ from napsim.controllers.declared import Declared
 from napsim.controllers.provisioner import Provisioner
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, CreateNodeClaim, DeleteNodeClaim, Event
-from napsim.core.objects import NodeClaim, Pod
+from napsim.core.objects import (
+    DaemonSet,
+    DaemonSetSpec,
+    NodeClaim,
+    ObjectMeta,
+    Pod,
+    PodTemplate,
+    Volume,
+    VolumeClaimSource,
+)
 from napsim.live.executor import Executor
-from tests.controllers.test_declared import READY, node_class, pool
+from tests.controllers.test_declared import READY, REFERENCE, node_class, pool
 from tests.core.examples import NOW, claim, node, pod, true
 
 SECOND = timedelta(seconds=1)
@@ -135,7 +144,8 @@ def test_room_on_nodes_that_stay_is_used_first_and_that_of_nodes_that_go_is_not(
         allocatable = {"cpu": "4", "memory": "16Gi", "pods": "110"}
         item = claim(name, conditions=true(names.LAUNCHED))
         here.state.on_claim(item, with_room(item, allocatable))
-        here.state.on_node(None, node(f"n-{name}", of=name, labels=INITIALIZED, annotations=marks))
+        joined = node(f"n-{name}", of=name, labels=INITIALIZED, annotations=marks, allocatable=allocatable)
+        here.state.on_node(None, joined)
     here.pend(pending("a", "3"))
     here.look()
     assert here.created == []
@@ -152,7 +162,9 @@ def test_a_pod_that_fits_nowhere_is_named_in_an_event() -> None:
     here = world()
     here.pend(pending("huge", "500"))
     here.look()
-    assert here.provisioner.unplaced == {"default/huge": "default: no instance type is large enough"}
+    (reason,) = here.provisioner.unplaced.values()
+    assert reason.startswith("no instance type has enough resources, requirements=")
+    assert reason.endswith('resources={"cpu":"500","memory":"1Gi","pods":"1"}')
     assert [(event.reason, event.namespace, event.name) for event in here.said] == [
         ("FailedScheduling", "default", "huge")
     ]
@@ -163,14 +175,76 @@ def test_limits_are_not_exceeded_and_the_pods_are_named() -> None:
     here.pend(*(pending(f"p{number}", "3") for number in range(3)))
     here.look()
     assert len(here.created) == 2
-    assert list(here.provisioner.unplaced.values()) == ["default: limits would be exceeded"]
+    exhausted = "all available instance types exceed limits for nodepool (NodePool=default)"
+    assert list(here.provisioner.unplaced.values()) == [exhausted]
 
 
 def test_the_pods_of_daemon_sets_need_room_on_every_new_node() -> None:
     here = world()
-    here.pend(pod("d", node="elsewhere", owner="DaemonSet", requests={"cpu": "2"}), pending("p", "3"))
+    runs = PodTemplate(spec=pod(requests={"cpu": "2"}).spec)
+    here.state.places.on_daemon_set(None, DaemonSet(ObjectMeta(name="d"), DaemonSetSpec(runs)))
+    here.pend(pending("p", "3"))
     here.look()
     assert here.created[0].metadata.labels[names.INSTANCE_TYPE] != "Standard_D4s_v5"
+
+
+ROOM = {"cpu": "4", "memory": "16Gi", "pods": "110"}
+
+
+def test_the_pods_of_a_node_that_is_deleted_get_room_before_they_are_pending() -> None:
+    here = world()
+    here.state.on_claim(None, claim("old", deleted_at=NOW))
+    here.state.on_node(None, node("n", of="old", labels=INITIALIZED, allocatable=ROOM))
+    here.pend(pod("p", node="n", requests={"cpu": "3"}), pod("d", node="n", owner="DaemonSet"))
+    assert here.look() is None, "what becomes of them is told"
+    (made,) = here.created
+    assert made.spec.resources.requests == {"cpu": "3", "pods": "1"}
+    here.look()
+    assert len(here.created) == 1, "that is on its way"
+
+
+def test_a_node_that_is_to_get_a_pod_is_nominated_for_twenty_seconds() -> None:
+    here = world()
+    here.state.on_claim(None, claim("c"))
+    here.state.on_node(None, node("n", of="c", labels=INITIALIZED, allocatable=ROOM))
+    here.pend(pending("p"))
+    here.look()
+    assert here.created == []
+    assert here.state.nominated == {"c": NOW + 20 * SECOND}
+
+
+def test_a_new_node_has_the_label_that_its_pods_select_and_is_not_made_twice() -> None:
+    template = {"spec": {"requirements": [{"key": "team", "operator": "Exists"}], "nodeClassRef": REFERENCE}}
+    here = world(pool(template=template))
+    here.pend(pod("p", node="", unschedulable=True, requests={"cpu": "1"}, selector={"team": "red"}))
+    here.look()
+    here.look()
+    (made,) = here.created
+    assert made.metadata.labels["team"] == "red"
+    assert [item.values for item in made.spec.requirements if item.key == "team"] == [("red",)]
+
+
+def test_a_pod_whose_claim_is_missing_is_named_and_left_to_the_scheduler() -> None:
+    here = world()
+    volume = Volume("data", VolumeClaimSource("data"))
+    waits = pending("p")
+    here.pend(replace(waits, spec=replace(waits.spec, volumes=(volume,))))
+    here.look()
+    assert here.provisioner.unplaced == {"default/p": 'ignoring pod, persistentvolumeclaim "default/data" not found'}
+    assert (here.created, here.said) == ([], [])
+
+
+def test_a_pool_that_is_above_its_limits_gets_nothing() -> None:
+    """Static commands have made it larger than the limit says."""
+    here = world(pool(limits={"cpu": "100", "nodes": "1"}))
+    for name in ("a", "b"):
+        here.state.on_claim(None, claim(name))
+        here.state.on_node(None, node(f"n-{name}", of=name, labels=INITIALIZED))
+    here.pend(pending("p"))
+    here.look()
+    assert here.created == []
+    (reason,) = here.provisioner.unplaced.values()
+    assert "limit" in reason
 
 
 # --- static pools -------------------------------------------------------------------------------------------------

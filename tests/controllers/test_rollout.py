@@ -23,7 +23,7 @@ from napsim.controllers.windows import WindowController
 from napsim.core.actions import Event
 from napsim.core.clock import rfc3339
 from napsim.core.images import ListCache
-from napsim.core.objects import Node, NodeClaim, NodeClassRef
+from napsim.core.objects import Condition, Node, NodeClaim, NodeClassRef
 from napsim.core.pickup import ImageChange, Pickup, PickupRule, list_key
 from napsim.core.reasons import Reason, Verdict
 from napsim.live.executor import Executor
@@ -235,6 +235,19 @@ def test_a_rollout_is_counted_and_timed(world: World) -> None:
     assert names_of_events == sorted(names_of_events)
 
 
+def test_a_node_that_went_for_being_empty_was_not_replaced(world: World) -> None:
+    world.pick_up()
+    emptied = (*true(names.INITIALIZED_CONDITION), Condition(names.DISRUPTION_REASON, "True", "Empty"))
+    world.put(claim("empty", conditions=emptied))
+    world.gone("empty")
+    assert world.report()["summary"]["replaced"] == 0
+
+
+def test_what_budgets_allow_is_told_for_every_reason(world: World) -> None:
+    (pool,) = world.report()["pools"]
+    assert pool["allowances"] == {"drifted": 2, "empty": 2, "underutilized": 2}
+
+
 def test_a_forecast_appears_with_the_second_node_and_the_first_one_is_kept(world: World) -> None:
     world.pick_up()
     world.adopt_image(NEW)
@@ -354,7 +367,8 @@ def wait_in_a_window(world: World) -> None:
     image = {"osSKU": "Ubuntu2204", "definition": DEFINITION, "version": NEW, "publishedAt": "2026-02-15T00:30:00Z"}
     world.apply("napsim.dev/v1alpha1", "NodeImage", image)
     state = world.declared.node_classes["default"].state
-    world.declared.caches["default"] = ListCache(world.real, list_key(state, world.declared.settings.pickup), ())
+    key = list_key(state, world.declared.settings.pickup)
+    world.declared.caches[key] = ListCache(world.real, key, ())
     world.report()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -12,11 +13,34 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from napsim.api import names
 from napsim.controllers.state import ClusterState, is_marked, node_count
 from napsim.core.budgets import PoolCount, count
-from napsim.core.objects import Node, NodeClaim, Pod
+from napsim.core.clock import Timeline
+from napsim.core.clusterview import ClusterView
+from napsim.core.commands import drift_command, recorded
+from napsim.core.nodepools import Placement
+from napsim.core.objects import (
+    DaemonSet,
+    DaemonSetSpec,
+    Node,
+    NodeClaim,
+    NodeSelector,
+    NodeSelectorTerm,
+    ObjectMeta,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimSpec,
+    PersistentVolumeSpec,
+    Pod,
+    PodTemplate,
+    Requirement,
+    Volume,
+    VolumeClaimSource,
+    VolumeNodeAffinity,
+)
 from napsim.core.pods import is_provisionable, is_terminal, requests
-from napsim.core.resources import total
+from napsim.core.resources import Resources, total
 from tests.core.examples import NOW, claim, node, pdb, pod, true
 
+encode = msgspec.json.encode
 INITIALIZED = {names.NODEPOOL: "default", names.INITIALIZED: "true"}
 
 
@@ -110,12 +134,117 @@ def test_nothing_is_left_of_a_replacement_when_both_are_history() -> None:
     assert not state._seen_for
 
 
-def test_one_pod_stands_for_each_daemon_set() -> None:
+def test_a_claim_is_a_place_before_its_node_is_there_and_while_it_is_gone() -> None:
     state = ClusterState()
-    for number in range(3):
-        state.on_pod(None, pod(f"d{number}", owner="DaemonSet", node=f"n{number}"))
-    state.on_pod(None, pod("p"))
-    assert len(list(state.daemon_pods())) == 1
+    owner = claim("c", labels={names.INSTANCE_TYPE: "Standard_D4s_v5"})
+    state.on_claim(None, owner)
+    view = state.places.view
+    assert free(view, "c")["cpu"] == 3860, "as its size says"
+    state.on_node(None, node("n", of="c", allocatable={"cpu": "3", "pods": "9"}))
+    assert free(view, "c") == {"cpu": 3000, "pods": 9}
+    assert view.place("n") is None, "it is one place"
+    state.on_node(state.nodes["n"], None)
+    assert free(view, "c")["cpu"] == 3860
+    state.on_claim(owner, None)
+    assert view.place("c") is None
+
+
+def free(view: ClusterView, key: str) -> Resources:
+    place = view.place(key)
+    assert place is not None
+    return place.free
+
+
+def test_a_node_without_a_claim_is_a_place_of_its_own_name() -> None:
+    state = ClusterState()
+    state.on_node(None, node("n", of="c", allocatable={"cpu": "3", "pods": "9"}))
+    state.on_pod(None, pod("p", node="n", requests={"cpu": "1"}))
+    assert free(state.places.view, "n") == {"cpu": 2000, "pods": 8}
+    state.on_claim(None, claim("c"))
+    assert state.places.view.place("n") is None
+    assert free(state.places.view, "c") == {"cpu": 2000, "pods": 8}
+    state.on_claim(claim("c"), None)
+    assert free(state.places.view, "n") == {"cpu": 2000, "pods": 8}
+
+
+def test_the_pods_of_a_marked_node_leave_once_its_replacements_exist() -> None:
+    state = ClusterState()
+    state.on_claim(None, claim("c"))
+    taken = {names.COMMAND: encode(drift_command(claim("c"), (Placement("s", "z", "on-demand"),), NOW)).decode()}
+    item = node("n", of="c", annotations=taken)
+    state.on_node(None, item)
+    assert "n" not in state.leaving, "capacity would be made twice"
+    command = recorded(item)
+    assert command is not None
+    state.on_claim(None, claim(command.replacements[0].name, annotations={names.REPLACES: "c"}))
+    assert "n" in state.leaving
+    assert state.leaving.take_news()
+    assert not state.leaving.take_news()
+    state.on_node(item, node("n", of="c"))
+    assert "n" not in state.leaving
+
+
+def test_what_the_pods_of_leaving_nodes_ask_for_follows_the_pods_the_pdbs_and_time() -> None:
+    state = ClusterState()
+    state.on_node(None, node("n", of="c", deleted_at=NOW))
+    state.on_pod(None, pod("p", node="n"))
+    state.on_pod(None, pod("q", node="n", annotations={names.DO_NOT_DISRUPT: "5m"}))
+
+    def moving(at: datetime = NOW) -> list[str]:
+        found = state.leaving.moving(state.bound_to, state.places.view, state.pdbs, Timeline(NOW, NOW, 1.0), at)
+        return [mover.key for mover in found.movers]
+
+    assert moving() == ["default/p"]
+    assert moving(NOW + timedelta(minutes=5)) == ["default/p", "default/q"]
+    state.on_pdb(None, pdb("held", max_unavailable=0))
+    assert moving() == []
+    state.on_pdb(pdb("held", max_unavailable=0), None)
+    assert moving() == ["default/p"]
+    state.on_pod(pod("p", node="n"), None)
+    assert moving() == []
+
+
+def test_a_daemon_set_takes_room_of_every_node_before_its_pod_is_there() -> None:
+    state = ClusterState()
+    state.on_node(None, node("n", allocatable={"cpu": "4", "pods": "9"}))
+    runs = PodTemplate(spec=pod(requests={"cpu": "1"}).spec)
+    item = DaemonSet(ObjectMeta(name="d", namespace="default"), DaemonSetSpec(runs))
+    assert state.places.on_daemon_set(None, item) == ""
+    assert free(state.places.view, "n") == {"cpu": 3000, "pods": 8}
+    before = state.changes_of_room
+    assert state.places.on_daemon_set(item, msgspec.structs.replace(item, metadata=ObjectMeta(name="d"))) == ""
+    assert state.changes_of_room == before, "its status is nothing to nodes"
+    state.places.on_daemon_set(item, None)
+    assert free(state.places.view, "n") == {"cpu": 4000, "pods": 9}
+
+
+def test_a_pod_follows_its_volume_when_claim_and_volume_change() -> None:
+    state = ClusterState()
+    state.on_node(None, node("n"))
+    bare = pod("p", node="n")
+    spec = msgspec.structs.replace(bare.spec, volumes=(Volume("data", VolumeClaimSource("data")),))
+    state.on_pod(None, msgspec.structs.replace(bare, spec=spec))
+    meta = ObjectMeta(name="data", namespace="default")
+    bound = PersistentVolumeClaim(meta, PersistentVolumeClaimSpec(volume_name="disk"))
+    assert "not found" in state.places.unfollowed["default/p"]
+    state.on_volume_claim(None, bound)
+    assert 'persistentvolume "disk" not found' in state.places.unfollowed["default/p"]
+    state.on_volume(None, disk_in("westeurope-2"))
+    assert state.places.unfollowed == {}
+    assert volume_zone(state) == {"westeurope-2"}
+    state.on_volume(disk_in("westeurope-2"), disk_in("westeurope-3"))
+    assert volume_zone(state) == {"westeurope-3"}
+
+
+def disk_in(zone: str) -> PersistentVolume:
+    term = NodeSelectorTerm((Requirement(names.ZONE, "In", (zone,)),))
+    return PersistentVolume(ObjectMeta(name="disk"), PersistentVolumeSpec(VolumeNodeAffinity(NodeSelector((term,)))))
+
+
+def volume_zone(state: ClusterState) -> frozenset[str]:
+    found = state.places.view.bound("default/p")
+    assert found is not None
+    return found.shape.volumes[names.ZONE].values
 
 
 def test_commands_are_the_nodes_that_carry_one() -> None:
@@ -264,6 +393,27 @@ class AnyHistory(RuleBasedStateMachine):
         assert {new for new, old in replaces.items() if old in self.claims} <= state.seen
 
     @invariant()
+    def the_places_are_right(self) -> None:
+        """As if everything had come at once: what is free where, and what pools have between them."""
+        anew = ClusterState()
+        for owner in self.claims.values():
+            anew.on_claim(None, owner)
+        for item in self.nodes.values():
+            anew.on_node(None, item)
+        for one in self.pods.values():
+            anew.on_pod(None, one)
+        keys = {*self.claims, *self.nodes}
+        assert {key: place_of(self.state, key) for key in keys} == {key: place_of(anew, key) for key in keys}
+        for pool in POOLS:
+            ours, theirs = self.state.places, anew.places
+            assert +Counter(ours.usage(pool)) == +Counter(theirs.usage(pool))
+            assert +Counter(ours.view.capacity(pool)) == +Counter(theirs.view.capacity(pool))
+        assert {name for name in self.nodes if name in self.state.leaving} == {
+            name for name in self.nodes if name in anew.leaving
+        }
+        assert +self.state.zone_use == +anew.zone_use
+
+    @invariant()
     def the_pods_are_right(self) -> None:
         for name in ("n-c0", "n-c1"):
             mine = [item for _, item in sorted(self.pods.items()) if item.spec.node_name == name]
@@ -278,6 +428,11 @@ class AnyHistory(RuleBasedStateMachine):
             assert not self.state._seen_for
         assert self.state.claims == self.claims
         assert self.state.nodes == self.nodes
+
+
+def place_of(state: ClusterState, key: str) -> tuple[object, ...] | None:
+    place = state.places.view.place(key)
+    return None if place is None else (place.target, place.marked, place.free if place.alike else None)
 
 
 TestAnyHistory = AnyHistory.TestCase

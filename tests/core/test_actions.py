@@ -92,6 +92,13 @@ def test_finalizers_are_added_once_and_removed(
     assert patched_claim(held, patch).metadata.finalizers == expected
 
 
+def test_a_node_is_cordoned_and_uncordoned_by_a_word_and_left_as_it_is_without() -> None:
+    cordoned = patched_node(node(), PatchNode(node(), unschedulable=True))
+    assert cordoned.spec.unschedulable
+    assert patched_node(cordoned, PatchNode(cordoned, labels={"a": "1"})).spec.unschedulable
+    assert patched_node(cordoned, PatchNode(cordoned, unschedulable=False)) == node()
+
+
 def test_a_claim_s_annotations_and_labels_are_merged() -> None:
     before = claim(annotations={"a": "1"}, labels={"l": "1"})
     after = patched_claim(before, PatchNodeClaim(before, annotations={"a": None, "b": "2"}, labels={"l": "2"}))

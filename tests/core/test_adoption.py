@@ -50,7 +50,7 @@ def home(
     spec = TemplateSpec(requirements, NodeClassRef(name="default"), taints)
     template = Template(TemplateMeta(labels=dict(labels or {})), spec)
     pool = NodePool(metadata=ObjectMeta(name="default", uid="u", **meta), spec=NodePoolSpec(template))
-    offer = offer_of(pool, INSTANCE_TYPES.values(), ZONES, SIZE, {}, 110, 128)
+    offer = offer_of(pool, INSTANCE_TYPES.values(), ZONES, SIZE)
     return Home(pool, {"spec": {}}, offer, in_place, not_ready, "hash", images, "1.36.1")
 
 

@@ -43,8 +43,10 @@ def look(
     after: timedelta = MINUTE,
     queued: int = 1,
     timeline: Timeline = WALL_CLOCK,
+    ready: frozenset[str] = frozenset(),
 ) -> Progress:
-    return advance(command, TAKEN, of, {item.name: item for item in found}, seen, queued, timeline, NOW + after)
+    by_name = {item.name: item for item in found}
+    return advance(command, TAKEN, of, by_name, seen, queued, timeline, NOW + after, ready_before=ready)
 
 
 def said(progress: Progress) -> list[str]:
@@ -179,6 +181,19 @@ def test_all_replacements_have_to_be_initialized() -> None:
     second = both.replacements[1].name
     assert not look(READY, replacement(name=second), command=both).completed
     assert look(READY, replacement(names.INITIALIZED_CONDITION, name=second), command=both).completed
+
+
+def test_a_replacement_that_was_initialized_once_is_never_checked_again() -> None:
+    both = drift_command(OLD, (PLACEMENT, PLACEMENT), NOW)
+    first, second = (item.name for item in both.replacements)
+    seen, starting = frozenset({first, second}), replacement(names.LAUNCHED, name=second)
+    ready = replacement(names.LAUNCHED, names.INITIALIZED_CONDITION, name=second)
+    assert look(starting, command=both, seen=seen).failure == "replacement was deleted"
+    waits = look(starting, command=both, seen=seen, ready=frozenset({first}))
+    assert (waits.failure, waits.completed, waits.create) == ("", False, ())
+    assert look(ready, command=both, seen=seen, ready=frozenset({first})).completed
+    late = look(starting, command=both, seen=seen, ready=frozenset({first}), after=10 * MINUTE)
+    assert (late.failure, late.uninitialized) == ("command reached timeout", 1)
 
 
 def test_once_ready_no_timeout_counts() -> None:

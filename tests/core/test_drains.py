@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +114,28 @@ def test_at_and_after_the_deadline_a_second_is_left(late: int, grace: int) -> No
 def test_a_terminating_pod_is_deleted_again_only_when_it_would_outlive_the_deadline(after: int, again: bool) -> None:
     leaving = pod(deleted_at=NOW + TGP + after * SECOND, annotations=HELD)
     assert bool(look(leaving, deadline=NOW + TGP).delete) is again
+
+
+def test_a_pod_that_was_given_the_shortest_grace_is_not_deleted_again_at_every_look() -> None:
+    leaving = pod("leaving", deleted_at=NOW + SECOND)
+    metadata = msgspec.structs.replace(leaving.metadata, deletion_grace_period_seconds=1)
+    asked = msgspec.structs.replace(leaving, metadata=metadata)
+    assert look(leaving, deadline=NOW).delete
+    assert not look(asked, deadline=NOW).delete
+    assert look(asked, deadline=NOW).waiting == 1
+
+
+def test_a_drain_looks_again_when_a_terminating_pod_is_waited_for_no_longer() -> None:
+    leaving = pod("leaving", deleted_at=NOW - 20 * SECOND)
+    found = look(leaving)
+    assert found.wake_at == NOW + 40 * SECOND + timedelta(microseconds=1)
+    assert look(leaving, now=found.wake_at).done
+
+
+def test_a_protection_that_ends_before_its_pod_s_turn_is_no_reason_to_look_again() -> None:
+    held = pod("held", owner="DaemonSet", annotations={names.DO_NOT_DISRUPT: "5m"})
+    assert look(held).wake_at == NOW + 5 * MINUTE
+    assert look(PLAIN, held).wake_at is None
 
 
 def test_the_grace_granted_is_in_the_kubelet_s_seconds() -> None:

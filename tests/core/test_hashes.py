@@ -215,6 +215,17 @@ def test_a_zone_override_of_local_dns_hashes_in_order_of_declaration() -> None:
     assert aksnodeclass_hash(spec) == str(struct("AKSNodeClassSpec", ("LocalDNS", local_dns)))
 
 
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"), [("1500ns", 1_500), ("1.0005ms", 1_000_500), ("999999ns", 999_999), ("2.5us", 2_500)]
+)
+def test_durations_count_to_the_nanosecond(text: str, nanoseconds: int) -> None:
+    period = struct("Duration", ("Duration", fnv(word(nanoseconds))))
+    kubelet = struct("KubeletConfiguration", ("CPUCFSQuotaPeriod", period))
+
+    expected = struct("AKSNodeClassSpec", ("Kubelet", kubelet))
+    assert aksnodeclass_hash({"kubelet": {"cpuCFSQuotaPeriod": text}}) == str(expected)
+
+
 def test_a_linux_os_configuration_hashes_in_order_of_declaration() -> None:
     sysctls = struct(
         "SysctlConfiguration",

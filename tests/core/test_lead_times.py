@@ -57,6 +57,13 @@ def test_the_gate_wakes_at_the_earlier_of_window_and_lead_time() -> None:
     assert found.wake_at == datetime(2026, 11, 23, 5, tzinfo=UTC)
 
 
+def test_what_the_gate_says_may_be_another_thing_at_the_end_of_the_lead_time() -> None:
+    found = gate(effective(OLD, NEW, CHANGED, CHANGED), CHANGED)
+    assert found.told_until == CHANGED + 30 * MINUTE
+    later = gate(effective(OLD, NEW, CHANGED, found.told_until), found.told_until)
+    assert later.message != found.message
+
+
 def test_a_first_configuration_leaves_it_open_for_one_lead_time() -> None:
     state = effective(None, OLD, CHANGED, CHANGED)
     assert (gate(state, CHANGED).open, gate(state, CHANGED).wake_at) == (True, CHANGED + 30 * MINUTE)

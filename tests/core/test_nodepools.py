@@ -14,7 +14,7 @@ from napsim.api import names
 from napsim.core.hashes import nodepool_hash
 from napsim.core.instances import node_name
 from napsim.core.instancetypes import INSTANCE_TYPES
-from napsim.core.nodepools import NodePool, Placement, budgets_of, claim_name, new_claim, region_of
+from napsim.core.nodepools import NodePool, Placement, budgets_of, claim_name, new_claim, region_of, runtime_faults
 from napsim.core.objects import NodeClaim
 from tests.core.examples import NOW
 
@@ -40,6 +40,23 @@ PLACEMENT = Placement("Standard_D4s_v5", "westeurope-2", "on-demand")
 def made(**more: str) -> NodeClaim:
     size = INSTANCE_TYPES[PLACEMENT.instance_type]
     return new_claim(POOL, TEMPLATE, "default-abcde", PLACEMENT, size, {"cpu": "2"}, NOW, **more)
+
+
+@pytest.mark.parametrize(
+    ("taints", "startup", "faults"),
+    [
+        pytest.param([], [], 0, id="none"),
+        pytest.param([("a", "NoSchedule")], [("a", "NoExecute"), ("b", "NoSchedule")], 0, id="another-effect-or-key"),
+        pytest.param([("a", "NoSchedule")], [("a", "NoSchedule")], 1, id="in-both-lists"),
+        pytest.param([("a", "NoSchedule")] * 3, [], 2, id="twice-too-often-in-one"),
+    ],
+)
+def test_a_key_and_effect_that_is_there_twice_is_a_fault_that_only_runs_find(
+    taints: list[tuple[str, str]], startup: list[tuple[str, str]], faults: int
+) -> None:
+    lists = {"taints": taints, "startupTaints": startup}
+    spec = {name: [{"key": key, "effect": effect} for key, effect in items] for name, items in lists.items()}
+    assert len(runtime_faults(msgspec.convert({"spec": {"template": {"spec": spec}}}, NodePool))) == faults
 
 
 def test_a_claim_carries_the_template_and_where_it_is_to_run() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from napsim.core.configurations import AUTO_UPGRADE, NODE_OS, Configuration, MaintenanceWindow, NotAllowedDates
 from napsim.core.lead_times import Effective, gate
 from napsim.core.pickup import NO_WINDOW, PickupRule, Window, pick_up
-from napsim.core.published_windows import published, read
+from napsim.core.published_windows import published, read, verdict
 from napsim.core.recurrence import Daily, Schedule, Weekday, Weekly
+from napsim.core.windows import WindowReason
 from tests.core.test_pickup import NEW, OLD, SETTINGS, entries, node_class, versions
 
 NOW = datetime(2025, 1, 8, 12, tzinfo=UTC)
@@ -144,9 +145,16 @@ def test_each_configuration_has_keys_of_its_own_and_the_provider_reads_that_of_t
     assert read(found.data, NOW, namespace="n", channel=AUTO_UPGRADE).open
 
 
-def test_what_has_no_further_window_has_no_keys() -> None:
+def test_what_never_opens_again_is_read_as_closed_and_not_as_missing() -> None:
+    """Without keys the provider would fail open."""
     never = configure(NODE_OS, Daily(1), 24, NotAllowedDates(date(2025, 1, 1), date.max))
-    assert published({NODE_OS: Effective(never)}, NOW).data == {}
+    found = published({NODE_OS: Effective(never)}, NOW)
+    assert found.data == config_map("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z")
+    assert found.wake_at is None
+    assert seen(found.data) == Window(open=False)
+
+
+def test_what_is_open_at_all_times_for_want_of_a_configuration_has_no_keys() -> None:
     assert published({NODE_OS: Effective(None)}, NOW).data == {}
     assert published({}, NOW).wake_at is None
 
@@ -172,6 +180,68 @@ def test_what_is_published_reads_as_the_verdict_until_it_is_to_be_written_anew(
     window = seen(found.data, now)
     assert window.changes_at is not None
     assert window.changes_at >= now
+
+
+# --- what a status says of it -----------------------------------------------------------------------------------------
+
+
+SPAN = config_map("2025-01-12T01:00:00Z", "2025-01-12T05:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("data", "now", "reason", "message"),
+    [
+        pytest.param(
+            SPAN, "2025-01-12T01:00", WindowReason.CLOSED,
+            "is closed; next window: Sun 2025-01-12 01:00–05:00 UTC", id="nap:X7-start-told",
+        ),
+        pytest.param(
+            SPAN, "2025-01-12T01:00:01", WindowReason.OPEN,
+            "is open: Sun 2025-01-12 01:00–05:00 UTC", id="nap:P8-told",
+        ),
+        pytest.param(
+            SPAN, "2025-01-12T05:00", WindowReason.NO_FURTHER_WINDOW,
+            "has no further window until it is written anew", id="nap:3-in-the-past-told",
+        ),
+        pytest.param(
+            config_map("x", "y"), "2025-01-12T01:00", WindowReason.UNREADABLE,
+            f': error parsing maintenance window start time {CHANNEL}, parsing time "x": it is no RFC 3339 time',
+            id="nap:P10-told",
+        ),
+    ],
+)  # fmt: skip
+def test_a_status_names_the_config_map_and_says_how_it_stands(
+    data: Mapping[str, str], now: str, reason: WindowReason, message: str
+) -> None:
+    found = verdict(data, at(now), namespace=" kube-system ")
+    assert found is not None
+    assert found.reason is reason
+    assert found.message.startswith("ConfigMap kube-system/upcoming-maintenance-window")
+    assert found.message.endswith(message)
+    assert found.open is seen(data, at(now)).open
+
+
+@pytest.mark.parametrize(
+    ("data", "namespace"),
+    [(None, "kube-system"), ({}, "kube-system"), (config_map(NOW, NOW, AUTO_UPGRADE), "kube-system"), (SPAN, " ")],
+    ids=["no-config-map", "no-data", "another-channel", "no-namespace"],
+)
+def test_where_the_config_map_says_nothing_a_status_leaves_it_out(
+    data: Mapping[str, str] | None, namespace: str
+) -> None:
+    assert verdict(data, NOW, namespace=namespace) is None
+    assert seen(data, namespace=namespace) == NO_WINDOW
+
+
+@given(st.integers(-86_400, 86_400), st.integers(-86_400, 86_400))
+def test_status_and_pick_up_agree_and_wake_at_the_same_instant(start: int, end: int) -> None:
+    second = timedelta(seconds=1)
+    data = config_map(NOW + start * second, NOW + end * second)
+    window, told = seen(data), verdict(data, NOW, namespace="kube-system")
+    assert told is not None
+    assert told.open is window.open
+    wakes = told.wake_at is not None and told.wake_at - (TICK if not told.open else timedelta(0))
+    assert (wakes or None) == window.changes_at
 
 
 @given(st.one_of(st.text(), st.datetimes().map(lambda value: value.isoformat() + "Z")), st.text())

@@ -25,10 +25,20 @@ from napsim.core.actions import (
     with_status,
 )
 from napsim.core.clock import WALL_CLOCK, Timeline
+from napsim.core.failures import NEVER, FailureKind, Outage
+from napsim.core.instances import failed
 from napsim.core.objects import Condition, Node, NodeClaim, Pod, condition, is_true
 from napsim.core.pdbs import PdbIndex
 from napsim.core.pods import DISRUPTED
-from napsim.core.termination import Instant, Terminating, deadline_of, forgotten_instance, of_claim, of_node
+from napsim.core.termination import (
+    Instant,
+    Terminating,
+    deadline_of,
+    forgotten_instance,
+    lost_instance,
+    of_claim,
+    of_node,
+)
 from tests.core.examples import NOW, claim, node, pdb, pod, true
 
 SECOND = timedelta(seconds=1)
@@ -80,20 +90,20 @@ def draining(**annotations: str) -> NodeClaim:
 
 
 def test_a_deleted_claim_deletes_its_node_and_waits_for_it() -> None:
-    assert of_claim(LEAVING, node(), NOW) == Plan((DeleteNode(node()),))
-    assert of_claim(LEAVING, GOING, NOW) == IDLE
+    assert of_claim(LEAVING, node(), NOW, NOTHING, NOW) == Plan((DeleteNode(node()),))
+    assert of_claim(LEAVING, GOING, NOW, NOTHING, NOW) == IDLE
 
 
 def test_a_claim_goes_when_its_node_is_no_more() -> None:
-    (action,) = of_claim(LEAVING, None, NOW).actions
+    (action,) = of_claim(LEAVING, None, NOW, NOTHING, NOW).actions
     assert isinstance(action, PatchNodeClaim)
     assert patched_claim(LEAVING, action).metadata.finalizers == ()
-    assert of_claim(claim(deleted_at=NOW, finalizers=()), None, NOW) == IDLE
+    assert of_claim(claim(deleted_at=NOW, finalizers=()), None, NOW, NOTHING, NOW) == IDLE
 
 
 def test_the_grace_period_is_written_down_before_the_node_is_deleted_and_announced() -> None:
     leaving = claim(deleted_at=NOW, grace="300s")
-    plan = of_claim(leaving, node(), NOW)
+    plan = of_claim(leaving, node(), NOW, NOTHING, NOW)
     assert kinds(plan) == [PatchNodeClaim, Event, Event, DeleteNode]
     patch, *said = plan.actions[:3]
     assert isinstance(patch, PatchNodeClaim)
@@ -107,10 +117,31 @@ def test_the_grace_period_is_written_down_before_the_node_is_deleted_and_announc
 @pytest.mark.row("karpenter:N29")
 def test_a_deadline_once_written_stands() -> None:
     leaving = claim(deleted_at=NOW, grace="300s", annotations={names.TERMINATION_TIMESTAMP: "2026-03-02T09:01:00Z"})
-    assert kinds(of_claim(leaving, node(), NOW)) == [DeleteNode]
+    assert kinds(of_claim(leaving, node(), NOW, NOTHING, NOW)) == [DeleteNode]
     assert deadline_of(leaving) == NOW + 60 * SECOND
     assert deadline_of(LEAVING) is None
     assert deadline_of(None) is None
+
+
+def test_an_instance_that_never_became_a_node_takes_its_time_to_go_too() -> None:
+    launched = claim(deleted_at=NOW, conditions=true(names.LAUNCHED))
+    plan = of_claim(launched, None, NOW, 10 * SECOND, NOW)
+    assert kinds(plan) == [SetNodeClaimStatus]
+    assert plan.wake_at == NOW + 10 * SECOND
+    leaving = after(plan, launched)
+    assert is_true(leaving.status.conditions, names.INSTANCE_TERMINATING)
+    assert of_claim(leaving, None, NOW, 10 * SECOND, NOW + 9 * SECOND) == Plan((), NOW + 10 * SECOND)
+    assert kinds(of_claim(leaving, None, NOW, 10 * SECOND, NOW + 10 * SECOND)) == [PatchNodeClaim]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [(), true(names.LAUNCHED, names.REGISTERED_CONDITION)],
+    ids=["never-launched", "its-node-is-gone-already"],
+)
+def test_where_no_instance_is_left_a_claim_goes_at_once(conditions: tuple[Condition, ...]) -> None:
+    leaving = claim(deleted_at=NOW, conditions=conditions)
+    assert kinds(of_claim(leaving, None, NOW, 10 * SECOND, NOW)) == [PatchNodeClaim]
 
 
 # --- the node's half: before the drain ----------------------------------------------------------------------------
@@ -303,3 +334,57 @@ def test_a_plan_never_touches_the_node_it_was_given() -> None:
     before = msgspec.json.encode(GOING)
     look(draining(), pod(), seconds=5)
     assert msgspec.json.encode(GOING) == before
+
+
+# --- an instance that is gone -------------------------------------------------------------------------------------
+
+LOST = {
+    key: value or "" for key, value in failed(Outage(FailureKind.INSTANCE_GONE, NOW + SECOND, NEVER, "gone")).items()
+}
+DOWN = {key: value or "" for key, value in failed(Outage(FailureKind.NODE_FAILS, NOW, NEVER, "down")).items()}
+HAD_A_NODE = claim(conditions=true(names.LAUNCHED, names.REGISTERED_CONDITION))
+
+
+@pytest.mark.row("karpenter:N13")
+@pytest.mark.parametrize(
+    ("annotations", "ready", "drained"),
+    [
+        pytest.param(LOST, False, False, id="not-ready-and-gone"),
+        pytest.param(LOST, True, True, id="gone-but-a-kubelet-runs"),
+        pytest.param(DOWN, False, True, id="not-ready-but-there"),
+        pytest.param({}, False, True, id="not-ready"),
+    ],
+)
+def test_an_unready_node_without_instance_is_let_go_without_a_drain(
+    annotations: dict[str, str], ready: bool, drained: bool
+) -> None:
+    going = node(deleted_at=NOW, labels=EXCLUDED, taints=(DISRUPTED,), annotations=annotations, ready=ready)
+    plan = look(LEAVING, pod(), node_=going)
+    assert (EvictPod in kinds(plan)) is drained
+    lets_go = [action for action in plan.actions if isinstance(action, PatchNode) and action.remove_finalizer]
+    assert len(lets_go) == (0 if drained else 1)
+    unasked = look(claim(), pod(), node_=going)
+    assert unasked.actions[0] == DeleteNodeClaim(claim(), "node_deleted")
+
+
+@pytest.mark.parametrize(("minutes", "collected"), [(0, False), (1.99, False), (2, True), (3, True)])
+def test_a_claim_without_instance_is_collected_at_the_next_look_every_two_minutes(
+    minutes: float, collected: bool
+) -> None:
+    at = NOW + minutes * timedelta(minutes=1)
+    plan = lost_instance(HAD_A_NODE, node(annotations=LOST, ready=False), at)
+    assert plan.actions == ((DeleteNodeClaim(HAD_A_NODE, "garbage_collected"),) if collected else ())
+    assert plan.wake_at == (None if collected else NOW + 120 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("claim_", "node_"),
+    [
+        (HAD_A_NODE, node(annotations=LOST)),
+        (HAD_A_NODE, node(annotations=DOWN, ready=False)),
+        (claim(deleted_at=NOW), node(annotations=LOST, ready=False)),
+    ],
+    ids=["a-kubelet-runs", "the-instance-is-there", "leaving-already"],
+)
+def test_no_other_claim_is_collected(claim_: NodeClaim, node_: Node) -> None:
+    assert lost_instance(claim_, node_, NOW + timedelta(days=1)) == IDLE

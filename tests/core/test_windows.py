@@ -352,6 +352,16 @@ def test_a_blocked_span_within_a_window_says_so_until_it_ends() -> None:
     assert (after.open, after.reason, after.told_until) == (False, WindowReason.CLOSED, at("2026-11-22T03:30") + TICK)
 
 
+def test_where_two_spans_block_the_first_that_is_written_is_named_from_its_beginning_on() -> None:
+    late = NotAllowedTime(at("2026-11-22T02:30"), at("2026-11-22T05:00"))
+    early = NotAllowedTime(at("2026-11-22T02:00"), at("2026-11-22T03:30"))
+    configuration = replace(configure(SUNDAYS, "2026-11-22"), not_allowed_time=(late, early))
+    within = verdict(configuration, at("2026-11-22T02:00"))
+    assert "notAllowedTime[1]" in within.message
+    assert within.told_until == at("2026-11-22T02:30")
+    assert "notAllowedTime[0]" in verdict(configuration, at("2026-11-22T02:30")).message
+
+
 @pytest.mark.parametrize(
     "configuration",
     [

@@ -26,6 +26,9 @@ OPERATOR: Final = Account(NAMESPACE, "napsim")
 RELEASER: Final = Account(NAMESPACE, "napsim-release")
 ACCOUNTS: Final = (OPERATOR, RELEASER)
 TEMPLATE: Final = Path(__file__).parents[2] / "charts/napsim/templates/rbac.yaml"
+DRIVE: Final = TEMPLATE.with_name("drive.yaml")
+"""What the operator may do instead where it only drives another provider."""
+SYSTEM_NAMESPACE: Final = "kube-system"
 SEEN: Final[set[Access]] = set()
 
 # What every authenticated client may read: these two roles come with Kubernetes, bound to all of them.
@@ -38,6 +41,8 @@ _VALUES: Final = {
     'include "napsim.serviceAccountName" .': OPERATOR.name,
     'include "napsim.releaseName" .': RELEASER.name,
     'include "napsim.leaseName" .': LEASE_NAME,
+    'include "napsim.windowsName" .': f"{RELEASE}-windows",
+    ".Values.systemNamespace": SYSTEM_NAMESPACE,
     ".Release.Namespace": NAMESPACE,
 }
 _COMMENT: Final = re.compile(r"\{\{-? */\*.*?\*/ *-?\}\}", re.DOTALL)
@@ -46,26 +51,26 @@ _VALUE: Final = re.compile(r"\{\{-? *(.*?) *-?\}\}")
 
 
 @cache
-def manifests() -> tuple[Manifest, ...]:
+def manifests(template: Path = TEMPLATE) -> tuple[Manifest, ...]:
     """The template's objects with everything in them that a value could switch on. Raises KeyError for an unknown
     expression."""
-    text = _ALONE.sub("", _COMMENT.sub("", TEMPLATE.read_text()))
+    text = _ALONE.sub("", _COMMENT.sub("", template.read_text()))
     plain = _VALUE.sub(lambda found: _VALUES[found[1]], text)
     return tuple(document for document in yaml.safe_load_all(plain) if document)
 
 
 @cache
-def grants(account: Account = OPERATOR) -> frozenset[Grant]:
+def grants(account: Account = OPERATOR, template: Path = TEMPLATE) -> frozenset[Grant]:
     """What the chart grants the account."""
-    return grants_of(manifests(), account)
+    return grants_of(manifests(template), account)
 
 
-def install(cluster: Cluster, account: Account = OPERATOR) -> None:
+def install(cluster: Cluster, account: Account = OPERATOR, template: Path = TEMPLATE) -> None:
     """The account, its namespace, and what of the chart's roles and bindings is for it."""
     namespace: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     metadata = {"name": account.name, "namespace": account.namespace}
     user: Manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    apply(cluster, namespace, user, *bound_to(manifests(), account))
+    apply(cluster, namespace, user, *bound_to(manifests(template), account))
 
 
 def kubeconfig(cluster: Cluster, account: Account = OPERATOR) -> Path:
@@ -73,12 +78,12 @@ def kubeconfig(cluster: Cluster, account: Account = OPERATOR) -> Path:
     return token_kubeconfig(cluster, account.namespace, account.name)
 
 
-def refusals(cluster: Cluster, account: Account = OPERATOR) -> list[Refusal]:
+def refusals(cluster: Cluster, account: Account = OPERATOR, template: Path = TEMPLATE) -> list[Refusal]:
     """What the account was refused so far for want of a rule; all that it was allowed is put into ``SEEN``."""
     requests = requests_of(cluster.audit_log, account)
-    if account == OPERATOR:
+    if account == OPERATOR and template == TEMPLATE:
         SEEN.update(requests.allowed)
-    return beyond(grants(account), requests.refused)
+    return beyond(grants(account, template), requests.refused)
 
 
 def complaints(seen: Iterable[Access]) -> list[str]:

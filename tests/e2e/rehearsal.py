@@ -204,21 +204,22 @@ def _tainted(node: Manifest) -> bool:
 
 
 @contextmanager
-def rehearsal(*, crds: bool = True, **options: Any) -> Iterator[Rehearsal]:
+def rehearsal(*, crds: bool = True, rules: Path = rbac.TEMPLATE, **options: Any) -> Iterator[Rehearsal]:
     """A cluster with the chart's RBAC, and the CRDs if wanted; at the end its operators end and it is gone.
 
-    Fails when the API server refused an operator a request for want of a rule.
+    ``rules`` is the chart's template with them. Fails when the API server refused an operator a request for want of a
+    rule.
     """
     cluster = create_cluster(unused_name(), **options)
     operators: list[OperatorProcess] = []
     try:
-        rbac.install(cluster)
+        rbac.install(cluster, template=rules)
         if crds:
             kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
             kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield Rehearsal(cluster, rbac.kubeconfig(cluster), operators)
         _end(operators)
-        refused = rbac.refusals(cluster)
+        refused = rbac.refusals(cluster, template=rules)
         assert not refused, "the chart's rules lack:\n" + "\n".join(str(item) for item in refused)
     finally:
         _end(operators)

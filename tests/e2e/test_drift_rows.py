@@ -18,21 +18,21 @@ from tests.e2e.auditor.timeline import Milestones
 from tests.e2e.rehearsal import NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
-BUDGETS: Final = {"emptied": "50%", "replaced": "3", "default": "10%"}
-SIZES: Final = {"emptied": 3, "replaced": 5, "default": 2}
+BUDGETS: Final = {"emptied": "50%", "replaced": "3", "default": "10%", "roomy": "50%"}
+SIZES: Final = {"emptied": 3, "replaced": 5, "default": 2, "roomy": 3}
 SLOW: Final = {
     "launch": {"fixed": "5m"},
     "registration": {"fixed": "25m"},
     "initialization": {"fixed": "1m"},
     "detach": {"fixed": "5m"},
 }
-NEVER: Final = {"registration": {"fixed": "10000h"}}
+NEVER: Final = [{"kind": "NeverRegisters"}]
 HASH: Final = "karpenter.sh/nodepool-hash"
 
 
-def _filling(app: str, replicas: int, pool: str) -> m.Manifest:
-    """A deployment of which each pod fills a node of the pool."""
-    container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": "3500m"}}}
+def _filling(app: str, replicas: int, pool: str, cpu: str = "3500m") -> m.Manifest:
+    """A deployment of which each pod, unless ``cpu`` is less, fills a node of the pool."""
+    container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": cpu}}}
     return m.deployment(app, replicas, nodeSelector={POOL: pool}, containers=[container])
 
 
@@ -52,17 +52,24 @@ def _fill(world: Rehearsal, *pools: str) -> None:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Rehearsal]:
-    """All pools drift at once; of one the pods go away before."""
+    """All pools drift at once; of one the pods go away before, of another those that filled the nodes."""
     with rehearsal() as made:
         made.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED))
         made.operator()
         _fill(made, *BUDGETS)
-        made.delete("deployment", "emptied", "--namespace=default")
-        made.eventually(
-            "no pod is left", lambda: not made.items("pods", "--namespace=default", "--selector=app=emptied")
-        )
+        made.apply(_filling("small", SIZES["roomy"], "roomy", cpu="300m"))
+        made.eventually("each node has a small one", lambda: _nodes_with(made, "small") == SIZES["roomy"])
+        for name in ("emptied", "roomy"):
+            made.delete("deployment", name, "--namespace=default")
+            made.eventually("no pod is left", lambda name=name: _nodes_with(made, name) == 0)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
         made.apply(m.nap(timings=SLOW), m.image(NEW))
         yield made
+
+
+def _nodes_with(world: Rehearsal, app: str) -> int:
+    """How many nodes carry pods of the deployment."""
+    pods = world.items("pods", "--namespace=default", f"--selector=app={app}")
+    return len({pod["spec"].get("nodeName") for pod in pods})
 
 
 def _taken(world: Rehearsal, pool: str) -> list[Milestones]:
@@ -106,6 +113,19 @@ def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
     assert max(alive) <= 5 + 3
 
 
+@pytest.mark.row("karpenter:E02", "nap:E2", "karpenter:X15")
+def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(world: Rehearsal) -> None:
+    """Drift makes a pool smaller, with consolidation switched off."""
+    world.eventually("one new node is left", lambda: world.versions("roomy") == {NEW: 1}, 150)
+    world.eventually("the others are gone", lambda: len(_claims(world, "roomy")) == 1, 150)
+    assert len(_taken(world, "roomy")) == SIZES["roomy"]
+    entries = [item for item in world.record().timeline.milestones.values() if item.pool == "roomy"]
+    assert len([item for item in entries if item.replaces]) == 1
+    assert pool_peaks(world.record())["roomy"].disrupting.nodes <= 2
+    assert _violations(world, "roomy") == []
+    assert _nodes_with(world, "small") == 1
+
+
 @pytest.mark.row("nap:E6")
 def test_under_the_default_budget_one_of_two_nodes_goes_at_a_time(world: Rehearsal) -> None:
     world.eventually("both are new", lambda: world.versions("default") == {NEW: 2}, 150)
@@ -142,7 +162,7 @@ def test_when_replacements_never_register_one_node_at_a_time_is_tainted_and_unta
         world.operator()
         _fill(world, "default")
         before = {node["metadata"]["name"] for node in world.items("nodes")}
-        world.apply(m.nap(factor=60, timings=m.nap()["spec"]["timings"] | NEVER), m.image(NEW))
+        world.apply(m.nap(factor=60, failures=NEVER), m.image(NEW))
         world.eventually("one is tainted", lambda: len(world.disrupted()) == 1, 90)
         (first,) = world.disrupted()
         world.eventually("it is untainted again", lambda: first not in world.disrupted(), 90)

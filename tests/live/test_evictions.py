@@ -11,9 +11,11 @@ import pytest
 from napsim.controllers.executor import Retry
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import Event, EvictPod
+from napsim.core.agentpools import Phase
 from napsim.live.evictions import Evictions
 from napsim.live.executor import Executor
 from napsim.live.writer import Outcome, OutcomeKind
+from tests.core.agents import agent, with_record
 from tests.core.examples import NOW, node, pdb, pod
 
 APPLIED = Outcome(OutcomeKind.APPLIED)
@@ -94,6 +96,17 @@ def test_a_pod_without_a_budget_is_evicted_once_however_often_it_is_asked_for(wo
     assert (world.evicted, world.codes, world.reasons) == (["a"], ["200"], ["Forceful Termination"])
 
 
+def test_a_pod_of_a_node_that_is_reimaged_says_so(world: World) -> None:
+    world.state.on_node(world.state.nodes["n"], with_record(agent("n"), Phase.DRAINING, NOW))
+    world.want("a")
+    assert world.attempt("a") == []
+    assert (world.evicted, world.reasons) == (["a"], ["NodeOSUpgrade"])
+    world.state.on_node(world.state.nodes["n"], with_record(agent("n"), Phase.PREVENTED, NOW))
+    world.want("b")
+    world.attempt("b")
+    assert world.evicted == ["a"], "the drain was given up"
+
+
 def test_pods_of_one_budget_are_evicted_one_after_the_other(world: World) -> None:
     world.budget(3)
     world.want("a", "b", "c")
@@ -166,3 +179,27 @@ def test_what_an_eviction_reserved_is_given_back_when_it_did_not_come_about(worl
     assert world.attempt("a") == []
     assert world.attempt("b") == []
     assert world.evicted == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.UNAVAILABLE, OutcomeKind.REJECTED])
+def test_an_answer_that_is_not_about_a_budget_is_tried_again_and_not_blamed_on_one(
+    world: World, kind: OutcomeKind
+) -> None:
+    world.budget(1)
+    world.answers = [Outcome(kind)]
+    world.want("a")
+    assert world.attempt("a") == ["a"]
+    assert (world.codes, world.said) == (["500"], [])
+    world.want("a")
+    assert world.attempt("a") == []
+    assert world.codes == ["500", "200"]
+
+
+def test_an_error_for_a_pod_under_two_budgets_is_said_to_be_theirs(world: World) -> None:
+    for name in ("b", "c"):
+        world.state.on_pdb(None, pdb(name, allowed=1))
+    world.answers = [Outcome(OutcomeKind.UNAVAILABLE)]
+    world.want("a")
+    assert world.attempt("a") == ["a"]
+    (said,) = world.said
+    assert said.message == "Failed to drain node, eviction does not support multiple PDBs (Pod=default/a)"

@@ -125,18 +125,23 @@ def stored(item: Node) -> Json:
     return plain
 
 
+def _cordoned(item: Node, cordoned: bool) -> Node:
+    return replace(item, spec=replace(item.spec, unschedulable=cordoned))
+
+
 TEXTS = st.dictionaries(st.sampled_from(["a", "b/c", "d~e", "f"]), st.sampled_from(["1", "2"]), max_size=3)
 TAINTS = st.lists(
     st.builds(Taint, st.sampled_from("xy"), st.sampled_from(["NoSchedule", "NoExecute"])), unique=True, max_size=3
 )
 NODES = st.builds(
-    lambda labels, annotations, taints, finalizers: node(
-        labels=labels, annotations=annotations, taints=tuple(taints), finalizers=tuple(finalizers)
+    lambda labels, annotations, taints, finalizers, cordoned: _cordoned(
+        node(labels=labels, annotations=annotations, taints=tuple(taints), finalizers=tuple(finalizers)), cordoned
     ),
     TEXTS,
     TEXTS,
     TAINTS,
     st.lists(st.sampled_from(["f/1", "f/2"]), unique=True, max_size=2),
+    st.booleans(),
 )
 
 

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from napsim.api import names
 from napsim.api.metrics import BY_NAME, METRICS, Metric
+from napsim.core.actions import DeleteNodeClaim
 from napsim.core.clock import Timeline
 from napsim.core.objects import Condition, Node, NodeClaim, NodeClaimStatus, ObjectMeta
 from napsim.live.metrics import Metrics, Read, Sample, StateCollector
@@ -47,6 +48,14 @@ def test_a_node_counts_as_created_when_it_registers_and_as_drained_when_it_is() 
     assert value(metrics, "karpenter_nodes_drained_total", nodepool="default") == 1
 
 
+@pytest.mark.parametrize(("reason", "counted"), [("drifted", 1), ("insufficient_capacity", 1), ("node_deleted", None)])
+def test_a_claim_that_goes_with_the_node_somebody_deleted_is_not_disrupted(reason: str, counted: int | None) -> None:
+    metrics = Metrics()
+    metrics.on_disrupted(DeleteNodeClaim(claim(), reason))
+    labels = {"reason": reason, "nodepool": "default", "capacity_type": "on-demand"}
+    assert value(metrics, "karpenter_nodeclaims_disrupted_total", **labels) == counted
+
+
 def test_a_claim_that_goes_is_counted_with_the_virtual_time_it_took() -> None:
     metrics = Metrics()
     old, deleting = claim(), claim(deleted=NOON)
@@ -58,6 +67,18 @@ def test_a_claim_that_goes_is_counted_with_the_virtual_time_it_took() -> None:
     assert value(metrics, f"{name}_sum", nodepool="default") == 240
     assert value(metrics, f"{name}_bucket", nodepool="default", le="128.0") == 0
     assert value(metrics, f"{name}_bucket", nodepool="default", le="256.0") == 1
+
+
+def test_a_command_for_empty_nodes_is_one_decision_and_one_for_each_pool() -> None:
+    metrics = Metrics()
+    metrics.on_emptied(("a", "b"))
+    metrics.on_invalidated(3)
+    labels = {"decision": "delete", "reason": "empty", "consolidation_type": "empty"}
+    assert value(metrics, "karpenter_voluntary_disruption_decisions_total", **labels) == 1
+    for pool in ("a", "b"):
+        name = "karpenter_voluntary_disruption_decisions_by_nodepool_total"
+        assert value(metrics, name, nodepool=pool, **labels) == 1
+    assert value(metrics, "karpenter_voluntary_disruption_failed_validations_total", consolidation_type="empty") == 3
 
 
 def test_a_deletion_that_began_before_we_led_is_timed_by_its_stamp() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from napsim.api import names
 from napsim.api.metrics import BY_NAME, METRICS
+from napsim.core.budgets import REASONS
 from napsim.core.clock import Timeline
 from napsim.core.forecast import Forecast, ForecastReason
 from napsim.core.images import Catalogue, ListCache, PublishedImage
@@ -79,7 +80,8 @@ def declare(engine: Engine) -> None:
     engine.windows.adopt()
     state = declared.node_classes["default"].state
     declared.catalogue = Catalogue([PublishedImage(DEFINITION, NEW, "Ubuntu2204", NOW - timedelta(hours=3))])
-    declared.caches["default"] = ListCache(NOW, list_key(state, declared.settings.pickup), ())
+    key = list_key(state, declared.settings.pickup)
+    declared.caches[key] = ListCache(NOW, key, ())
 
 
 def value(found: list[Sample], name: str, *labels: str) -> float:
@@ -144,6 +146,9 @@ def test_pools_tell_budgets_resources_and_what_is_blocked(engine: Engine) -> Non
     assert value(found, "karpenter_nodepools_limit", "default", "memory") == 1024
     assert value(found, "karpenter_nodepools_usage", "default", "nodes") == 2
     assert value(found, "karpenter_voluntary_disruption_eligible_nodes", "drifted") == 0
+    assert value(found, "karpenter_voluntary_disruption_eligible_nodes", "empty") == 0
+    for reason in REASONS:
+        assert value(found, "karpenter_nodepools_allowed_disruptions", "default", reason) == allowed
     assert value(found, "napsim_blocked_nodes", "default", "PodDisruptionBudget") == 1
     assert value(found, "napsim_blocked_longest_seconds", "default", "PodDisruptionBudget") == 3600
     states = {item.labels[1]: item.value for item in found if item.name == "napsim_rollout_nodes"}

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from napsim.report.doctor.permissions import DELETE_PODS, REQUIRED, leadership
+from napsim.core.published_windows import CONFIG_MAP
+from napsim.report.doctor.permissions import (
+    DELETE_PODS,
+    DRIVING,
+    REQUIRED,
+    Permission,
+    leadership,
+    reading_window,
+    writing_window,
+)
 from tests.e2e import rbac
 from tests.e2e.auditor.access import Account
 
@@ -20,6 +29,7 @@ WRITES: Final = VERBS - {"get", "list", "watch"}
 GROUPS: Final = frozenset(
     {
         "",
+        "apps",
         "coordination.k8s.io",
         "events.k8s.io",
         "karpenter.azure.com",
@@ -49,10 +59,26 @@ def test_there_are_rules_and_each_names_known_groups_and_verbs(account: Account)
 def test_there_is_no_wildcard_and_nothing_that_leads_to_other_rights(account: Account) -> None:
     grants = rbac.grants(account)
     assert not [grant for grant in grants if "*" in (*grant, *grant.names)]
-    dangerous = {"secrets", "configmaps", "pods/exec", "pods/attach", "pods/portforward", "nodes/proxy"}
+    dangerous = {"secrets", "pods/exec", "pods/attach", "pods/portforward", "nodes/proxy"}
     dangerous |= {"serviceaccounts", "serviceaccounts/token", "certificatesigningrequests"}
     assert not {grant.resource for grant in grants} & dangerous
     assert not [grant for grant in grants if grant.resource.startswith("/")], "paths come with system:discovery"
+
+
+@pytest.mark.parametrize("template", [rbac.TEMPLATE, rbac.DRIVE], ids=lambda template: template.stem)
+def test_of_all_config_maps_it_is_about_the_one_with_the_window(template: Path) -> None:
+    grants = [grant for grant in rbac.grants(rbac.OPERATOR, template) if grant.resource == "configmaps"]
+    assert {grant.verb for grant in grants} & WRITES == ({"create", "patch"} if template == rbac.DRIVE else set())
+    assert {grant.namespace for grant in grants} == {rbac.SYSTEM_NAMESPACE}
+    assert {grant.names for grant in grants if grant.verb != "create"} == {(CONFIG_MAP,)}
+
+
+def test_in_drive_mode_it_sees_no_nodes_pods_pools_or_claims() -> None:
+    grants = rbac.grants(rbac.OPERATOR, rbac.DRIVE)
+    statuses = {"maintenanceconfigurations/status", "nodeautoprovisionings/status"}
+    seen = {"maintenanceconfigurations", "nodeautoprovisionings", "configmaps", "leases", "events"} | statuses
+    assert {grant.resource for grant in grants} == seen
+    assert {grant.resource for grant in grants if grant.verb in WRITES} == {"configmaps", "leases", "events"} | statuses
 
 
 def test_pods_are_evicted_and_deleted_and_neither_made_nor_changed() -> None:
@@ -101,9 +127,18 @@ def _single(rule: rbac.Manifest) -> Iterator[tuple[str, str, str]]:
 
 
 def test_napsim_doctor_asks_for_what_the_chart_grants() -> None:
-    asked = (*REQUIRED, DELETE_PODS, *leadership(rbac.NAMESPACE, rbac.LEASE_NAME))
-    wanted = {(item.namespace, item.group, item.resource, item.verb, item.name) for item in asked}
-    assert wanted == {(*grant[1:5], *(grant.names or ("",))) for grant in rbac.grants()}
+    leading = leadership(rbac.NAMESPACE, rbac.LEASE_NAME)
+    reading, writing = reading_window(rbac.SYSTEM_NAMESPACE), writing_window(rbac.SYSTEM_NAMESPACE)
+    assert granted(rbac.TEMPLATE) == asked_for((*REQUIRED, DELETE_PODS, *reading, *leading))
+    assert granted(rbac.DRIVE) == asked_for((*DRIVING, *writing, *leading))
+
+
+def asked_for(permissions: Iterable[Permission]) -> set[tuple[str, ...]]:
+    return {(item.namespace, item.group, item.resource, item.verb, item.name) for item in permissions}
+
+
+def granted(template: Path) -> set[tuple[str, ...]]:
+    return {(*grant[1:5], *(grant.names or ("",))) for grant in rbac.grants(rbac.OPERATOR, template)}
 
 
 def test_the_docs_have_a_row_with_a_reason_for_every_rule_in_its_order() -> None:
@@ -111,6 +146,7 @@ def test_the_docs_have_a_row_with_a_reason_for_every_rule_in_its_order() -> None
         found for line in DOCS.read_text().splitlines() if (found := _ROW.match(line)) and found["group"] != "Group"
     ]
     told = [(row["group"], row["resources"], row["verbs"]) for row in rows]
-    rules = [rule for item in rbac.manifests() for rule in item.get("rules", ())]
+    objects = (*rbac.manifests(), *rbac.manifests(rbac.DRIVE))
+    rules = [rule for item in objects for rule in item.get("rules", ())]
     assert told == list(rbac.table(rules))
     assert all(len(row["why"]) > 20 for row in rows)

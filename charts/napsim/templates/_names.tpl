@@ -28,6 +28,11 @@
 {{- printf "%s-release" (include "napsim.fullname" .) -}}
 {{- end -}}
 
+{{/* Of the role that is about the ConfigMap with the published window. */}}
+{{- define "napsim.windowsName" -}}
+{{- printf "%s-windows" (include "napsim.fullname" .) -}}
+{{- end -}}
+
 {{/* Of the KWOK controller. */}}
 {{- define "napsim.kwokName" -}}
 {{- printf "%s-kwok" (include "napsim.fullname" .) -}}

@@ -29,6 +29,7 @@ _ACRONYMS: Final = {
     "tcp": "TCP",
 }
 _IRREGULAR: Final = {
+    "begins": "from",
     "from_version": "from",
     "to_version": "to",
     "net_ipv4_neigh_default_gc_thresh1": "netIPv4NeighDefaultGcThresh1",

@@ -32,7 +32,7 @@ def object_schema(model: type[KubeObject]) -> Schema:
     """The schema of a whole object: the API server's own envelope, and the model's spec and status."""
     schema = structural_schema(model)
     own = {name: part for name, part in schema["properties"].items() if name not in _ENVELOPE}
-    own["status"].pop("default", None)  # the status is the controller's: absent until it has written one
+    own.get("status", {}).pop("default", None)  # the status is the controller's: absent until it has written one
     required = [name for name in schema.get("required", []) if name not in _ENVELOPE]
     return {**schema, "properties": {**_ENVELOPE, **own}, **({"required": required} if required else {})}
 

@@ -11,35 +11,55 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
-_UNIT_MICROSECONDS: Final = {
-    "ns": 0.001,
-    "us": 1.0,
-    "µs": 1.0,
-    "μs": 1.0,
-    "ms": 1_000.0,
-    "s": 1_000_000.0,
-    "m": 60_000_000.0,
-    "h": 3_600_000_000.0,
+_UNIT_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
 }
-_LONGEST_MICROSECONDS: Final = (2**63 - 1) / 1000
-_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_LONGEST_NANOSECONDS: Final = 2**63 - 1
+_DIGITS: Final = 19  # of the longest number of nanoseconds: more are too long before the point, too little after it
+_ONE: Final = 10**_DIGITS
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE: Final = re.compile(rf"[-+]?(?:{_PART.pattern})+")
 
 
 @lru_cache(maxsize=4096)
-def parse_duration(text: str) -> timedelta:
-    """``text`` as a timedelta (resolution one microsecond; Go's is one nanosecond).
+def parse_nanoseconds(text: str) -> int:
+    """``text`` in nanoseconds, Go's resolution; what is smaller is cut off, number by number, as Go does.
 
     Raises ValueError naming the text when it is no Go duration.
     """
     if text in ("0", "+0", "-0"):
-        return timedelta(0)
+        return 0
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 30s, 15m or 1h30m")
-    micros = sum(float(number) * _UNIT_MICROSECONDS[unit] for number, unit in _PART.findall(text))
-    if micros > _LONGEST_MICROSECONDS:
+    size = sum(_nanoseconds(number, _UNIT_NANOSECONDS[unit]) for number, unit in _PART.findall(text))
+    if size > _LONGEST_NANOSECONDS:
         raise ValueError(f"{text!r} is longer than 292 years, the longest duration that Go knows")
-    return timedelta(microseconds=-micros if text.startswith("-") else micros)
+    return -size if text.startswith("-") else size
+
+
+def _nanoseconds(number: str, unit: int) -> int:
+    whole, _, fraction = number.partition(".")
+    if len(whole.lstrip("0")) > _DIGITS:
+        return _LONGEST_NANOSECONDS + 1
+    counted = fraction[:_DIGITS].ljust(_DIGITS, "0")
+    return int(whole or 0) * unit + int(counted) * unit // _ONE
+
+
+def parse_duration(text: str) -> timedelta:
+    """``text`` as a timedelta. Its resolution is one microsecond: what is between two counts as the longer one.
+
+    Raises ValueError naming the text when it is no Go duration.
+    """
+    size = parse_nanoseconds(text)
+    microseconds = -(-abs(size) // 1_000)
+    return timedelta(microseconds=-microseconds if size < 0 else microseconds)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -91,7 +91,7 @@ class WeeklySchedule(Model):
     """One day of the week, every week or every so many weeks."""
 
     interval_weeks: Int32 = Field(
-        ge=1, le=4, description="Every so many weeks, counted from the week (from Sunday) that holds startDate."
+        ge=1, le=4, description="Every so many weeks, counted from the week that holds startDate."
     )
     day_of_week: Weekday = Field(description="The day of the week on which the window starts.")
 

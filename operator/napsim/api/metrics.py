@@ -115,7 +115,11 @@ KARPENTERS: Final = (
     ),
     Metric(
         "karpenter_voluntary_disruption_eligible_nodes", "gauge",
-        "Drifted nodes that nothing but budgets keeps from being disrupted.", ("reason",), "nodes",
+        "Drifted or empty nodes that nothing but budgets keeps from being disrupted.", ("reason",), "nodes",
+    ),
+    Metric(
+        "karpenter_voluntary_disruption_failed_validations_total", "counter",
+        "Empty nodes that were to be deleted and were not any more 15 s later.", ("consolidation_type",),
     ),
     Metric(
         "karpenter_voluntary_disruption_queue_failures_total", "counter",

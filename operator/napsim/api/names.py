@@ -48,8 +48,14 @@ NODE_IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
 OS_SKU: Final = "kubernetes.azure.com/os-sku"
 OS_SKU_EFFECTIVE: Final = "kubernetes.azure.com/os-sku-effective"
 OS_SKU_REQUESTED: Final = "kubernetes.azure.com/os-sku-requested"
+FIPS_ENABLED: Final = "kubernetes.azure.com/fips_enabled"
+ARTIFACT_STREAMING: Final = "kubernetes.azure.com/artifactstreaming-enabled"
 AKS_MODE: Final = "kubernetes.azure.com/mode"
 AKS_ROLE: Final = "kubernetes.azure.com/role"
+AGENT_POOL: Final = "kubernetes.azure.com/agentpool"
+ACCELERATOR: Final = "kubernetes.azure.com/accelerator"
+LIVE_PATCH_GOLDEN: Final = "kubernetes.azure.com/live-patching-golden-timestamp"  # annotations of Nodes
+LIVE_PATCH_CURRENT: Final = "kubernetes.azure.com/live-patching-current-timestamp"
 
 # Kubernetes
 ARCH: Final = "kubernetes.io/arch"
@@ -61,6 +67,7 @@ REGION: Final = "topology.kubernetes.io/region"
 CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
 MASTER: Final = "node-role.kubernetes.io/master"  # what it was called before Kubernetes 1.24
 MIRROR_POD: Final = "kubernetes.io/config.mirror"
+POD_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
 NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
@@ -79,7 +86,10 @@ DELETED_AT: Final = "napsim.dev/deleted-at"  # NodeClaim: virtual instant at whi
 COMMAND: Final = "napsim.dev/command"  # Node: the disruption command in flight (JSON), written with the disrupted taint
 REPLACES: Final = "napsim.dev/replaces"  # NodeClaim: name of the NodeClaim it replaces
 INSTANCE_CREATED_AT: Final = "napsim.dev/instance-created-at"  # Node: virtual instant of its creation by the provider
+FAILED: Final = "napsim.dev/failed"  # Node: KWOK plays it NotReady; the kind of failure, and what its condition says
+FAILED_AT: Final = "napsim.dev/failed-at"  # Node: virtual instant since which it has failed
 IN_PLACE: Final = "napsim.dev/in-place"  # Node: its images old and new, and what release puts back (JSON)
+OS_UPGRADE: Final = "napsim.dev/os-upgrade"  # Node of an agent pool: its OS upgrade, under way or the last one (JSON)
 ADOPTS: Final = "napsim.dev/adopts"  # NodeClaim: the Node that it stands for, in place (JSON)
 NODE_PROVIDER: Final = "napsim.dev/node-provider"  # NodePool: kwok or inPlace, instead of spec.nodeProvider.kind
 
@@ -99,9 +109,11 @@ CONSOLIDATABLE: Final = "Consolidatable"
 # Condition types of NodePools, AKSNodeClasses and napsim's own kinds
 VALIDATION_SUCCEEDED: Final = "ValidationSucceeded"
 NODECLASS_READY: Final = "NodeClassReady"
+NODE_REGISTRATION_HEALTHY: Final = "NodeRegistrationHealthy"
 KUBERNETES_VERSION_READY: Final = "KubernetesVersionReady"
 IMAGES_READY: Final = "ImagesReady"
 SUBNETS_READY: Final = "SubnetsReady"
+LOCAL_DNS_READY: Final = "LocalDNSReady"
 NOT_YET_HONOURED: Final = "NotYetHonoured"
 ROLLED_OUT: Final = "RolledOut"
 PRE_SPUN_CAPACITY: Final = "PreSpunCapacity"

@@ -1,7 +1,7 @@
 """``NodeAutoProvisioning`` (napsim.dev/v1alpha1), singleton ``default``: the settings AKS keeps at cluster level.
 
 Policy: the 90-day rule is on and a missing maintenance configuration means open at all times, because the Learn article
-and the provider's code say so; both are settings here. Timings are assumptions about the cloud, not facts about it.
+and the provider's code say so; both are settings here.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 from pydantic import Field
 
 from napsim.api import names
-from napsim.api.base import KubeObject, Model, Rule, wire_name
+from napsim.api.agentpools import AgentPools, NodeOSUpgradeChannel
+from napsim.api.base import KubeObject, Model, Rule
+from napsim.api.failures import MAX_FAILURES, Failure
 from napsim.api.kinds import Column, Kind, condition_column
+from napsim.api.maintenanceconfiguration import Weekday
 from napsim.api.rollout import NodeAutoProvisioningStatus
 from napsim.api.scalars import Bool, Duration, Instant, Int32, Int64, Number, matching
+from napsim.api.timings import Timings
 
-NodeOSUpgradeChannel = Literal["None", "Unmanaged", "SecurityPatch", "NodeImage"]
 UpgradeChannel = Literal["none", "patch", "stable", "rapid", "node-image"]
 FallbackMode = Literal["AlwaysOpen", "SeededWeekly", "None"]
-Distribution = Literal["uniform", "normal", "lognormal", "exponential"]
+ShortMonths = Literal["Skip", "LastDay"]
+ImageGallery = Literal["Community", "Shared"]
 NodeProviderKind = Literal["kwok", "inPlace"]
 NODE_PROVIDERS: Final[tuple[str, ...]] = get_args(NodeProviderKind)
 MAX_FACTOR: Final = 100_000
@@ -30,6 +34,17 @@ KubernetesVersion = Annotated[
     str,
     Field(max_length=32),
     matching(r"v?[0-9]+\.[0-9]+\.[0-9]+", "must be a Kubernetes version. For example, 1.36.4"),
+]
+
+
+_HEX: Final = "[0-9a-fA-F]"
+ClientID = Annotated[
+    str,
+    Field(max_length=36),
+    matching(
+        f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}",
+        "must be a client id. For example, 00000000-0000-0000-0000-000000000000",
+    ),
 ]
 
 
@@ -70,6 +85,22 @@ class LeadTimes(Model):
     others: Duration = Field(default=timedelta(minutes=15), description="For the other two configurations.")
 
 
+class Recurrence(Model):
+    """How windows recur where AKS documents nothing."""
+
+    first_day_of_week: Weekday = Field(
+        default="Sunday",
+        description=(
+            "Where the weeks begin that intervalWeeks counts, the first being that of startDate. Sunday fits the one"
+            " observation there is (Azure/AKS 5720)."
+        ),
+    )
+    short_months: ShortMonths = Field(
+        default="Skip",
+        description="What dayOfMonth means in a month without that day. Skip: no window. LastDay: its last day.",
+    )
+
+
 class NodeProvider(Model):
     """Who makes the nodes."""
 
@@ -88,110 +119,6 @@ class NodeProvider(Model):
     )
     instance_type: Annotated[str, Field(min_length=1, max_length=63)] = Field(
         default="Standard_D4s_v5", description="Virtual machine size where a pool's requirements leave it open."
-    )
-
-
-_NEEDS: Final = {
-    "uniform": ("min", "max"),
-    "normal": ("mean", "standard_deviation"),
-    "lognormal": ("median", "p95"),
-    "exponential": ("mean",),
-}
-_BOUNDS: Final = ("min", "max")
-_PARAMETERS: Final = (*_BOUNDS, "mean", "standard_deviation", "median", "p95")
-
-
-def _has_its_parameters(timing: Timing) -> bool:
-    needed = _NEEDS.get(timing.distribution or "", ())
-    return all(getattr(timing, name) is not None for name in needed)
-
-
-def _has_no_others(timing: Timing) -> bool:
-    known = {*_BOUNDS, *_NEEDS[timing.distribution]} if timing.distribution else set()
-    return all(getattr(timing, name) is None for name in _PARAMETERS if name not in known)
-
-
-def _no_others_cel() -> str:
-    knowing = {name: [kind for kind, needed in _NEEDS.items() if name in (*_BOUNDS, *needed)] for name in _PARAMETERS}
-    return " && ".join(
-        f"(!has(self.{wire_name(name)}) || (has(self.distribution) && self.distribution in {kinds}))"
-        for name, kinds in knowing.items()
-    )
-
-
-class Timing(Model):
-    """How long a step takes: always the same (fixed), or drawn from a distribution with the cluster's seed."""
-
-    fixed: Duration | None = Field(default=None, description="Always this long, such as 45s. Excludes distribution.")
-    distribution: Distribution | None = Field(
-        default=None,
-        description=(
-            "uniform (min, max), normal (mean, standardDeviation), lognormal (median, p95) or exponential (mean)."
-            " min and max cut the other three off where they are set."
-        ),
-    )
-    min: Duration | None = Field(default=None, description="The shortest time.")
-    max: Duration | None = Field(default=None, description="The longest time.")
-    mean: Duration | None = Field(default=None, description="The mean.")
-    standard_deviation: Duration | None = Field(default=None, description="The standard deviation.")
-    median: Duration | None = Field(default=None, description="Half of the steps are done by then.")
-    p95: Duration | None = Field(default=None, description="95 of 100 steps are done by then.")
-
-    RULES: ClassVar = (
-        Rule(
-            "exactly one of fixed and distribution must be set",
-            "has(self.fixed) != has(self.distribution)",
-            lambda self: (self.fixed is None) != (self.distribution is None),
-        ),
-        Rule(
-            "uniform needs min and max, normal needs mean and standardDeviation, lognormal needs median and p95,"
-            " exponential needs mean",
-            "!has(self.distribution)"
-            " || (self.distribution == 'uniform' && has(self.min) && has(self.max))"
-            " || (self.distribution == 'normal' && has(self.mean) && has(self.standardDeviation))"
-            " || (self.distribution == 'lognormal' && has(self.median) && has(self.p95))"
-            " || (self.distribution == 'exponential' && has(self.mean))",
-            _has_its_parameters,
-            "distribution",
-        ),
-        Rule(
-            "a parameter must belong to the distribution: min and max to any, mean to normal and exponential,"
-            " standardDeviation to normal, median and p95 to lognormal; fixed has none",
-            _no_others_cel(),
-            _has_no_others,
-            "distribution",
-        ),
-        Rule(
-            "max must not be less than min",
-            "!has(self.min) || !has(self.max) || duration(self.max) >= duration(self.min)",
-            lambda self: self.min is None or self.max is None or self.max >= self.min,
-            "max",
-        ),
-        Rule(
-            "p95 must be more than median, and median more than 0s",
-            "!has(self.median) || !has(self.p95)"
-            " || (duration(self.p95) > duration(self.median) && duration(self.median) > duration('0s'))",
-            lambda self: self.median is None or self.p95 is None or self.p95 > self.median > timedelta(0),
-            "p95",
-        ),
-    )
-
-
-class Timings(Model):
-    """How long the steps of a node's life take. Assumptions: replace them by what your cluster shows."""
-
-    launch: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=10)),
-        description="From the NodeClaim to Launched: the cloud has accepted it.",
-    )
-    registration: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=45)), description="From Launched to Registered: the Node has joined."
-    )
-    initialization: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=15)), description="From Registered to Initialized: pods can run."
-    )
-    detach: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=10)), description="From the end of a drain to the end of the instance."
     )
 
 
@@ -216,8 +143,15 @@ class NodeAutoProvisioningSpec(Model):
     node_os_upgrade_channel: NodeOSUpgradeChannel = Field(
         default="NodeImage", description="The cluster's node OS upgrade channel. NAP rolls images out on every channel."
     )
+    agent_pools: AgentPools = Field(
+        default=AgentPools(), description="Ordinary node pools, whose nodes the node OS upgrade channel upgrades."
+    )
     upgrade_channel: UpgradeChannel = Field(
-        default="none", description="The cluster's auto-upgrade channel, for Kubernetes versions."
+        default="none",
+        description=(
+            "The cluster's auto-upgrade channel, for Kubernetes versions. On patch, stable and rapid upgrades wait for"
+            " aksManagedAutoUpgradeSchedule; kubernetesVersion says which version the channel has come to."
+        ),
     )
     image_expiry: ImageExpiry = Field(default=ImageExpiry(), description="The 90-day rule.")
     fallback: Fallback = Field(
@@ -226,16 +160,42 @@ class NodeAutoProvisioningSpec(Model):
     lead_times: LeadTimes = Field(
         default=LeadTimes(), description="How long before a window its configuration must have been changed."
     )
+    recurrence: Recurrence = Field(default=Recurrence(), description="How windows recur where AKS documents nothing.")
+    image_gallery: ImageGallery = Field(
+        default="Community",
+        description=(
+            "Where images are listed. Community: as a self-hosted provider does; the latest is the one published last."
+            " Shared: as AKS does; the latest is the newest version, and there are images for fipsMode FIPS."
+        ),
+    )
     list_cache_duration: Duration = Field(
         default=timedelta(hours=72),
         description="How long a list of the gallery is kept: a newer image is not seen before. 72h upstream.",
     )
     node_provider: NodeProvider = Field(default=NodeProvider(), description="Who makes the nodes.")
     timings: Timings = Field(default=Timings(), description="How long the steps of a node's life take.")
+    failures: tuple[Failure, ...] = Field(
+        default=(),
+        max_length=MAX_FAILURES,
+        description=(
+            "What goes wrong with instances, drawn with seed. Of several that hit one step of one NodeClaim the first"
+            " counts. Played with node provider kwok only."
+        ),
+    )
     clock: Clock = Field(default=Clock(), description="The clock that everything napsim decides runs on.")
     kubernetes_version: KubernetesVersion | None = Field(
         default=None,
-        description="What the control plane is taken to run, to play an upgrade. Absent: what the API server says.",
+        description=(
+            "What the control plane is taken to run, to play an upgrade. Absent: what the API server says. With"
+            " upgradeChannel patch, stable or rapid an upgrade waits for aksManagedAutoUpgradeSchedule."
+        ),
+    )
+    kubelet_identity: ClientID | None = Field(
+        default=None,
+        description=(
+            "Client id of the identity that kubelets are given. New Nodes carry it in a label; a Node that carries"
+            " another drifts: KubeletIdentityDrift."
+        ),
     )
     seed: Int64 = Field(default=0, ge=0, description="What every draw is made from: the same seed gives the same run.")
 
@@ -291,6 +251,9 @@ NODE_AUTO_PROVISIONING: Final = Kind(
             "Window", ".status.window", wide=True, description="Whether images can be picked up, and when that changes."
         ),
         Column("Kubernetes", ".status.kubernetesVersion", wide=True),
+        Column(
+            "Channel", ".status.osUpgrades.summary", wide=True, description="The node OS channel, and its agent pools."
+        ),
         condition_column("RolledOut", wide=True),
         condition_column("NotYetHonoured", wide=True),
     ),

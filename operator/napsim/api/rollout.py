@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from napsim.api.agentpools import OSUpgradesStatus
 from napsim.api.base import Model
 from napsim.api.conditions import Conditions
 from napsim.api.scalars import Distinct, Instant, Int32, Int64, Number
@@ -78,6 +79,16 @@ class ListCache(Model):
     key: str = Field(default="", description="What the list was made for: definitions and Kubernetes version.")
 
 
+class Allowances(Model):
+    """What a pool's budgets allow to be disrupted at once, by reason; 2147483647 is no limit."""
+
+    drifted: Int32 = Field(default=0, description="Nodes that drifted.")
+    empty: Int32 = Field(default=0, description="Nodes that are empty.")
+    underutilized: Int32 = Field(
+        default=0, description="Nodes that consolidation would take. It is not played; its budgets are evaluated."
+    )
+
+
 class PoolProgress(Model):
     """How far one pool is."""
 
@@ -90,6 +101,7 @@ class PoolProgress(Model):
     allowed: Int32 = Field(
         default=0, description="How many nodes its budgets allow to be disrupted for drift now; 2147483647 is no limit."
     )
+    allowances: Allowances = Field(default=Allowances(), description="The same for every reason.")
     replaced: Int32 = Field(default=0, description="Nodes replaced in this rollout.")
     max_disrupting: Int32 = Field(default=0, description="The most nodes disrupted at once in this rollout.")
     active_seconds: Int64 = Field(
@@ -128,7 +140,7 @@ class NodeAutoProvisioningStatus(Model):
         ),
     )
     clock: ClockStatus | None = Field(default=None, description="Where the cluster's clock stands.")
-    kubernetes_version: str | None = Field(default=None, description="The API server's version.")
+    kubernetes_version: str | None = Field(default=None, description="What the control plane runs.")
     target: str | None = Field(default=None, description="The target versions, for people.")
     targets: tuple[Target, ...] = Field(
         default=(), max_length=MAX_LISTED, description="The versions nodes are going to, per class and definition."
@@ -162,6 +174,9 @@ class NodeAutoProvisioningStatus(Model):
     )
     list_cache: ListCache | None = Field(default=None, description="The last list of the gallery.")
     summary: Summary = Field(default=Summary(), description="The rollout as a whole.")
+    os_upgrades: OSUpgradesStatus | None = Field(
+        default=None, description="What the node OS channel does to agent pools; absent while they are ignored."
+    )
     conditions: Conditions = Field(
         default=(),
         description=(

@@ -40,12 +40,15 @@ class FieldError:
         return f"{self.object}:{place}{shown} {self.message}"
 
 
-def errors_of(manifest: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[FieldError]:
+def errors_of(
+    manifest: Mapping[str, Any], old: Mapping[str, Any] | None = None, kind: Kind | None = None
+) -> list[FieldError]:
     """Every mistake in a manifest of one of our groups; none for those of other groups, which are not ours to judge.
 
-    With ``old``, the object as it is now, also what the update may not change.
+    With ``old``, the object as it is now, also what the update may not change. ``kind`` is that of a document which no
+    API server serves.
     """
-    kind = kind_of(manifest)
+    kind = kind or kind_of(manifest)
     if kind is None:
         return _unknown_kind(manifest)
     try:

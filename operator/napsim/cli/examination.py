@@ -23,7 +23,15 @@ from napsim.core.objects import KubeObject, Node, NodeClaim, Pod, PodDisruptionB
 from napsim.core.provisioning import Offer
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, Forbidden, NotFound
-from napsim.report.doctor.permissions import DELETE_PODS, REQUIRED, Permission, leadership
+from napsim.report.doctor.permissions import (
+    DELETE_PODS,
+    DRIVING,
+    REQUIRED,
+    Permission,
+    leadership,
+    reading_window,
+    writing_window,
+)
 from napsim.report.doctor.readings import OPERATOR, Deployment, Manifest, Readings
 from napsim.report.observed import Lease
 
@@ -197,10 +205,20 @@ async def _with_permissions(found: _Examination, readings: Readings) -> Readings
     namespace = operator.metadata.namespace
     user = f"system:serviceaccount:{namespace}:{operator.spec.template.spec.service_account_name}"
     lease_namespace = option(operator, "--lease-namespace", _LEASE_NAMESPACE)
-    wanted = [*REQUIRED, *leadership(lease_namespace, option(operator, "--lease-name", OPERATOR))]
+    leading = leadership(lease_namespace, option(operator, "--lease-name", OPERATOR))
+    system_namespace = option(operator, "--system-namespace", "")
+    if has_option(operator, "--drive"):
+        wanted = [*DRIVING, *writing_window(system_namespace), *leading]
+        return replace(readings, service_account=user, allowed=await found.may(user, wanted))
+    wanted = [*REQUIRED, *(reading_window(system_namespace) if system_namespace else ()), *leading]
     if any(pool.spec.template.spec.termination_grace_period for pool in readings.pools.values()):
         wanted.append(DELETE_PODS)
     return replace(readings, service_account=user, allowed=await found.may(user, wanted))
+
+
+def has_option(deployment: Deployment, name: str) -> bool:
+    """Whether a command line option without a value is among those of the Deployment's containers."""
+    return any(name in container.args for container in deployment.spec.template.spec.containers)
 
 
 def option(deployment: Deployment, name: str, default: str) -> str:
@@ -229,12 +247,12 @@ def interpreted(readings: Readings) -> Readings:
         problems=dict(declared.problems),
         kubernetes_version=declared.kubernetes_version,
         fallback_mode=declared.settings.fallback_mode,
+        gallery=declared.settings.pickup.kind,
         window_settings=declared.settings.windows,
     )
 
 
 def _offers(declared: Declared) -> Iterator[tuple[str, Offer]]:
     for name, entry in declared.pools.items():
-        node_class = declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-        if node_class is not None:
-            yield name, declared.offer(entry, node_class, {})
+        if entry.pool.spec.template.spec.node_class_ref.name in declared.node_classes:
+            yield name, declared.offer(entry)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Sub-command: the module of napsim.cli whose `app` it is, and its line in `napsim --help`.
 COMMANDS = {
     "run": ("run", "The operator: play node auto-provisioning in a cluster."),
+    "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
+    "snapshot": ("snapshot", "A live cluster as a scenario to simulate. Reads only."),
     "watch": ("watch", "A live view of a cluster's rollout."),
     "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
     "cluster": ("cluster", "Create, look at and remove clusters to rehearse on."),

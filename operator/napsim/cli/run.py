@@ -27,8 +27,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command(
     epilog=(
-        "Example: napsim run --context kind-napsim --metrics-port 8080. Exit codes: 0 stopped by SIGTERM or SIGINT; "
-        "1 the API server could not be reached or an internal error; 2 wrong usage or no usable kubeconfig."
+        "Examples: napsim run --context kind-napsim --metrics-port 8080; napsim run --drive. "
+        "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the API server could not be reached or an internal error; "
+        "2 wrong usage or no usable kubeconfig."
     )
 )
 def run(
@@ -49,11 +50,29 @@ def run(
         str,
         typer.Option(envvar="NODE_NAME", help="The Node we run on: it is disrupted last, after a hand-over."),
     ] = "",
+    drive: Annotated[
+        bool,
+        typer.Option(
+            "--drive",
+            help="Play nothing: only keep the ConfigMap from which a Karpenter provider for Azure beside napsim learns"
+            " of its maintenance window.",
+        ),
+    ] = False,
+    system_namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="SYSTEM_NAMESPACE",
+            help="Namespace of that ConfigMap, upcoming-maintenance-window: written with --drive, otherwise read."
+            " Empty: it is not read.",
+        ),
+    ] = "kube-system",
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Play node auto-provisioning in a cluster: pick images up, mark nodes drifted, replace them."""
     configure(log_format, log_level, sys.stderr)
+    if drive and not system_namespace.strip():
+        raise typer.BadParameter("must not be empty with --drive: where does the provider look for its window?")
     options = Options(
         kubeconfig=kubeconfig,
         context=context,
@@ -64,6 +83,8 @@ def run(
         metrics_port=metrics_port,
         probe_port=probe_port,
         node_name=node_name,
+        drive=drive,
+        system_namespace=system_namespace.strip(),
         pod=f"{os.environ['POD_NAMESPACE']}/{os.environ['POD_NAME']}" if os.environ.keys() >= _IN_A_POD else "",
     )
     try:

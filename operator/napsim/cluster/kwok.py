@@ -4,7 +4,7 @@ kwokctl starts etcd, kube-apiserver (RBAC and admission on), kube-controller-man
 (among them disruption, replicaset, deployment, daemonset, statefulset, namespace, garbage collector, podgc,
 nodelifecycle and taint eviction), kube-scheduler, and kwok, which manages every Node: it makes the Node Ready, renews
 its lease, keeps the capacity and allocatable it finds, makes bound pods Running and Ready at once, and removes pods
-that are being deleted, at once and whatever their grace period.
+that are being deleted, at once and whatever their grace period, as the chart's stages say.
 
 Everything listens on 127.0.0.1, on ports chosen here. Each cluster has a kwokctl home of its own, so that one damaged
 cluster cannot disturb another, and the user's ~/.kwok and kubeconfig are never touched.
@@ -28,7 +28,7 @@ import yaml
 from napsim.cluster.binaries import ControlPlane, control_plane
 from napsim.cluster.clusters import Cluster, Component, Options, Status, unknown_component
 from napsim.cluster.errors import ClusterError, ClusterExists
-from napsim.cluster.folders import cluster_folder
+from napsim.cluster.folders import cluster_folder, kwok_stages
 from napsim.cluster.ports import free_ports
 from napsim.cluster.processes import end, processes_of
 from napsim.cluster.progress import Progress
@@ -127,7 +127,8 @@ class Kwok:
     ) -> Cluster:
         write_record(folder, self.name, binaries["kubectl"], binaries.versions)
         config = folder / "kwokctl.yaml"
-        config.write_text(yaml.safe_dump(_configuration(options, binaries, free_ports(6))))
+        settings = yaml.safe_dump(_configuration(options, binaries, free_ports(6)))
+        config.write_text(f"{settings}---\n{kwok_stages().read_text()}")
         step = f"starting cluster {name}"
         begun = time.monotonic()
         progress.started(step, _START_ESTIMATE_SECONDS)

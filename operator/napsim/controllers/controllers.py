@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from napsim.api import names
+from napsim.controllers.background import Background
 from napsim.controllers.clock import VirtualClock
+from napsim.controllers.controlplane import ControlPlaneController
 from napsim.controllers.declared import Declared
 from napsim.controllers.disruption import Disruption
 from napsim.controllers.executor import Executor
@@ -23,6 +25,7 @@ from napsim.controllers.nodeclaims import NodeClaimController
 from napsim.controllers.nodeclasses import NodeClassController
 from napsim.controllers.nodepools import NodePoolController
 from napsim.controllers.nodes import NodeController
+from napsim.controllers.osupgrades import OSUpgradeController
 from napsim.controllers.provider import KwokProvider
 from napsim.controllers.provisioner import Provisioner
 from napsim.controllers.reports import Reports
@@ -31,7 +34,7 @@ from napsim.controllers.state import ClusterState
 from napsim.controllers.windows import WindowController
 from napsim.core.clock import Timeline
 from napsim.core.commands import Command
-from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget, is_true
+from napsim.core.objects import ConfigMap, Node, NodeClaim, Pod, PodDisruptionBudget, is_true
 from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
 from napsim.core.reasons import waits_for_nodepool
@@ -73,7 +76,13 @@ class Counters(Protocol):
     """Whoever counts what becomes of things. Instants are virtual."""
 
     def on_decision(self, decision: str, pool: str) -> None:
-        """A command was started: ``replace`` or ``delete``."""
+        """A command was started for drift: ``replace`` or ``delete``."""
+
+    def on_emptied(self, pools: tuple[str, ...]) -> None:
+        """A command was started that deletes empty nodes, of these pools."""
+
+    def on_invalidated(self, candidates: int) -> None:
+        """So many nodes of a decision about empty ones were no candidates any more when it was to be started."""
 
     def on_failed(self, command: Command, uninitialized: int) -> None:
         """A command was rolled back, with so many of its replacements not initialized."""
@@ -103,9 +112,19 @@ class Controllers(ABC):
     evictions: Evictions
 
     def __init__(
-        self, clock: VirtualClock, executor: Executor, counters: Counters, *, own_node: str = "", own_pod: str = ""
+        self,
+        clock: VirtualClock,
+        executor: Executor,
+        counters: Counters,
+        *,
+        own_node: str = "",
+        own_pod: str = "",
+        system_namespace: str = "",
     ) -> None:
-        """``own_node``, ``own_pod``: where the operator runs, if it does."""
+        """``own_node``, ``own_pod``: where the operator runs, if it does.
+
+        ``system_namespace``: of the ConfigMap with a published window; without one it is not read.
+        """
         self.clock = clock
         self.counters = counters
         self.state = ClusterState()
@@ -113,20 +132,30 @@ class Controllers(ABC):
         self.dirty = Dirty()
         self.leading = False
         self.own_node, self.own_pod = own_node, own_pod
+        self.system_namespace = system_namespace.strip()
         self._make(executor)
 
     def _make(self, executor: Executor) -> None:
         state, declared, clock = self.state, self.declared, self.clock
+        state.places.expected = declared.expected
+        self.background = Background(state, executor, self._on_background)
         provider = KwokProvider(declared)
         self.reports = Reports(declared, clock, executor)
-        self.windows = WindowController(declared, clock, self.reports)
+        self.windows = WindowController(declared, clock, self.reports, self.system_namespace)
         self.disruption = Disruption(
             state, declared, clock, executor, self._wake_disruption, self.counters.on_decision, self.refresh_node,
             self.own_node,
             self.own_pod,
             lambda: self.queues["nodeclaims"].idle,
         )  # fmt: skip
+        self.disruption.emptiness.on_emptied = self.counters.on_emptied
+        self.disruption.emptiness.on_invalidated = self.counters.on_invalidated
+        self.control_plane = ControlPlaneController(
+            declared, self.windows, clock, self.reports, executor, self.add_classes
+        )
         self.rollout = RolloutReporter(state, declared, self.windows, self.disruption, clock, self.reports)
+        self.os_upgrades = OSUpgradeController(state, declared, self.windows, clock, executor, self.own_node)
+        self.rollout.os_upgrades = self.os_upgrades.status
         self.classes = NodeClassController(
             state, declared, self.windows, clock, executor, self.reports, self.rollout.picked_up, self.on_declared
         )
@@ -137,17 +166,27 @@ class Controllers(ABC):
         self.nodes = NodeController(state, declared, provider, playing, clock, executor, failed, self.hand_over)
         self.provisioner = Provisioner(state, declared, clock, executor, self._wake_provisioner)
         self.pools = NodePoolController(
-            state, declared, clock, executor, self.reports, self.provisioner, self.on_declared
-        )
+            state, declared, clock, executor, self.reports, self.provisioner, self.claims.registrations,
+            self.on_declared,
+        )  # fmt: skip
         self.images = ImageReporter(state, declared, clock, self.reports)
+
+    def adopt(self) -> None:
+        """Go on from what statuses say, before anything is looked at."""
+        self.windows.adopt()
+        self.control_plane.adopt()
+        self.rollout.adopt()
+        self.os_upgrades.adopt()
 
     def reconcilers(self) -> Iterable[tuple[str, Reconcile, int]]:
         """Name, what looks at a key, and how many keys at once, for each queue that the shell makes."""
         yield "windows", self._reconcile_window, 1
+        yield "controlplane", self._reconcile_control_plane, 1
         yield "nodeclasses", self.classes.reconcile, 1
         yield "nodepools", self.pools.reconcile, 4
         yield "nodeclaims", self.claims.reconcile, 32
         yield "nodes", self.nodes.reconcile, 32
+        yield "agentpools", self._reconcile_agent_pool, 4
         yield "disruption", self.disruption.reconcile, 1
         yield "provisioning", self.provisioner.reconcile, 1
 
@@ -169,6 +208,7 @@ class Controllers(ABC):
 
     def add_everything(self) -> None:
         """Look at everything once."""
+        self.queues["controlplane"].add(SINGLETON)
         for name in self.declared.windows:
             self.queues["windows"].add(name)
         for name in self.declared.node_classes:
@@ -180,7 +220,9 @@ class Controllers(ABC):
         for name, claim in self.state.claims.items():
             self.queues["nodeclaims"].add(name)
             self.disruption.on_claim(claim, name)
+        self.background.tell_all()
         self._provision()
+        self._add_agent_pools()
         self.dirty = Dirty(nap=True, pools=True, images=True)
 
     # --- what is declared ---------------------------------------------------------------------------------------------
@@ -203,15 +245,19 @@ class Controllers(ABC):
             for pool in self.declared.pools:
                 self.queues["nodepools"].add(pool)
                 self.disruption.release(waits_for_nodepool(pool))
+            self.disruption.on_room()
             self._provision()
             self.dirty.pools = self.dirty.images = True
         elif kind == "MaintenanceConfiguration":
-            for other in {name, *self.declared.windows}:  # those of one name tell of each other
+            for other in sorted({name, *self.declared.windows}):  # those of one name tell of each other
                 self.queues["windows"].add(other)
+            self.queues["controlplane"].add(SINGLETON)
             self.add_classes()
+            self._add_agent_pools()
         elif kind == "NodeImage":
             self.dirty.images = True
             self.add_classes()
+            self._add_agent_pools()
         else:
             self.on_settings()
 
@@ -220,24 +266,60 @@ class Controllers(ABC):
         if self.state.pending:
             self.provisioner.on_pending()
 
+    def _on_background(self) -> None:
+        if self.leading:
+            self.disruption.on_room()
+            self._provision()
+
+    def _on_room(self) -> None:
+        """Where pods find room may have changed, and which pods will need some."""
+        self.disruption.on_room()
+        if self.state.leaving.take_news():
+            self.provisioner.on_pending()
+
+    def _add_agent_pools(self) -> None:
+        for name in tuple(self.state.agent_pools.pools):
+            self.queues["agentpools"].add(name)
+
     def _add_in_place(self) -> None:
-        for name in self.state.in_place:
+        for name in sorted(self.state.in_place):
             self.queues["nodes"].add(name)
 
     def _add_claims(self, claims: Iterable[str]) -> None:
-        for name in claims:
+        for name in sorted(claims):  # in one order, whatever set they come from
             self.queues["nodeclaims"].add(name)
+
+    def on_server_version(self, version: str) -> None:
+        """The API server's own version, without a leading v."""
+        if version != self.declared.server_version:
+            self.declared.server_version = version
+            if self.leading:
+                self.queues["controlplane"].add(SINGLETON)
+                self.add_classes()
 
     def add_classes(self) -> None:
         for name in self.declared.node_classes:
             self.queues["nodeclasses"].add(name)
+
+    async def _reconcile_control_plane(self, key: str) -> datetime | None:
+        before = self.declared.waiting_upgrade
+        again_at = await self.control_plane.reconcile(key)
+        self.dirty.nap |= before != self.declared.waiting_upgrade
+        return again_at
+
+    async def _reconcile_agent_pool(self, name: str) -> datetime | None:
+        again_at = await self.os_upgrades.reconcile(name)
+        self.dirty.nap = True
+        return again_at
 
     async def _reconcile_window(self, name: str) -> datetime | None:
         before = self.windows.in_force.get(name)
         again_at = await self.windows.reconcile(name)
         self.dirty.nap = True
         if before != self.windows.in_force.get(name):
+            self.queues["controlplane"].add(SINGLETON)
             self.add_classes()
+            self._add_agent_pools()
         return again_at
 
     # --- what of the others --------------------------------------------------------------------------------------
@@ -246,6 +328,9 @@ class Controllers(ABC):
         self.state.on_pod(old, new)
         if not self.leading:
             return
+        self.disruption.on_room()
+        if new is not None:
+            self.background.tell_unfollowed(new)
         node_name = (new or old).spec.node_name  # type: ignore[union-attr]  # one of the two is always there
         if not node_name:
             if new is not None and new.key in self.state.pending:
@@ -259,11 +344,21 @@ class Controllers(ABC):
             if gone is not None and (new is None or new.deleting):
                 self.evictions.on_pod(gone)
             if _leaves(old, new) and (old is None or self._drain_stands(node_name)):
-                self.queues["nodes"].add(node_name)
+                self._look_at_drain(node_name)
             return
         claim = self.state.claim_of(node)
-        if claim is not None and is_true(claim.status.conditions, names.DRIFTED):
+        if claim is None:
+            return
+        if self.claims.pod_events.on_pod(old, new, claim, self.clock.now()):
+            self.queues["nodeclaims"].add(claim.name)
+        if any(is_true(claim.status.conditions, type_) for type_ in (names.DRIFTED, names.CONSOLIDATABLE)):
             self.disruption.on_claim(claim, claim.name)
+
+    def _look_at_drain(self, node: str) -> None:
+        self.queues["nodes"].add(node)
+        pool = self.state.agent_pools.pool_with(node)
+        if pool is not None:
+            self.queues["agentpools"].add(pool)
 
     def _drain_stands(self, node: str) -> bool:
         """Whether nothing on a draining node is on its way any more, so that the drain has to be looked at."""
@@ -271,16 +366,20 @@ class Controllers(ABC):
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         self.state.on_node(old, new)
+        agent_pools = self.state.agent_pools.put(old, new)
         node = new or old
         assert node is not None
         if not self.leading:
             return
+        for pool in agent_pools:
+            self.queues["agentpools"].add(pool)
         self.queues["nodes"].add(node.name)
         claim = self.state.claim_of(node)
         self.counters.on_node(old, new, claim, self.clock.timeline, self.clock.now())
         if claim is not None:
             self.queues["nodeclaims"].add(claim.name)
             self.disruption.on_claim(claim, claim.name)
+        self._on_room()
         self.rollout.look()
         self.dirty.nap = self.dirty.pools = True
         self.dirty.images |= old is None or new is None
@@ -306,6 +405,7 @@ class Controllers(ABC):
         if new is None and old is not None:
             self.rollout.was_replaced(old)
             self._provision()
+        self._on_room()
         self.rollout.look()
         self.dirty.nap = self.dirty.pools = True
 
@@ -317,6 +417,13 @@ class Controllers(ABC):
             if room != 0:
                 self.disruption.on_pdb(key)
                 self.evictions.on_pdb(key, room)
+            self.dirty.nap = True
+
+    def on_config_map(self, _: ConfigMap | None, new: ConfigMap | None) -> None:
+        """The ConfigMap with a published window."""
+        self.windows.config_map = new
+        if self.leading:
+            self.add_classes()
             self.dirty.nap = True
 
     def _wake_disruption(self, at: datetime) -> None:

@@ -6,7 +6,7 @@ lost. The API server refuses most mistakes; what reaches us is what schema and C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -21,16 +21,21 @@ from napsim.controllers.settings import Settings, settings_of
 from napsim.core.adoption import Home
 from napsim.core.budgets import Budget
 from napsim.core.clock import parse_rfc3339
+from napsim.core.clusterview import Daemon
 from napsim.core.definitions import ImageSelection, family_of
 from napsim.core.drift import Offering, PoolView
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
-from napsim.core.images import Catalogue, ListCache, PublishedImage
+from napsim.core.images import Catalogue, ListCache, ListKey, PublishedImage
 from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND
 from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable
-from napsim.core.nodepools import NodePool, budgets_of
-from napsim.core.objects import Condition, ObjectMeta, Requirement, is_true
+from napsim.core.nodepools import NodePool, budgets_of, runtime_faults
+from napsim.core.nodetemplates import NodeTemplate, in_order, template_of
+from napsim.core.objects import Condition, NodeClaim, ObjectMeta, Requirement, is_true
+from napsim.core.pickup import list_key
 from napsim.core.provisioning import Offer, offer_of
 from napsim.core.requirements import requirements_of
+from napsim.core.resources import Resources
+from napsim.core.unavailable import UnavailableOfferings
 
 Manifest = Mapping[str, Any]
 
@@ -54,6 +59,7 @@ class NodePoolEntry:
     budgets: tuple[Budget, ...]
     view: PoolView
     manifest: Manifest
+    faults: tuple[str, ...] = ()  # that admission did not see: nothing is launched for such a pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,10 @@ class NodeClassEntry:
     def node_labels(self) -> dict[str, str]:
         """The labels that NAP's nodes of this class carry (karpenter-provider-azure ``pkg/apis/v1beta1/labels.go``)."""
         sku = "AzureLinux" if self.image_family.startswith("AzureLinux") else "Ubuntu"
+        streaming = self.manifest.get("spec", {}).get("artifactStreaming", {}).get("enabled", False)
+        said = {names.FIPS_ENABLED: self.state.selection.fips, names.ARTIFACT_STREAMING: streaming}
         return {
+            **{label: "true" for label, on in said.items() if on},
             names.AKS_MODE: "user",
             names.OS_SKU: sku,
             names.OS_SKU_REQUESTED: self.image_family,
@@ -96,16 +105,20 @@ class Declared:
     settings: Settings = field(default_factory=Settings)
     nap: Manifest | None = None
     problems: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (kind, name) -> what is wrong
-    caches: dict[str, ListCache] = field(default_factory=dict)  # node class -> its list of the gallery
+    caches: dict[ListKey, ListCache] = field(default_factory=dict)  # lists of the gallery, as the provider keeps them
     server_version: str = ""
+    control_plane: str = ""  # what was decided of it; until then what the settings or the API server say
+    waiting_upgrade: str = ""  # of Kubernetes, in words, while one waits for its window
     catalogue: Catalogue = field(default_factory=Catalogue)
+    unavailable: UnavailableOfferings = field(default_factory=UnavailableOfferings)
     offerings: Mapping[str, tuple[Offering, ...]] = field(default_factory=dict)
-    _launchable: dict[str, tuple[NodePoolEntry, Settings, bool]] = field(default_factory=dict)
+    _templates: dict[str, tuple[tuple[object, ...], NodeTemplate]] = field(default_factory=dict)
+    _in_order: tuple[NodeTemplate, ...] = ()
 
     @property
     def kubernetes_version(self) -> str:
         """What the control plane runs, or is to be taken to run."""
-        return self.settings.kubernetes_version or self.server_version
+        return self.control_plane or self.settings.kubernetes_version or self.server_version
 
     def class_hash(self, name: str) -> str:
         entry = self.node_classes.get(name)
@@ -175,9 +188,12 @@ class Declared:
             self.nap, self.settings = None, Settings()
         else:
             stores[kind].pop(name, None)
-        if kind == AKS_NODE_CLASS:
-            self.caches.pop(name, None)
         self._remake(kind)
+
+    def cache_of(self, node_class: str) -> ListCache | None:
+        """The list of the gallery that the class takes its images from; None before it was made."""
+        entry = self.node_classes.get(node_class)
+        return self.caches.get(list_key(entry.state, self.settings.pickup)) if entry is not None else None
 
     # --- who makes the nodes of a pool --------------------------------------------------------------------------------
 
@@ -201,13 +217,13 @@ class Declared:
         reference = entry.pool.spec.template.spec.node_class_ref.name
         node_class = self.node_classes.get(reference)
         if node_class is None:
-            offer = offer_of(entry.pool, (), (), "", {}, 0, 0)
+            offer = offer_of(entry.pool, (), (), "")
             return Home(entry.pool, entry.template, offer, self.is_in_place(entry), f"NodeClass {reference} is missing")
         problem = "" if node_class.ready else f"NodeClass {reference} is not ready"
         return Home(
             entry.pool,
             entry.template,
-            self.offer(entry, node_class, {}),
+            self.offer(entry),
             self.is_in_place(entry),
             unreadable(node_class.state, names.IMAGES_READY) or problem,
             node_class.hash,
@@ -226,29 +242,52 @@ class Declared:
             return False
         if self.is_in_place(entry):
             return True
-        known = self._launchable.get(pool)
-        if known is None or known[0] is not entry or known[1] is not self.settings:
-            offer = self.offer(entry, node_class, {})
-            known = self._launchable[pool] = (entry, self.settings, bool(offer.types and offer.zones))
-        return known[2]
+        return bool(self._template(entry, node_class, None).options)
 
-    def offers(self, overhead: dict[str, int]) -> list[Offer]:
-        """The dynamic pools that can launch, the heaviest first. Nothing is launched where real Nodes play."""
+    def templates(self, daemons: Sequence[Daemon]) -> tuple[NodeTemplate, ...]:
+        """The dynamic pools that can launch, in order. Nothing is launched where real Nodes play.
+
+        The same tuple as before while nothing has changed.
+        """
         found = []
         for entry in self.pools.values():
             node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-            if entry.pool.is_static or node_class is None or entry.pool.deleting or not node_class.ready:
+            if entry.pool.is_static or node_class is None or not node_class.ready or self.is_in_place(entry):
                 continue
-            if self.is_in_place(entry):
+            if entry.pool.deleting or entry.faults:
                 continue
-            found.append(self.offer(entry, node_class, overhead))
-        return sorted(found, key=lambda offer: (-offer.pool.spec.weight, offer.pool.name))
+            found.append(self._template(entry, node_class, daemons))
+        ordered = in_order(found)
+        if ordered != self._in_order:
+            self._in_order = ordered
+        return self._in_order
 
-    def offer(self, entry: NodePoolEntry, node_class: NodeClassEntry, overhead: dict[str, int]) -> Offer:
-        """What one pool can launch."""
-        types = INSTANCE_TYPES.values()
+    def _template(
+        self, entry: NodePoolEntry, node_class: NodeClassEntry, daemons: Sequence[Daemon] | None
+    ) -> NodeTemplate:
+        """What the pool can launch; None for ``daemons``: with those of the last time."""
         shape = (node_class.max_pods, node_class.os_disk_gb)
-        return offer_of(entry.pool, types, self.settings.zones, self.settings.instance_type, overhead, *shape)
+        basis = (entry, self.settings, shape)
+        known = self._templates.get(entry.pool.name)
+        if known is not None and known[0][:3] == basis and (daemons is None or known[0][3] is daemons):
+            return known[1]
+        zones, preferred = self.settings.zones, self.settings.instance_type
+        made = template_of(entry.pool, INSTANCE_TYPES.values(), zones, daemons or (), *shape, preferred)
+        self._templates[entry.pool.name] = ((*basis, daemons), made)
+        return made
+
+    def expected(self, claim: NodeClaim) -> tuple[Resources, Resources]:
+        """Capacity and allocatable of the claim's instance, by its size and its class."""
+        size = INSTANCE_TYPES.get(claim.metadata.labels.get(names.INSTANCE_TYPE, ""))
+        entry = self.node_classes.get(claim.spec.node_class_ref.name)
+        if size is None or entry is None:
+            return {}, {}
+        shape = (entry.max_pods, entry.os_disk_gb)
+        return size.capacity(*shape), size.allocatable(*shape)
+
+    def offer(self, entry: NodePoolEntry) -> Offer:
+        """What one pool can launch, whatever for."""
+        return offer_of(entry.pool, INSTANCE_TYPES.values(), self.settings.zones, self.settings.instance_type)
 
     def _reader(self, kind: str) -> Callable[[Manifest, datetime], None]:
         return {
@@ -278,6 +317,7 @@ class Declared:
                 annotations.get(names.NODEPOOL_HASH_VERSION),
             ),
             manifest,
+            runtime_faults(pool),
         )
 
     def _read_node_class(self, manifest: Manifest, _: datetime) -> None:
@@ -318,13 +358,16 @@ class Declared:
         self.windows[manifest["metadata"]["name"]] = manifest
 
     def _read_nap(self, manifest: Manifest, _: datetime) -> None:
-        self.settings = settings_of(_without_status(manifest))
+        settings = settings_of(_without_status(manifest))
+        if settings.failures != self.settings.failures:
+            self.unavailable = UnavailableOfferings()  # policy: other failures, another cloud
+        self.settings = settings
         self.nap = manifest
         self._remake(NODE_AUTO_PROVISIONING)
 
     def _remake(self, kind: str) -> None:
         if kind == NODE_IMAGE:
-            self.catalogue = Catalogue(_published(item) for _, item in sorted(self.images.items()))
+            self.catalogue = Catalogue(published_image(item) for _, item in sorted(self.images.items()))
         if kind == NODE_AUTO_PROVISIONING or not self.offerings:
             anywhere = tuple(
                 Offering(zone, capacity) for zone in self.settings.zones for capacity in (ON_DEMAND, "spot")
@@ -355,7 +398,8 @@ def published_at(manifest: Manifest) -> datetime:
     return parse_rfc3339(manifest["spec"]["publishedAt"])
 
 
-def _published(manifest: Manifest) -> PublishedImage:
+def published_image(manifest: Manifest) -> PublishedImage:
+    """A NodeImage as the catalogue has it."""
     spec = manifest["spec"]
     return PublishedImage(
         spec["definition"], spec["version"], spec["osSKU"], published_at(manifest), spec.get("securityPatch", "")

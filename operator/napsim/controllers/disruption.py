@@ -1,4 +1,4 @@
-"""The disruption loop: which drifted node goes next.
+"""The disruption loop: which drifted node goes next, once there is nothing to do about empty ones.
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/controller.go``, ``staticdrift.go`` and ``drift.go``: a pass
 every 10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then
@@ -12,42 +12,34 @@ import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, NodePoolEntry
+from napsim.controllers.emptiness import Emptiness, blocking_budget
 from napsim.controllers.executor import Executor
+from napsim.controllers.replacements import Replacements
+from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.verdicts import Verdicts, blocked_events
 from napsim.core import commands
-from napsim.core.actions import Event
-from napsim.core.adoption import hindrances
 from napsim.core.budgets import DRIFTED, Allowance, allowed_by_reason, next_change, remaining
-from napsim.core.candidates import Candidate, OrderKey, Surroundings, check, order_key
-from napsim.core.clock import earliest, rfc3339
+from napsim.core.candidates import OrderKey, order_key
+from napsim.core.clock import earliest
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.inplace import adoption_of
-from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import NodePool, Placement
-from napsim.core.objects import Node, NodeClaim, Pod, is_true
-from napsim.core.pods import (
-    Protection,
-    is_reschedulable,
-    protection,
-    requests,
-    tolerates_all,
-    tolerates_disrupted,
-)
-from napsim.core.provisioning import same_shape, schedule
-from napsim.core.reasons import Reason, Verdict, waits_for_node, waits_for_pdb
-from napsim.core.requirements import unmet
-from napsim.core.resources import amounts, fits, subtract
+from napsim.core.nodetemplates import NodeTemplate
+from napsim.core.objects import Node, NodeClaim, is_true
+from napsim.core.pods import is_reschedulable
+from napsim.core.reasons import Verdict, waits_for_node, waits_for_pdb
+from napsim.core.resources import amounts
+from napsim.core.simulation import WAITS_FOR_ROOM, Simulation
 
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
 UNSYNCED_LEAST: Final = timedelta(milliseconds=50)  # real: a fast clock must not make this a busy loop
-_NODEPOOL_DEDUPE_SECONDS: Final = 60.0
-_INVALID_ANNOTATION: Final = "InvalidDoNotDisruptAnnotation"
 
 
 @dataclass(slots=True)
@@ -69,12 +61,25 @@ class Disruption:
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
     _doubtful: set[str] = field(default_factory=set)  # Nodes whose command may have been started
     _idle_since: datetime | None = None
+    emptiness: Emptiness = field(init=False)
+    _room: tuple[int, tuple[NodeTemplate, ...]] = (-1, ())  # what those who wait for room were last asked with
+    _scheduling: Scheduling = field(init=False)
+    _replacements: Replacements = field(init=False)
+    _verdicts: Verdicts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scheduling = Scheduling(self.state, self.declared, self.clock)
+        self._replacements = Replacements(self.state, self.declared, self._scheduling)
+        self._verdicts = Verdicts(self.state, self.declared, self.clock)
+        doubted = self._doubtful.add
+        self.emptiness = Emptiness(self.state, self.declared, self.clock, self.executor, self._verdicts, doubted)
 
     # --- what changed -------------------------------------------------------------------------------------------------
 
     def on_claim(self, claim: NodeClaim | None, name: str) -> None:
         """The claim, or its Node, or the pods on it changed."""
         node = self.state.node_of(claim) if claim else None
+        self.emptiness.on_claim(claim, name, node)
         if (
             claim is not None
             and self._is_drifted(claim)
@@ -108,20 +113,27 @@ class Disruption:
         self.blocked_since.clear()
         self._starting.clear()
         self._doubtful.clear()
+        self.emptiness.forget()
         self._idle_since = None
 
     def on_pdb(self, key: str) -> None:
         self.release(waits_for_pdb(key))
+        self.on_room()
+
+    def on_room(self) -> None:
+        """A node, a pod, a pool or a class has changed. What that comes to is looked at once a pass."""
+        if any(queue.waits_for(WAITS_FOR_ROOM) for queue in self.queues.values()):
+            self.nudge()
 
     def release(self, token: str) -> None:
         """Whoever was blocked by this is asked again."""
         released = [queue.release(token) for queue in self.queues.values()]  # all of them, not up to the first
-        if any(released):
+        if any(released) or self.emptiness.empties:
             self.nudge()
 
     def nudge(self) -> None:
         """Something changed that a pass could come out differently for: look at the next tick."""
-        if any(self.queues.values()) or self._starting or self._doubtful:
+        if any(self.queues.values()) or self._starting or self._doubtful or self.emptiness.busy:
             self.wake(self._tick(self.clock.now()))
 
     def _tick(self, at: datetime) -> datetime:
@@ -138,14 +150,27 @@ class Disruption:
         if not self._synced():
             soon = self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST)
             return max(now + UNSYNCED_TICK, soon)
-        for queue in self.queues.values():
-            queue.release_due(now)
+        self._ask_again(now)
+        if (go_on := await self.emptiness.look(now)) is not None:
+            self._idle_since = None
+            return go_on
         if await self._static_pass(now) or await self._dynamic_pass(now):
             self._idle_since = None
             return now
         self._idle_since = now
-        at = earliest(*(queue.wake_at for queue in self.queues.values()), *self._budget_changes(now))
+        self.emptiness.evaluate_underutilized(now)
+        wakes = (queue.wake_at for queue in self.queues.values())
+        at = earliest(*wakes, *self._budget_changes(now), self.emptiness.wake_at)
         return None if at is None else self._tick(at)
+
+    def _ask_again(self, now: datetime) -> None:
+        """Whoever is blocked by what has changed since, or by what time has ended."""
+        room = (self.state.changes_of_room, self._scheduling.templates)
+        if room != self._room:
+            self._room = room
+            self.release(WAITS_FOR_ROOM)
+        for queue in self.queues.values():
+            queue.release_due(now)
 
     async def _settle_doubts(self) -> None:
         """A start that failed may have been carried out all the same: budgets count it before anything else starts."""
@@ -182,7 +207,7 @@ class Disruption:
         count = self.state.count(entry.pool.name)
         allowance = self.allowance(entry, now)
         if count.total_nodes and not allowance.allowed:
-            self.executor.record(_blocking_budget(entry.pool))
+            self.executor.record(blocking_budget(entry.pool, DRIFTED))
         return remaining(allowance.allowed, count.disrupting_nodes)
 
     async def _static_pass(self, now: datetime) -> bool:
@@ -192,7 +217,10 @@ class Disruption:
                 name = self._next_candidate(queue, now)
                 if name is None:
                     break
-                await self._start(entry, self.state.claims[name], now)
+                claim = self.state.claims[name]
+                node = self.state.node_of(claim)
+                assert node is not None  # the candidate passed its checks
+                await self._start(entry, claim, self._replacements.static(entry, claim, node, now), now)
                 started = True
         return started
 
@@ -229,8 +257,11 @@ class Disruption:
             name = queue.first()
             if name is not None and self._must_wait(name, now):
                 return False
-            if name is not None and self._passes(queue, name, now):
-                await self._start(entry, self.state.claims[name], now)
+            if name is None or not self._passes(queue, name, now):
+                continue
+            if (found := self._simulated(queue, name, now)) is not None:
+                await self._start(entry, self.state.claims[name], self._replacements.placements(found), now)
+                self._scheduling.nominate(found, now)
                 return True
         return False
 
@@ -285,72 +316,35 @@ class Disruption:
     def _passes(self, queue: DriftQueue, name: str, now: datetime) -> bool:
         """Whether the candidate may go; one that may not is set aside until what blocks it changes."""
         claim = self.state.claims[name]
-        verdict = self.verdict(claim, now)
-        for event in self._protection_events(self.state.node_of(claim), now):
+        for event in self._verdicts.protection_events(self.state.node_of(claim), now):
             self.executor.record(event)
+        return self._may_pass(queue, claim, self._verdicts.of(claim, self.own_pod, now), now)
+
+    def _may_pass(self, queue: DriftQueue, claim: NodeClaim, verdict: Verdict, now: datetime) -> bool:
         if verdict.allowed:
-            self.blocked_since.pop(name, None)
+            self.blocked_since.pop(claim.name, None)
             return True
-        queue.block(name, verdict)
-        self.blocked_since.setdefault(name, now)
-        for event in _blocked_events(claim, self.state.node_of(claim), verdict):
+        queue.block(claim.name, verdict)
+        self.blocked_since.setdefault(claim.name, now)
+        for event in blocked_events(claim, self.state.node_of(claim), verdict):
             self.executor.record(event)
         return False
 
-    def verdict(self, claim: NodeClaim, now: datetime) -> Verdict:
-        """May the claim's node be disrupted now, budgets aside?"""
+    def _simulated(self, queue: DriftQueue, name: str, now: datetime) -> Simulation | None:
+        """Where the pods of a candidate would go; None when they cannot, and it is set aside."""
+        claim = self.state.claims[name]
         node = self.state.node_of(claim)
-        candidate = Candidate(
-            claim=claim,
-            node=node,
-            pods=self.state.pods_on(node.name) if node else (),
-            in_queue=node is not None and node.name in self.state.commands,
-            marked_for_deletion=node is not None and is_marked(node, claim),
-            nodepool_found=self.declared.can_launch(claim.metadata.labels.get(names.NODEPOOL, "")),
-            hindrance=self._hindrance(claim, node),
-        )
-        found = check(candidate, Surroundings(self.state.pdbs, self.clock.timeline, now))
-        return self._own_pod_stays(node, now) or found if found.allowed else found
-
-    def _own_pod_stays(self, node: Node | None, now: datetime) -> Verdict | None:
-        """Policy: the operator does not drain itself off a node for ever. Where its pod fits nowhere else, nobody
-        would bring the node back."""
-        own = self.state.pods.get(self.own_pod)
-        if node is None or own is None or own.spec.node_name != node.name or tolerates_disrupted(own):
-            return None
-        if any(self._takes(other, own) for other in self.state.nodes.values() if other.name != node.name):
-            return None
-        message = f"Not all pods would schedule, {own.key} is the operator's and fits on no other Node"
-        return Verdict(Reason.UNSCHEDULABLE, message, now + self.clock.timeline.patience(TICK))
-
-    def _takes(self, node: Node, pod: Pod) -> bool:
-        """Whether the node has room for a pod now: selector, taints, resources."""
-        free = amounts(node.status.allocatable)
-        subtract(free, self.state.used_on(node.name))
-        selected = pod.spec.node_selector.items() <= node.metadata.labels.items()
-        open_ = not node.spec.unschedulable and is_true(node.status.conditions, names.READY)
-        return open_ and selected and tolerates_all(pod, node.spec.taints) and fits(requests(pod), free)
-
-    def _hindrance(self, claim: NodeClaim, node: Node | None) -> str:
-        home = self.declared.home(claim.metadata.labels.get(names.NODEPOOL, "")) if adoption_of(claim) else None
-        problems = hindrances(node, home) if node is not None and home is not None else ()
-        return f"a replacement in place would not end the drift: {'; '.join(problems)}" if problems else ""
-
-    def _protection_events(self, node: Node | None, now: datetime) -> Iterator[Event]:
-        """What the do-not-disrupt annotations of its pods mean, where that is not simply for ever."""
-        for pod in self.state.pods_on(node.name) if node is not None else ():
-            said = _protection_said(protection(pod, self.clock.timeline, now))
-            if said is not None:
-                reason, message = said
-                type_: Literal["Normal", "Warning"] = "Warning" if reason == _INVALID_ANNOTATION else "Normal"
-                yield Event("Pod", pod.name, pod.metadata.uid, reason, message, type_, pod.metadata.namespace)
+        assert node is not None  # the candidate passed its checks
+        found = self._replacements.simulated(claim, node, now)
+        return found if self._may_pass(queue, claim, found.verdict, now) else None
 
     # --- the start of a command ---------------------------------------------------------------------------------------
 
-    async def _start(self, entry: NodePoolEntry, claim: NodeClaim, now: datetime) -> None:
+    async def _start(
+        self, entry: NodePoolEntry, claim: NodeClaim, placements: tuple[Placement, ...], now: datetime
+    ) -> None:
         node = self.state.node_of(claim)
         assert node is not None  # the candidate passed its checks
-        placements = self._placements(entry, claim, node)
         command = commands.drift_command(claim, placements, now)
         self.queues[entry.pool.name].discard(claim.name)
         self._starting[node.name] = frozenset(item.name for item in command.replacements)
@@ -363,58 +357,3 @@ class Disruption:
             raise
         replaces = placements or adoption_of(claim) is not None
         self.on_decision("replace" if replaces else "delete", entry.pool.name)
-
-    def _placements(self, entry: NodePoolEntry, claim: NodeClaim, node: Node) -> tuple[Placement, ...]:
-        """None for an empty node of a dynamic pool; else one like it, or what the pool now allows for its pods.
-
-        None in place, either: the Node itself comes back.
-        """
-        if adoption_of(claim) is not None:
-            return ()
-        pods = [pod for pod in self.state.pods_on(node.name) if is_reschedulable(pod)]
-        if not pods and not entry.pool.is_static:
-            return ()
-        shape = same_shape(node)
-        size = INSTANCE_TYPES.get(shape.instance_type)
-        labels = {**(size.labels() if size else {}), names.ZONE: shape.zone, names.CAPACITY_TYPE: shape.capacity_type}
-        labels |= {**entry.pool.spec.template.metadata.labels, names.NODEPOOL: entry.pool.name}
-        if size is not None and not unmet(labels, entry.view.requirements):
-            return (shape,)
-        node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-        if node_class is None:
-            return (shape,)
-        offer = self.declared.offer(entry, node_class, {})
-        found = schedule(pods, (), (offer,), {}).new_nodes
-        if found:
-            return tuple(item.placement for item in found)
-        if offer.types and offer.zones:
-            return (Placement(offer.types[0].name, offer.zones[0], offer.capacity_type),)
-        return (shape,)
-
-
-def _protection_said(held: Protection) -> tuple[str, str] | None:
-    """Reason and message of Karpenter's event (``pkg/utils/pod/events.go``)."""
-    if held.invalid:
-        return _INVALID_ANNOTATION, f"Invalid {names.DO_NOT_DISRUPT} annotation: {held.invalid}, ignoring annotation"
-    if held.until is not None:
-        message = f"The {names.DO_NOT_DISRUPT} grace period will elapse at {rfc3339(held.until)}"
-        return "DoNotDisruptUntil", message
-    if held.elapsed:
-        message = f"The {names.DO_NOT_DISRUPT} grace period has elapsed, pod is now disruptable"
-        return "DoNotDisruptGracePeriodElapsed", message
-    return None
-
-
-def _blocking_budget(pool: NodePool) -> Event:
-    message = "No allowed disruptions for disruption reason Drifted due to blocking budget"
-    uid = pool.metadata.uid
-    return Event("NodePool", pool.name, uid, "DisruptionBlocked", message, dedupe_seconds=_NODEPOOL_DEDUPE_SECONDS)
-
-
-def _blocked_events(claim: NodeClaim, node: Node | None, verdict: Verdict) -> Iterator[Event]:
-    if not verdict.published:
-        return
-    message = (verdict.message[:1].upper() + verdict.message[1:]).replace("Nodepool ", "NodePool ", 1)  # as Karpenter
-    yield Event("NodeClaim", claim.name, claim.metadata.uid, "DisruptionBlocked", message)
-    if node is not None:
-        yield Event("Node", node.name, node.metadata.uid, "DisruptionBlocked", message)

@@ -8,12 +8,13 @@ from typing import Any
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
-from napsim.controllers.declared import Declared, Manifest, node_image_version
+from napsim.controllers.declared import Declared, Manifest, node_image_version, published_image
 from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import NODE_IMAGES
 from napsim.controllers.state import ClusterState
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.definitions import DEFINITIONS
+from napsim.core.images import supersedes
 from napsim.core.versions import version_date
 from napsim.core.windows import describe_instant
 
@@ -57,14 +58,14 @@ class ImageReporter:
     def _state(self, manifest: Manifest, published: bool) -> str:
         if not published:
             return "Upcoming"
-        name, spec = manifest["metadata"]["name"], manifest["spec"]
-        rivals = [
-            parse_rfc3339(other["spec"]["publishedAt"])
+        name, definition, now = manifest["metadata"]["name"], manifest["spec"]["definition"], self.clock.now()
+        mine, kind = published_image(manifest), self.declared.settings.pickup.kind
+        rivals = (
+            published_image(other)
             for key, other in self.declared.images.items()
-            if key != name and other["spec"]["definition"] == spec["definition"]
-        ]
-        now, mine = self.clock.now(), parse_rfc3339(spec["publishedAt"])
-        if any(mine < at <= now for at in rivals):
+            if key != name and other["spec"]["definition"] == definition
+        )
+        if any(rival.published_at <= now and supersedes(rival, mine, kind) for rival in rivals):
             return "Superseded"
         return "Latest"
 

@@ -13,9 +13,11 @@ from napsim.api import names
 from napsim.api.durations import parse_duration
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
+from napsim.controllers.emptiness import PodEvents
 from napsim.controllers.executor import Executor
 from napsim.controllers.inplace import InPlaceProvider
 from napsim.controllers.provider import KwokProvider
+from napsim.controllers.registrations import Registrations
 from napsim.controllers.state import ClusterState
 from napsim.core import inplace, lifecycle
 from napsim.core.actions import (
@@ -28,12 +30,15 @@ from napsim.core.actions import (
     PatchNodeClaim,
     Plan,
     SetNodeClaimStatus,
+    merged,
 )
 from napsim.core.clock import earliest, parse_rfc3339, rfc3339
-from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, drift_condition, drift_of
+from napsim.core.drift import ConditionEdit, DriftVerdict, InstanceTypes, ProviderView, drift_condition, drift_of
+from napsim.core.failures import NEVER
 from napsim.core.inplace import adoption_of
+from napsim.core.instances import failed, gone_since, is_failed
 from napsim.core.objects import Node, NodeClaim, condition, is_true
-from napsim.core.termination import forgotten_instance, of_claim
+from napsim.core.termination import forgotten_instance, lost_instance, of_claim
 
 _FRESH: Final = timedelta(seconds=3)  # deletion timestamps are in whole seconds, which a fast clock makes minutes of
 
@@ -50,12 +55,20 @@ class NodeClaimController:
     executor: Executor
     _missing_since: dict[str, datetime] = field(default_factory=dict)  # claim -> real instant its Node was missed
     _type_found_at: dict[str, datetime] = field(default_factory=dict)
+    pod_events: PodEvents = field(init=False)
+    registrations: Registrations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pod_events = PodEvents(self.declared)
+        self.registrations = Registrations(self.declared)
 
     async def reconcile(self, name: str) -> datetime | None:
         claim = self.state.claims.get(name)
         if claim is None:
             self._missing_since.pop(name, None)
             self._type_found_at.pop(name, None)
+            self.pod_events.noted.pop(name, None)
+            self.registrations.forget(name)
             return None
         unreadable = tuple(self._put_right(claim))
         if unreadable:
@@ -65,11 +78,14 @@ class NodeClaimController:
         now = self.clock.now()
         plan = self._leaving(claim, node, now) if claim.deleting else self._alive(claim, node, now)
         await self.executor.carry_out(plan.actions)
+        self.registrations.note(claim, plan.actions)
         return plan.wake_at
 
     def _leaving(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
-        half = of_claim if adoption_of(claim) is None else inplace.of_claim
-        return half(claim, node, self._deleted_at(claim, now))
+        deleted_at = self._deleted_at(claim, now)
+        if adoption_of(claim) is not None:
+            return inplace.of_claim(claim, node, deleted_at)
+        return of_claim(claim, node, deleted_at, self.provider.detach(claim.name), now)
 
     def _deleted_at(self, claim: NodeClaim, now: datetime) -> datetime:
         """When the claim was deleted, on the cluster's clock: just now, unless nobody led for a while."""
@@ -113,17 +129,42 @@ class NodeClaimController:
             plan = self._join(claim, now)
         else:
             plan = self._advance(claim, node, now)
+        if node is not None and not plan.actions and adoption_of(claim) is None:
+            plan = self._broken(claim, node, plan.wake_at, now)
         if plan.actions:
             return Plan(plan.actions, earliest(plan.wake_at, expiry))
-        drift = self._drift(claim, node, now)
-        return Plan(drift.actions, earliest(plan.wake_at, drift.wake_at, expiry))
+        drift, quiet = self._drift(claim, node, now), self.pod_events.plan(claim, now)
+        at = earliest(plan.wake_at, drift.wake_at, quiet.wake_at, expiry)
+        return Plan(drift.actions or quiet.actions, at)  # one status at a time: each is written over the last
+
+    def _broken(self, claim: NodeClaim, node: Node, wake_at: datetime | None, now: datetime) -> Plan:
+        """The node fails, comes back, or has lost its instance."""
+        if not self.declared.settings.failures.items and not is_failed(node):
+            return Plan((), wake_at)
+        lost = lost_instance(claim, node, now)
+        if lost.actions or node.deleting or gone_since(node) is not None:
+            return Plan(lost.actions, earliest(lost.wake_at, wake_at))
+        outage = self.provider.breakdown(claim, now)
+        marks: dict[str, str | None] = {names.FAILED: None, names.FAILED_AT: None}
+        change = outage.begins if outage is not None else NEVER
+        if outage is not None and outage.begins <= now:
+            marks, change = failed(outage), outage.ends
+        at = earliest(wake_at, change if change < NEVER else None)
+        if merged(node.metadata.annotations, marks) == node.metadata.annotations:
+            return Plan((), at)
+        return Plan((PatchNode(node, annotations=marks),), at)
 
     def _has_joined(self, claim: NodeClaim) -> bool:
         return is_true(claim.status.conditions, names.REGISTERED_CONDITION) or adoption_of(claim) is not None
 
     def _launched(self, claim: NodeClaim, now: datetime) -> lifecycle.Launch:
         adoption = adoption_of(claim)
-        return self.provider.launch(claim, now) if adoption is None else self.in_place.launch(claim, adoption, now)
+        if adoption is not None:
+            return self.in_place.launch(claim, adoption, now)
+        answer = self.provider.launch(claim, now)
+        if answer.sold_out and now >= answer.ready_at:
+            self.declared.unavailable.mark(claim.metadata.labels, now)
+        return answer
 
     def _advance(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
         if (adoption := adoption_of(claim)) is not None:
@@ -132,8 +173,7 @@ class NodeClaimController:
         registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
         if joined is not None and now < joined and not registered:
             return Plan((), joined)
-        due = self.provider.initialized_from(claim, node, now)
-        return lifecycle.advance(claim, node, due, self.clock.timeline, now)
+        return lifecycle.advance(claim, node, self.provider.start(claim, node, now), self.clock.timeline, now)
 
     def _adopt(self, claim: NodeClaim, now: datetime) -> Action:
         """A claim that somebody else made: it gets the finalizer, and its age on the cluster's clock."""
@@ -181,7 +221,7 @@ class NodeClaimController:
         types = InstanceTypes(offerings, lifecycle.created_at(claim, now), self._type_found_at.get(claim.name))
         verdict = drift_of(
             claim, pool.view if pool else None, node_class.state if node_class else None, (played,) if played else (),
-            types, now,
+            types, now, ProviderView(self.declared.settings.kubelet_identity),
         )  # fmt: skip
         if verdict.instance_type_found_at is not None:
             self._type_found_at[claim.name] = verdict.instance_type_found_at

@@ -19,18 +19,27 @@ from napsim.controllers.windows import WindowController
 from napsim.core.actions import Event, PatchNodeClaim
 from napsim.core.clock import earliest, rfc3339
 from napsim.core.hash_migration import AKSNODECLASS_KEYS, migrate_hash
-from napsim.core.nodeclasses import NodeClassState, ready_condition, with_condition
-from napsim.core.objects import Condition, Requirement
-from napsim.core.pickup import Pickup, reconcile
+from napsim.core.nodeclasses import (
+    AWAITING_MESSAGE,
+    AWAITING_REASON,
+    NodeClassState,
+    ready_condition,
+    with_condition,
+)
+from napsim.core.objects import Condition, Requirement, condition
+from napsim.core.pickup import NodeClassPass, Pickup, next_list_key, reconcile
 
 log: Final = logging.getLogger(__name__)
 
+_FAILED: Final = "ImagePickUpFailed"
 _DEPENDENTS: Final = (
     names.KUBERNETES_VERSION_READY,
     names.IMAGES_READY,
     names.SUBNETS_READY,
     names.VALIDATION_SUCCEEDED,
+    names.LOCAL_DNS_READY,
 )
+_UNKNOWN: Final = tuple(Condition(type_, "Unknown", AWAITING_REASON, AWAITING_MESSAGE) for type_ in _DEPENDENTS)
 
 
 @dataclass(slots=True)
@@ -55,23 +64,22 @@ class NodeClassController:
             return None
         await self._migrate_hash(entry)
         now = self.clock.now()
-        found = reconcile(
-            entry.state,
-            self.declared.kubernetes_version,
-            self.declared.catalogue,
-            self.declared.caches.get(name),
-            self.windows.pickup_window(now),
-            self.declared.settings.pickup,
-            now,
-        )
+        found = self._pass(entry, now)
         if found.cache is not None:
-            self.declared.caches[name] = found.cache
+            self.declared.caches[found.cache.key] = found.cache
         if found.pickup.changes:
             await self.on_pickup(name, found.pickup, now)
         await self._write(entry, self._complete(found.state, now))
         self._say(entry, found.pickup)
         at = found.pickup.requeue if found.pickup.error else None
         return earliest(found.pickup.wake_at, at)
+
+    def _pass(self, entry: NodeClassEntry, now: datetime) -> NodeClassPass:
+        version, settings = self.declared.kubernetes_version, self.declared.settings.pickup
+        key = next_list_key(entry.state, version, settings, now)
+        cache = self.declared.caches.get(key) if key is not None else None
+        window = self.windows.pickup_window(now)
+        return reconcile(entry.state, version, self.declared.catalogue, cache, window, settings, now)
 
     async def _let_go(self, entry: NodeClassEntry) -> None:
         """Upstream's finalizer goes once no claim refers to the class."""
@@ -97,9 +105,15 @@ class NodeClassController:
         self.on_written(AKS_NODE_CLASSES.kind, name)
 
     def _complete(self, state: NodeClassState, now: datetime) -> NodeClassState:
-        """What this cluster always has: a subnet that exists, a class that is valid."""
+        """What this cluster always has: a subnet that exists, a class that is valid, DNS that can be local.
+
+        A condition that nobody has decided on is Unknown.
+        """
         conditions = state.conditions
-        for type_ in (names.SUBNETS_READY, names.VALIDATION_SUCCEEDED):
+        for unknown in _UNKNOWN:
+            if condition(conditions, unknown.type) is None:
+                conditions = with_condition(conditions, unknown, state.generation, now)
+        for type_ in (names.SUBNETS_READY, names.VALIDATION_SUCCEEDED, names.LOCAL_DNS_READY):
             conditions = with_condition(conditions, Condition(type_, "True", type_), state.generation, now)
         state = replace(state, conditions=conditions)
         ready = ready_condition(state, _DEPENDENTS, now)
@@ -135,6 +149,7 @@ class NodeClassController:
             )
         if pickup.error:
             log.warning("nodeclass %s: %s", name, pickup.error)
+            self.reports.warn(entry.manifest, ((_FAILED, pickup.error),))
 
 
 def _image(image_id: str, requirements: Iterable[Requirement]) -> dict[str, Any]:

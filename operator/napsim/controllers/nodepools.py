@@ -11,9 +11,11 @@ from napsim.api import names
 from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, NodeClassEntry, NodePoolEntry
+from napsim.controllers.emptiness import WHEN_EMPTY
 from napsim.controllers.executor import Executor
 from napsim.controllers.inplace import with_capacity
 from napsim.controllers.provisioner import Provisioner
+from napsim.controllers.registrations import Registrations
 from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import NODE_POOLS
 from napsim.controllers.settings import Settings
@@ -25,9 +27,11 @@ from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.resources import amounts, format_amount, total
 
 _NEVER_CONSOLIDATES: Final = "Never"
+_UNDERUTILIZED: Final = "spec.disruption.consolidationPolicy (Underutilized)"
 _INVALID_BUDGET: Final = "InvalidBudget"
 _INVALID_PROVIDER: Final = "InvalidNodeProvider"
 _TOO_FEW: Final = "ReplicasNotReached"
+_NO_FAILURES: Final = "FailuresNotPlayed"
 _NO_TYPES: Final = "NoCompatibleInstanceTypes"
 
 
@@ -41,6 +45,7 @@ class NodePoolController:
     executor: Executor
     reports: Reports
     provisioner: Provisioner
+    registrations: Registrations
     on_written: Callable[[str, str], None]  # kind, name: what rests on the pool is to be looked at
     _found: dict[str, tuple[NodePoolEntry, NodeClassEntry, Settings, list[Finding]]] = field(default_factory=dict)
 
@@ -49,8 +54,7 @@ class NodePoolController:
         if entry is None:
             return None
         await self._migrate_hash(entry)
-        await self.provisioner.reconcile_pool(name)
-        return None
+        return await self.provisioner.reconcile_pool(name)
 
     async def _migrate_hash(self, entry: NodePoolEntry) -> None:
         name = entry.pool.name
@@ -75,6 +79,7 @@ class NodePoolController:
         self.reports.warn(entry.manifest, findings)
         wanted = {
             "nodes": sum(self.state.node_of(claim) is not None for claim in claims),
+            "nodeClassObservedGeneration": self.registrations.class_generation(entry),
             "resources": {key: format_amount(key, value) for key, value in sorted(held.items())},
             "conditions": self.reports.mind(self._conditions(entry), entry.manifest, findings),
         }
@@ -83,16 +88,21 @@ class NodePoolController:
     def _conditions(self, entry: NodePoolEntry) -> list[dict[str, Any]]:
         manifest, reports = entry.manifest, self.reports
         node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-        ready = node_class is not None and node_class.ready
+        ready, faults = node_class is not None and node_class.ready, entry.faults
         old = manifest.get("status", {}).get("conditions", ())
+        reason = "NodePoolValidationFailed" if faults else names.VALIDATION_SUCCEEDED
+        status, problem = "False" if faults else "True", "; ".join(faults)
+        conditions = reports.with_condition(old, manifest, names.VALIDATION_SUCCEEDED, status, reason, problem)
         status = "True" if ready else "False"
-        conditions = reports.with_condition(
-            old, manifest, names.VALIDATION_SUCCEEDED, "True", names.VALIDATION_SUCCEEDED, ""
-        )
         reason, problem = (names.NODECLASS_READY, "") if ready else self._class_problem(entry)
         conditions = reports.with_condition(conditions, manifest, names.NODECLASS_READY, status, reason, problem)
-        reason = "Ready" if ready else "UnhealthyDependents"
-        message = "" if ready else f"{names.NODECLASS_READY}=False"
+        health = self.registrations.condition(entry)
+        conditions = reports.with_condition(
+            conditions, manifest, health.type, health.status, health.reason, health.message
+        )
+        lagging = {names.VALIDATION_SUCCEEDED: bool(faults), names.NODECLASS_READY: not ready}
+        message = ", ".join(f"{type_}=False" for type_, lags in lagging.items() if lags)
+        status, reason = ("False", "UnhealthyDependents") if message else ("True", "Ready")
         conditions = reports.root(conditions, manifest, status, reason, message)
         played = (entry,) if self.declared.is_in_place(entry) else ()
         conditions = with_capacity(reports, conditions, manifest, played)
@@ -117,7 +127,7 @@ class NodePoolController:
         if known is not None and known[0] is entry and known[1] is node_class and known[2] is settings:
             return [*provided, *known[3]]
         found = self._budget_findings(entry)
-        offer = self.declared.offer(entry, node_class, {})
+        offer = self.declared.offer(entry)
         if (not offer.types or not offer.zones) and not self.declared.is_in_place(entry):
             found.append((_NO_TYPES, self._no_types(entry)))
         self._found[name] = (entry, node_class, settings, found)
@@ -135,6 +145,10 @@ class NodePoolController:
         if self.declared.is_in_place(entry) and wanted > nodes:
             text = f"spec.replicas {wanted}: {nodes} Nodes play the pool in place, and none is made"
             found.append((_TOO_FEW, text))
+        failures = self.declared.settings.failures.items
+        if self.declared.is_in_place(entry) and any(entry.pool.name in item.node_pools for item in failures):
+            text = "spec.failures of NodeAutoProvisioning names the pool: Nodes that play it in place have none of them"
+            found.append((_NO_FAILURES, text))
         return found
 
     def _budget_findings(self, entry: NodePoolEntry) -> list[Finding]:
@@ -156,11 +170,11 @@ class NodePoolController:
 
 
 def _unhonoured(entry: NodePoolEntry) -> tuple[str, ...]:
-    """Emptiness and consolidation come later; until then the policy is without effect unless it says never."""
+    """Nodes are deleted when they are empty, but never consolidated for being underutilized."""
     disruption = entry.pool.spec.disruption
     if entry.pool.is_static or disruption.consolidate_after == _NEVER_CONSOLIDATES:
         return ()
-    found = ["spec.disruption.consolidationPolicy", "spec.disruption.consolidateAfter"]
+    found = [] if disruption.consolidation_policy == WHEN_EMPTY else [_UNDERUTILIZED]
     if any(item.min_values for item in entry.pool.spec.template.spec.requirements):
         found.append("spec.template.spec.requirements[].minValues")
     return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,14 +19,14 @@ from napsim.controllers.provider import KwokProvider
 from napsim.controllers.state import ClusterState
 from napsim.core import commands
 from napsim.core.actions import Action, CreateNodeClaim, DeleteNode, Event, Plan
-from napsim.core.clock import earliest
-from napsim.core.commands import Command, Replacement
+from napsim.core.clock import earliest, rfc3339
+from napsim.core.commands import Command, Progress, Replacement
 from napsim.core.inplace import adoption_of, given_back
 from napsim.core.instances import is_fake
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import new_claim
 from napsim.core.objects import Node, NodeClaim, Pod
-from napsim.core.pods import is_mirror, stuck_from, tolerates_disrupted
+from napsim.core.pods import is_drainable, stuck_from
 from napsim.core.resources import CPU, MEMORY, format_amount
 from napsim.core.termination import Instant, Terminating, drained, of_node
 
@@ -48,6 +48,7 @@ class NodeController:
     executor: Executor
     on_failed: Callable[[Command, int], None]
     hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
+    _ready: set[str] = field(default_factory=set)  # replacements of commands in flight that were seen initialized
 
     async def reconcile(self, name: str) -> datetime | None:
         node = self.state.nodes.get(name)
@@ -93,27 +94,33 @@ class NodeController:
         names_wanted = {item.name for item in command.replacements}
         found = {name: self.state.claims[name] for name in names_wanted if name in self.state.claims}
         seen = frozenset(name for name in names_wanted if name in self.state.seen)
+        self._ready |= {name for name, item in found.items() if commands.is_initialized(item)}
         progress = commands.advance(
-            command, node, claim, found, seen, len(self.state.commands), self.clock.timeline, now
-        )
+            command, node, claim, found, seen, len(self.state.commands), self.clock.timeline, now,
+            ready_before=frozenset(self._ready & names_wanted),
+        )  # fmt: skip
+        if progress.completed or progress.failure:
+            self._ready -= names_wanted
         if progress.completed and not claim.deleting and self.hand_over(claim):
             return None
         await self.executor.carry_out(progress.plan.actions)
         if progress.failure:
             log.warning("node %s: command rolled back: %s", node.name, progress.failure)
+            self.executor.record(_rolled_back(command, node, progress))
             self.on_failed(command, progress.uninitialized)
         await self.executor.carry_out(self._replacement(item, claim, now) for item in progress.create)
         return progress.plan.wake_at
 
     def _replacement(self, wanted: Replacement, claim: NodeClaim, now: datetime) -> Action:
-        pool = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
+        pool = self.declared.pools.get(wanted.nodepool or claim.metadata.labels.get(names.NODEPOOL, ""))
         size = INSTANCE_TYPES.get(wanted.instance_type)
         if pool is None or size is None:
             raise Retry(f"replacement {wanted.name}: its NodePool or instance type {wanted.instance_type} is missing")
-        requests = self._requests(claim)
+        requests = wanted.requests or self._requests(claim)  # of a static pool: what the node's pods use
         made = new_claim(
             pool.pool, pool.template, wanted.name, wanted.placement, size, requests, now,
-            replaces=claim.name, class_hash=self.declared.class_hash(claim.spec.node_class_ref.name),
+            replaces=claim.name,
+            class_hash=self.declared.class_hash(pool.pool.spec.template.spec.node_class_ref.name),
         )  # fmt: skip
         return CreateNodeClaim(made, "drifted")
 
@@ -127,16 +134,16 @@ class NodeController:
 
     async def _terminate(self, node: Node, claim: NodeClaim | None) -> datetime | None:
         pods = self.state.pods_on(node.name)
-        state = Terminating(node, claim, pods, self._attachments(node, pods))
-        detach = self.provider.detach(claim.name) if claim else timedelta(0)
         now = self.clock.instant()
+        state = Terminating(node, claim, pods, self._attachments(node, pods, now))
+        detach = self.provider.detach(claim.name) if claim else timedelta(0)
         return await self._drain(of_node(state, self.state.pdbs, detach, now), now, pods)
 
     async def _give_back(self, node: Node, claim: NodeClaim) -> datetime | None:
         """The same for a Node that stays: its claim's time on it ends."""
         pods = self.state.pods_on(node.name)
-        state = Terminating(node, claim, pods, self._attachments(node, pods), given_back(node))
         now = self.clock.instant()
+        state = Terminating(node, claim, pods, self._attachments(node, pods, now), given_back(node))
         plan = drained(state, claim, self.state.pdbs, self.provider.detach(claim.name), now)
         return await self._drain(plan, now, pods)
 
@@ -147,9 +154,9 @@ class NodeController:
         look_again = min((*stuck_from(pods, now.real), now.real + _DRAIN_POLL))
         return earliest(plan.wake_at, now.timeline.virtual(look_again))
 
-    def _attachments(self, node: Node, pods: tuple[Pod, ...]) -> tuple[str, ...]:
+    def _attachments(self, node: Node, pods: tuple[Pod, ...], now: Instant) -> tuple[str, ...]:
         """VolumeAttachments of the node, less those of pods that are not drained (they keep their volumes)."""
-        kept = {volume for pod in pods if tolerates_disrupted(pod) or is_mirror(pod) for volume in self._volumes(pod)}
+        kept = {volume for pod in pods if not is_drainable(pod, now.real) for volume in self._volumes(pod)}
         return tuple(
             item.name
             for item in self.state.attachments.values()
@@ -160,3 +167,13 @@ class NodeController:
         wanted = (volume.persistent_volume_claim for volume in pod.spec.volumes)
         keys = (f"{pod.metadata.namespace}/{item.claim_name}" for item in wanted if item is not None)
         return tuple(self.state.volume_claims[key].spec.volume_name for key in keys if key in self.state.volume_claims)
+
+
+def _rolled_back(command: Command, node: Node, progress: Progress) -> Event:
+    """Upstream only logs it."""
+    count, all_ = progress.uninitialized, len(command.replacements)
+    message = (
+        f"Command {command.reason} of {rfc3339(command.started_at)} is rolled back: {progress.failure};"
+        f" {count} of {all_} replacements not initialized"
+    )
+    return Event("Node", node.name, node.metadata.uid, "CommandRolledBack", message, "Warning", "", "napsim", message)

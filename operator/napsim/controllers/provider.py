@@ -15,9 +15,18 @@ from napsim.api import names
 from napsim.controllers.declared import Declared, NodeClassEntry
 from napsim.core.clock import parse_rfc3339
 from napsim.core.definitions import node_image_version_of
+from napsim.core.failures import NEVER, FailureKind, Outage
 from napsim.core.instances import created_annotation, node_of
 from napsim.core.instancetypes import INSTANCE_TYPES, InstanceType, quantities
-from napsim.core.lifecycle import Launch, created_at
+from napsim.core.lifecycle import (
+    INSUFFICIENT_CAPACITY,
+    LAUNCH_FAILED,
+    LAUNCH_RETRY,
+    NODECLASS_NOT_READY,
+    Launch,
+    Start,
+    created_at,
+)
 from napsim.core.nodeclasses import image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, condition
 from napsim.core.requirements import label_requirements
@@ -33,24 +42,30 @@ class KwokProvider:
 
     def launch(self, claim: NodeClaim, now: datetime) -> Launch:
         """The instance for the claim, or why there is none."""
-        timings = self.declared.settings.timings
-        ready_at = created_at(claim, now) + timings.draw("launch", claim.name)
+        first = created_at(claim, now) + self.declared.settings.timings.draw("launch", claim.name)
+        labels, failures = claim.metadata.labels, self.declared.settings.failures
+        ready_at, error = failures.put_off(FailureKind.LAUNCH_FAILS, claim.name, labels, first, LAUNCH_RETRY)
+        if first < ready_at and now < ready_at:
+            return Launch(first, failure=LAUNCH_FAILED, message=error, retry_at=ready_at if ready_at < NEVER else None)
         entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
         if entry is None:
             return self._refused(
-                ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", "nodeclass_not_ready"
+                ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", NODECLASS_NOT_READY
             )
         problem = unreadable(entry.state, names.IMAGES_READY)
         if problem:
-            return self._refused(ready_at, problem, "nodeclass_not_ready")
+            return self._refused(ready_at, problem, NODECLASS_NOT_READY)
         wanted = claim.metadata.labels.get(names.INSTANCE_TYPE, "")
         size = INSTANCE_TYPES.get(wanted)
         if size is None:
-            return self._refused(ready_at, f"instance type {wanted!r} is not known", "insufficient_capacity")
+            return self._refused(ready_at, f"instance type {wanted!r} is not known", INSUFFICIENT_CAPACITY)
+        refusal = failures.refusal(claim.name, labels, ready_at)
+        if refusal:
+            return Launch(ready_at, failure=INSUFFICIENT_CAPACITY, message=refusal, sold_out=True)
         image = image_for(entry.state.images, label_requirements(size.labels()))
         if image is None:
             message = f"no compatible images found for instance type {size.name}"
-            return self._refused(ready_at, message, "insufficient_capacity")
+            return self._refused(ready_at, message, INSUFFICIENT_CAPACITY)
         return self._instance(ready_at, image.id, size, entry)
 
     def _refused(self, ready_at: datetime, message: str, failure: str) -> Launch:
@@ -69,14 +84,20 @@ class KwokProvider:
         """When the instance of a launched claim joins the cluster."""
         launched = condition(claim.status.conditions, names.LAUNCHED)
         since = launched.last_transition_time if launched and launched.last_transition_time else now
-        return since + self.declared.settings.timings.draw("registration", claim.name)
+        due = since + self.declared.settings.timings.draw("registration", claim.name)
+        return self._put_off(FailureKind.NEVER_REGISTERS, claim, due)
+
+    def _put_off(self, kind: FailureKind, claim: NodeClaim, due: datetime) -> datetime:
+        return self.declared.settings.failures.put_off(kind, claim.name, claim.metadata.labels, due)[0]
 
     def node(self, claim: NodeClaim, now: datetime) -> Node:
         """The Node that joins."""
         entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
         version = node_image_version_of(claim.status.image_id)
         kubernetes = entry.state.kubernetes_version if entry else self.declared.kubernetes_version
-        node = node_of(claim, version, kubernetes, entry.node_labels() if entry else {})
+        identity = self.declared.settings.kubelet_identity
+        labels = {**(entry.node_labels() if entry else {}), **({names.KUBELET_IDENTITY: identity} if identity else {})}
+        node = node_of(claim, version, kubernetes, labels)
         annotations = {**node.metadata.annotations, **created_annotation(now)}
         return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
 
@@ -87,13 +108,25 @@ class KwokProvider:
         recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
         return parse_rfc3339(recorded) + PACING if recorded else now
 
-    def initialized_from(self, claim: NodeClaim, node: Node | None, now: datetime) -> datetime | None:
+    def start(self, claim: NodeClaim, node: Node | None, now: datetime) -> Start | None:
         """When the played cloud takes its own and the startup taints off the Node."""
         if node is None:
             return None
         recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
         since = parse_rfc3339(recorded) if recorded else now
-        return since + self.declared.settings.timings.draw("initialization", claim.name)
+        due = since + self.declared.settings.timings.draw("initialization", claim.name)
+        return Start(
+            cloud=self._put_off(FailureKind.NEVER_INITIALIZES, claim, due),
+            startup=self._put_off(FailureKind.STARTUP_TAINT_STAYS, claim, due),
+        )
+
+    def breakdown(self, claim: NodeClaim, now: datetime) -> Outage | None:
+        """The failure of the claim's initialized node that is on, or the next one to come."""
+        initialized = condition(claim.status.conditions, names.INITIALIZED_CONDITION)
+        if initialized is None or initialized.status != "True" or initialized.last_transition_time is None:
+            return None
+        failures, since = self.declared.settings.failures, initialized.last_transition_time
+        return failures.breakdown(claim.name, claim.metadata.labels, since, now)
 
     def detach(self, claim: str) -> timedelta:
         """How long the instance takes to be gone after it was told to go."""

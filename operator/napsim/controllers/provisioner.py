@@ -1,7 +1,8 @@
-"""Makes NodeClaims: for pending pods in dynamic pools, and up to ``replicas`` in static ones.
+"""Makes NodeClaims: for pods that wait, or will have to, in dynamic pools, and up to ``replicas`` in static ones.
 
-Mirrors karpenter v1.14.0 ``pkg/controllers/provisioning/provisioner.go`` (batches: 1 s without a new pod, 10 s at most)
-and ``pkg/controllers/static``. What is on its way counts as room, so that a round that is repeated makes nothing twice.
+Mirrors karpenter v1.14.0 ``pkg/controllers/provisioning/provisioner.go`` and ``controller.go`` (pending pods, and those
+of nodes that are marked; batches: 1 s without a new one, 10 s at most) and ``pkg/controllers/static``. What is on its
+way counts as room, so that a round that is repeated makes nothing twice.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from napsim.api import names
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, NodePoolEntry
 from napsim.controllers.executor import Executor
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.replacements import exceeded_limit
+from napsim.controllers.scheduling import Scheduling
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, Event
 from napsim.core.instancetypes import INSTANCE_TYPES
-from napsim.core.nodepools import NodePool, Placement, claim_name, new_claim
+from napsim.core.nodepools import Placement, claim_name, new_claim
 from napsim.core.objects import Pod
-from napsim.core.pods import requests
-from napsim.core.provisioning import NewNode, Offer, Room, schedule
-from napsim.core.resources import CPU, MEMORY, PODS, Resources, amounts, format_amount, subtract, total
+from napsim.core.provisioning import Offer
+from napsim.core.resources import amounts
+from napsim.core.simulation import NewNode, Simulation, wanted
 
 BATCH_IDLE: Final = timedelta(seconds=1)
 BATCH_MAXIMUM: Final = timedelta(seconds=10)
@@ -42,9 +45,13 @@ class Provisioner:
     unplaced: dict[str, str] = field(default_factory=dict)  # pod -> why it fits nowhere
     _batch_from: datetime | None = None
     _last_pod: datetime | None = None
+    _scheduling: Scheduling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scheduling = Scheduling(self.state, self.declared, self.clock)
 
     def on_pending(self) -> None:
-        """A pod could not be scheduled: wait whether more come, then look at all of them."""
+        """A pod could not be scheduled, or will have to leave: wait whether more come, then look at all of them."""
         now = self.clock.now()
         self._batch_from = self._batch_from or now
         self._last_pod = now
@@ -57,104 +64,71 @@ class Provisioner:
             if now < due:
                 return due
         self._batch_from = None
-        pending = list(self.state.pending.values())
         self.unplaced = {}
-        if not pending:
+        if not self.state.pending and not self.state.leaving:
             return None
-        offers = self.declared.offers(self._overhead())
-        found = schedule(pending, list(self._rooms()), offers, self._zone_use())
-        played = "".join(f"; {entry.pool.name}: played in place" for entry in self.declared.in_place_pools())
-        self.unplaced = {key: reason + played for key, reason in found.unplaced.items()}
-        for key, reason in self.unplaced.items():
-            self.executor.record(_failed(self.state.pending[key], reason))
-        await self.executor.carry_out(self._claim(item, now) for item in self._within_limits(found.new_nodes))
-        return self.clock.timeline.virtual(self.clock.real() + LOOK_AGAIN)
+        found = self._scheduling.provision(now)
+        self._tell(found)
+        self._scheduling.nominate(found, now)
+        await self.executor.carry_out(list(self._claims(found, now)))
+        return self.clock.timeline.virtual(self.clock.real() + LOOK_AGAIN) if self.state.pending else None
 
-    def _claim(self, wanted: NewNode, now: datetime) -> CreateNodeClaim:
-        entry = self.declared.pools[wanted.pool.name]
-        identity = [wanted.pool.name, *sorted(pod.metadata.uid for pod in wanted.pods)]
+    def _tell(self, found: Simulation) -> None:
+        """Who fits nowhere. Pods that kube-scheduler refuses for their volumes are named, but not in events."""
+        played = "".join(f"; {entry.pool.name}: played in place" for entry in self.declared.in_place_pools())
+        self.unplaced = {key: reason + played for key, reason in found.refused.items()}
+        for key, reason in self.unplaced.items():
+            self.executor.record(_failed(self.state.pods[key], reason))
+        self.unplaced.update(self._scheduling.pending().ignored)
+
+    def _claims(self, found: Simulation, now: datetime) -> Iterator[CreateNodeClaim]:
+        """None for a pool that is above its limits already; its pods stay pending and are looked at again."""
+        use = Counter(self.state.zone_use)
+        for item in found.new_nodes:
+            limits = amounts(item.pool.spec.limits)
+            if limits and exceeded_limit(self.state.places.usage(item.pool.name), limits):
+                continue
+            placed = wanted(item, use)
+            use[placed.zone] += 1
+            yield self._claim(item, placed, now)
+
+    def _claim(self, item: NewNode, placed: Placement, now: datetime) -> CreateNodeClaim:
+        entry = self.declared.pools[item.pool.name]
+        identity = [item.pool.name, *sorted(self.state.pods[key].metadata.uid for key in item.pods)]
         while (name := claim_name(*identity)) in self.state.claims:
             identity.append("again")  # other pods took the room that was made for these
-        return self._new(entry, name, wanted, now, "provisioned")
+        return self._new(entry, name, placed, now, "provisioned")
 
-    def _new(self, entry: NodePoolEntry, name: str, wanted: NewNode, now: datetime, reason: str) -> CreateNodeClaim:
-        asked = {key: format_amount(key, wanted.requests[key]) for key in (CPU, MEMORY) if wanted.requests.get(key)}
+    def _new(self, entry: NodePoolEntry, name: str, placed: Placement, now: datetime, reason: str) -> CreateNodeClaim:
         claim = new_claim(
-            entry.pool, entry.template, name, wanted.placement, wanted.instance_type, asked, now,
+            entry.pool, entry.template, name, placed, INSTANCE_TYPES[placed.instance_type], placed.requests, now,
             class_hash=self.declared.class_hash(entry.pool.spec.template.spec.node_class_ref.name),
         )  # fmt: skip
         return CreateNodeClaim(claim, reason)
 
-    # --- room ---------------------------------------------------------------------------------------------------------
-
-    def _rooms(self) -> Iterator[Room]:
-        """Nodes that stay, and nodes on their way, in the order of their names."""
-        for name in sorted(self.state.claims):
-            claim = self.state.claims[name]
-            node = self.state.node_of(claim)
-            if claim.deleting or (node is not None and is_marked(node, claim)):
-                continue
-            initialized = node is not None and node.metadata.labels.get(names.INITIALIZED) == "true"
-            free = self._capacity(claim.metadata.labels, claim.spec.node_class_ref.name, dict(claim.status.allocatable))
-            if node is not None:
-                subtract(free, self.state.used_on(node.name))
-            taints = node.spec.taints if node is not None and initialized else claim.spec.taints
-            yield Room(name, node.metadata.labels if node else claim.metadata.labels, taints, free)
-
-    def _capacity(self, labels: dict[str, str], node_class: str, allocatable: dict[str, str | int]) -> Resources:
-        if allocatable:
-            return amounts(allocatable)
-        size = INSTANCE_TYPES.get(labels.get(names.INSTANCE_TYPE, ""))
-        entry = self.declared.node_classes.get(node_class)
-        return size.allocatable(entry.max_pods, entry.os_disk_gb) if size and entry else {}
-
-    def _overhead(self) -> Resources:
-        return total(requests(pod) for pod in self.state.daemon_pods())
-
-    def _zone_use(self) -> Counter[str]:
-        return Counter(claim.metadata.labels.get(names.ZONE, "") for claim in self.state.claims.values())
-
-    def _within_limits(self, wanted: tuple[NewNode, ...]) -> Iterator[NewNode]:
-        """Drop the nodes that would take a pool above its limits; the pods stay pending and are looked at again."""
-        used: dict[str, Resources] = {}
-        for item in wanted:
-            pool = item.pool
-            limits = amounts(pool.spec.limits)
-            if pool.name not in used:
-                used[pool.name] = self._used_by(pool)
-            after = total((used[pool.name], item.instance_type.capacity(), {"nodes": 1}))
-            if all(after.get(key, 0) <= limit for key, limit in limits.items()):
-                used[pool.name] = after
-                yield item
-            else:
-                reason = f"{pool.name}: limits would be exceeded"
-                self.unplaced |= {pod.key: reason for pod in item.pods}
-                for pod in item.pods:
-                    self.executor.record(_failed(pod, reason))
-
-    def _used_by(self, pool: NodePool) -> Resources:
-        claims = [self.state.claims[name] for name in self.state.claims_of_pool.get(pool.name, ())]
-        return total((*(amounts(claim.status.capacity) for claim in claims), {"nodes": len(claims), PODS: 0}))
-
     # --- static pools -------------------------------------------------------------------------------------------------
 
-    async def reconcile_pool(self, name: str) -> None:
-        """Create what is missing to ``replicas``, delete what is too much. Replacements of a command do not count."""
+    async def reconcile_pool(self, name: str) -> datetime | None:
+        """Create what is missing to ``replicas``, delete what is too much. Replacements of a command do not count.
+
+        Returns when (virtual) to look again: when what could not be had can be asked for again.
+        """
         entry = self.declared.pools.get(name)
         if entry is None or entry.pool.spec.replicas is None or entry.pool.deleting:
-            return
+            return None
         if self.declared.is_in_place(entry):
-            return  # as many as opt in: none can be made, and none is too much
+            return None  # as many as opt in: none can be made, and none is too much
         alive = [self.state.claims[item] for item in sorted(self.state.claims_of_pool.get(name, ()))]
         alive = [claim for claim in alive if not claim.deleting]
         stand_ins = [claim for claim in alive if self._stands_in(claim.metadata.annotations.get(names.REPLACES, ""))]
         missing = entry.pool.spec.replicas - (len(alive) - len(stand_ins))
         if missing > 0:
-            await self._grow(entry, missing)
-        elif missing < 0:
+            return await self._grow(entry, missing)
+        if missing < 0:
             spare = [claim for claim in alive if claim not in stand_ins]
             spare.sort(key=lambda claim: (len(self._pods(claim.name)), claim.name))
             await self.executor.carry_out(DeleteNodeClaim(claim, "replicas") for claim in spare[:-missing])
+        return None
 
     def _stands_in(self, replaced: str) -> bool:
         claim = self.state.claims.get(replaced)
@@ -165,27 +139,37 @@ class Provisioner:
         node = self.state.node_of(self.state.claims[claim])
         return self.state.pods_on(node.name) if node else ()
 
-    async def _grow(self, entry: NodePoolEntry, missing: int) -> None:
+    async def _grow(self, entry: NodePoolEntry, missing: int) -> datetime | None:
         node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
-        if node_class is None or not node_class.ready:
-            return
-        offer = self.declared.offer(entry, node_class, {})
+        if node_class is None or not node_class.ready or entry.faults:
+            return None
+        offer = self.declared.offer(entry)
         if not offer.types or not offer.zones:
-            return
-        await self.executor.carry_out(self._static_claims(entry, offer, missing))
+            return None
+        zones, again_at = self._open_zones(offer)
+        await self.executor.carry_out(self._static_claims(entry, offer, zones, missing) if zones else ())
+        return again_at
 
-    def _static_claims(self, entry: NodePoolEntry, offer: Offer, missing: int) -> Iterator[CreateNodeClaim]:
-        now, use = self.clock.now(), self._zone_use()
+    def _open_zones(self, offer: Offer) -> tuple[tuple[str, ...], datetime | None]:
+        """The zones in which the offered size was not refused lately; if there are none, when there may be one."""
+        now, size = self.clock.now(), offer.types[0].name
+        refused = self.declared.unavailable.at(now)
+        zones = tuple(zone for zone in offer.zones if (size, zone, offer.capacity_type) not in refused)
+        return zones, None if zones else self.declared.unavailable.next_end(now)
+
+    def _static_claims(
+        self, entry: NodePoolEntry, offer: Offer, zones: tuple[str, ...], missing: int
+    ) -> Iterator[CreateNodeClaim]:
+        now, use = self.clock.now(), Counter(self.state.zone_use)
         slot = 0
         for _ in range(missing):
-            zone = min(offer.zones, key=lambda item: (use[item], item))
+            zone = min(zones, key=lambda item: (use[item], item))
             use[zone] += 1
             while (name := claim_name(entry.pool.name, entry.pool.metadata.uid, str(slot))) in self.state.claims:
                 slot += 1
             slot += 1
             size = offer.types[0]
-            placement = Placement(size.name, zone, offer.capacity_type)
-            yield self._new(entry, name, NewNode(entry.pool, placement, size, (), {}), now, "replicas")
+            yield self._new(entry, name, Placement(size.name, zone, offer.capacity_type), now, "replicas")
 
 
 def _failed(pod: Pod, reason: str) -> Event:

@@ -8,7 +8,7 @@ operator started anew goes on with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,21 +16,24 @@ from typing import Any, Final
 from napsim.api import names
 from napsim.api.rollout import MAX_LISTED
 from napsim.controllers.clock import VirtualClock
-from napsim.controllers.declared import Declared, Manifest
+from napsim.controllers.controlplane import WAITS
+from napsim.controllers.declared import Declared, Manifest, NodePoolEntry
 from napsim.controllers.disruption import Disruption
 from napsim.controllers.inplace import with_capacity
-from napsim.controllers.reports import Reports
+from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS
 from napsim.controllers.state import ClusterState, is_marked
 from napsim.controllers.story import Story, causes_of
 from napsim.controllers.targets import is_behind, next_publication, targets, waiting_images
 from napsim.controllers.windows import WindowController
+from napsim.core import commands
+from napsim.core.budgets import REASONS, allowed_by_reason
 from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
 from napsim.core.forecast import Course, Forecast, ForecastReason, allowed_time, forecast
 from napsim.core.objects import NodeClaim, is_true
 from napsim.core.pickup import ImageChange, Pickup, PickupRule
 from napsim.core.story import BLOCKED_FOR, Fact, Told, rollout_finished, rollout_started
-from napsim.core.windows import describe_instant
+from napsim.core.windows import WindowReason, describe_instant
 
 _FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
 _NO_OUTLOOK: Final = Forecast(None, ForecastReason.NOTHING_LEFT, "")
@@ -65,6 +68,7 @@ class RolloutReporter:
     outlook: Forecast = _NO_OUTLOOK
     first_estimate: datetime | None = None
     story: Story = field(init=False)
+    os_upgrades: Callable[[datetime], Mapping[str, Any] | None] = lambda _: None
     _blocked_before: int = 0
     _started_at: str | None = None
     _finished_at: str | None = None
@@ -205,9 +209,9 @@ class RolloutReporter:
         self.look()
 
     def was_replaced(self, claim: NodeClaim) -> None:
-        """A node that was disrupted for drift is gone."""
+        """A node that was disrupted for drift is gone; one that was deleted for being empty is not replaced."""
         pool = claim.metadata.labels.get(names.NODEPOOL, "")
-        if is_true(claim.status.conditions, names.DISRUPTION_REASON):
+        if commands.replaces(claim):
             self.replaced[pool] = self.replaced.get(pool, 0) + 1
 
     def look(self) -> None:
@@ -281,6 +285,7 @@ class RolloutReporter:
             "blocked": blocked,
             "pickups": self.pickups,
             "listCache": self._list_cache(),
+            "osUpgrades": self.os_upgrades(now),
             "summary": self._summary(),
             "conditions": self._conditions(nap, everywhere, rolled_out),
         }
@@ -356,8 +361,8 @@ class RolloutReporter:
 
     def _window(self, now: datetime) -> str:
         found = self.windows.verdict(now)
-        governing = self.windows.node_os()
-        name = f"{governing[0]}: " if governing else ""
+        source = self.windows.source(now)
+        name = f"{source}: " if source else ""
         if found.window is None:
             return f"{name}{'OPEN' if found.open else 'closed'} ({found.message})"
         at = found.window.end if found.open else found.window.start
@@ -378,10 +383,15 @@ class RolloutReporter:
             "disrupting": tally.disrupting,
             "blocked": tally.blocked,
             "allowed": self.disruption.allowance(entry, now).allowed,
+            "allowances": self._allowances(entry, now),
             "replaced": self.replaced.get(name, 0),
             "maxDisrupting": self.most.get(name, 0),
             "activeSeconds": round(self.active.get(name, timedelta(0)).total_seconds()),
         }
+
+    def _allowances(self, entry: NodePoolEntry, now: datetime) -> dict[str, int]:
+        total = self.state.count(entry.pool.name).total_nodes
+        return {reason.lower(): allowed_by_reason(entry.budgets, reason, total, now).allowed for reason in REASONS}
 
     def _blocked(self) -> list[dict[str, Any]]:
         found = []
@@ -404,7 +414,8 @@ class RolloutReporter:
         return found[:MAX_LISTED]
 
     def _list_cache(self) -> dict[str, str] | None:
-        caches = [(name, cache) for name, cache in sorted(self.declared.caches.items())]
+        declared = self.declared
+        caches = [(name, cache) for name in sorted(declared.node_classes) if (cache := declared.cache_of(name))]
         if not caches:
             return None
         name, cache = min(caches, key=lambda item: item[1].filled_at)
@@ -429,6 +440,7 @@ class RolloutReporter:
     def _conditions(self, nap: Manifest, everywhere: _Tally, rolled_out: bool) -> list[dict[str, Any]]:
         conditions = self.reports.ready(nap, self.declared.settings.not_honoured)
         conditions = with_capacity(self.reports, conditions, nap, self.declared.in_place_pools())
+        conditions = self.reports.mind(conditions, nap, self._findings())
         message = f"{everywhere.updated} of {everywhere.total} nodes are on the target"
         if rolled_out and (waiting := waiting_images(self.declared, self.clock.now())):
             held = f"{message}, but {', '.join(waiting)} is published and waits to be picked up"
@@ -436,6 +448,14 @@ class RolloutReporter:
         reason = "AllNodesOnTarget" if rolled_out else "NodesOffTarget" if everywhere.total else "NoNodes"
         status = "True" if rolled_out else "False"
         return self.reports.with_condition(conditions, nap, names.ROLLED_OUT, status, reason, message)
+
+    def _findings(self) -> list[Finding]:
+        """What to mind of the cluster as a whole."""
+        unreadable, waiting = self.windows.problem(self.clock.now()), self.declared.waiting_upgrade
+        if self.declared.nap is not None and unreadable:
+            self.reports.warn(self.declared.nap, ((str(WindowReason.UNREADABLE), unreadable),))
+        said = ((str(WindowReason.UNREADABLE), unreadable), (WAITS, waiting))
+        return [(reason, message) for reason, message in said if message]
 
     def _not_rolled_out(self, nap: Manifest, message: str) -> dict[str, Any]:
         """RolledOut turned to False."""

@@ -5,16 +5,28 @@ Without such an object every default holds: the wall clock, the 90-day rule on, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec, Timing
+from napsim.api.agentpools import AgentPools
+from napsim.api.failures import Failure as FailureSpec
+from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
+from napsim.api.timings import Timing
+from napsim.core.channels import DEFAULT_CHANNEL, Channel, chosen
 from napsim.core.configurations import Settings as WindowSettings
+from napsim.core.definitions import GalleryKind
+from napsim.core.failures import NEVER, Failure, FailureKind, Failures
+from napsim.core.instancetypes import INSTANCE_TYPES
+from napsim.core.kubernetes_upgrades import AUTOMATIC_CHANNELS
+from napsim.core.osupgrades import AgentPoolSettings
 from napsim.core.pickup import ForcedPickup, PickupSettings
-from napsim.core.timings import Distribution, Timings
+from napsim.core.recurrence import Weekday
+from napsim.core.timings import INSTANT, Distribution, Timings
+from napsim.core.windows import Window
 
+_GALLERIES: Final = {"Community": GalleryKind.CIG, "Shared": GalleryKind.SIG}
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 
@@ -26,12 +38,17 @@ class Settings:
     pickup: PickupSettings = field(default_factory=PickupSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
     timings: Timings = field(default_factory=Timings)
+    failures: Failures = field(default_factory=Failures)
     fallback_mode: str = "AlwaysOpen"
     fallback_seed: int = 0
     zones: tuple[str, ...] = ("westeurope-1", "westeurope-2", "westeurope-3")
     instance_type: str = "Standard_D4s_v5"
     node_provider: str = "kwok"  # or inPlace: of NodePools that do not say themselves
+    kubelet_identity: str = ""  # client id; empty is not known
     kubernetes_version: str = ""  # overrides what the API server says; to play an upgrade
+    upgrade_channel: str = "none"
+    channel: Channel = DEFAULT_CHANNEL
+    agent_pools: AgentPoolSettings = field(default_factory=AgentPoolSettings)
     seed: int = 0
     not_honoured: tuple[str, ...] = ()
 
@@ -49,10 +66,11 @@ def from_spec(spec: NodeAutoProvisioningSpec) -> Settings:
     expiry, provider = spec.image_expiry, spec.node_provider
     return Settings(
         pickup=PickupSettings(
+            kind=_GALLERIES[spec.image_gallery],
             cache_duration=spec.list_cache_duration,
             forced=ForcedPickup(expiry.enabled, expiry.days, timedelta(minutes=expiry.margin_minutes)),
         ),
-        windows=WindowSettings(node_os_lead_time=spec.lead_times.node_os, lead_time=spec.lead_times.others),
+        windows=_windows(spec),
         timings=Timings(
             launch=distribution_of(spec.timings.launch),
             registration=distribution_of(spec.timings.registration),
@@ -60,24 +78,89 @@ def from_spec(spec: NodeAutoProvisioningSpec) -> Settings:
             detach=distribution_of(spec.timings.detach),
             seed=spec.seed,
         ),
+        failures=Failures(tuple(map(_failure_of, spec.failures)), spec.seed),
         fallback_mode=spec.fallback.mode,
         fallback_seed=spec.fallback.seed,
-        zones=tuple(f"{provider.region}-{zone}" for zone in provider.zones),
+        zones=_zones(spec),
         instance_type=provider.instance_type,
         node_provider=provider.kind,
+        kubelet_identity=spec.kubelet_identity or "",
         kubernetes_version=(spec.kubernetes_version or "").removeprefix("v"),
+        upgrade_channel=spec.upgrade_channel,
+        channel=chosen(_asked_for(spec), spec.upgrade_channel).channel,
+        agent_pools=_agent_pools(spec.agent_pools),
         seed=spec.seed,
         not_honoured=tuple(_unhonoured(spec)),
     )
 
 
+def _windows(spec: NodeAutoProvisioningSpec) -> WindowSettings:
+    return WindowSettings(
+        first_day_of_week=Weekday[spec.recurrence.first_day_of_week.upper()],
+        clamp_short_months=spec.recurrence.short_months == "LastDay",
+        lead_time=spec.lead_times.others,
+        node_os_lead_time=spec.lead_times.node_os,
+    )
+
+
+def _zones(spec: NodeAutoProvisioningSpec) -> tuple[str, ...]:
+    provider = spec.node_provider
+    return tuple(f"{provider.region}-{zone}" for zone in provider.zones)
+
+
 def _unhonoured(spec: NodeAutoProvisioningSpec) -> list[str]:
     found = []
-    if spec.node_os_upgrade_channel != "NodeImage":
-        found.append("spec.nodeOSUpgradeChannel")
-    if spec.upgrade_channel != "none":
-        found.append("spec.upgradeChannel")
+    if spec.upgrade_channel in AUTOMATIC_CHANNELS and not spec.kubernetes_version:
+        found.append("spec.upgradeChannel without spec.kubernetesVersion")
+    if spec.failures and spec.node_provider.kind != "kwok":
+        found.append("spec.failures (played with node provider kwok)")
+    for position, failure in enumerate(spec.failures):
+        found += [f"spec.failures[{position}].{text}" for text in _unknown(failure, spec)]
     return found
+
+
+def _unknown(failure: FailureSpec, spec: NodeAutoProvisioningSpec) -> Iterator[str]:
+    """What a failure is restricted to that there is none of."""
+    zones = _zones(spec)
+    for zone in failure.zones or ():
+        if zone not in zones:
+            yield f"zones {zone} (there are {', '.join(zones)})"
+    for name in failure.instance_types or ():
+        if name not in INSTANCE_TYPES:
+            yield f"instanceTypes {name} (not known here)"
+    if "reserved" in (failure.capacity_types or ()):
+        yield "capacityTypes reserved (there is no reserved capacity)"
+
+
+def _asked_for(spec: NodeAutoProvisioningSpec) -> Channel | None:
+    """The channel that somebody wrote down; None where the default of the field stands for it."""
+    return Channel(spec.node_os_upgrade_channel) if "node_os_upgrade_channel" in spec.model_fields_set else None
+
+
+def _agent_pools(spec: AgentPools) -> AgentPoolSettings:
+    return AgentPoolSettings(
+        play=spec.mode == "Play",
+        drain_timeout=spec.drain_timeout,
+        catch_up=spec.catch_up,
+        urgent=tuple(Window(span.start, span.end) for span in spec.urgent_maintenance),
+        stopped=tuple(Window(span.start, span.end) for span in spec.stopped),
+    )
+
+
+def _failure_of(spec: FailureSpec) -> Failure:
+    return Failure(
+        kind=FailureKind(spec.kind),
+        node_pools=frozenset(spec.node_pools or ()),
+        instance_types=frozenset(spec.instance_types or ()),
+        zones=frozenset(spec.zones or ()),
+        capacity_types=frozenset(spec.capacity_types or ()),
+        share=spec.share,
+        begins=spec.begins,
+        ends=spec.until or NEVER,
+        after=distribution_of(spec.after) if spec.after else INSTANT,
+        lasts=spec.lasts,
+        message=spec.message or "",
+    )
 
 
 def _seconds(duration: timedelta | None, default: float = 0.0) -> float:

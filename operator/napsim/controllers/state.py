@@ -6,18 +6,37 @@ a pool count against its budgets. Nothing here is rollout state: all of it is re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
+import msgspec
+
 from napsim.api import names
-from napsim.core import inplace
+from napsim.controllers.leaving import Leaving
+from napsim.controllers.places import Places
+from napsim.core import commands, inplace
+from napsim.core.agentpools import AgentPools
+from napsim.core.agentpools import is_draining as is_reimaged_next
 from napsim.core.budgets import NodeCount, PoolCount, contribution
-from napsim.core.objects import KubeObject, Node, NodeClaim, PersistentVolumeClaim, Pod, PodDisruptionBudget, is_true
+from napsim.core.objects import (
+    KubeObject,
+    Node,
+    NodeClaim,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    PodDisruptionBudget,
+    StorageClass,
+    is_true,
+)
 from napsim.core.objects import VolumeAttachment as Attachment
 from napsim.core.pdbs import PdbIndex
 from napsim.core.pods import is_provisionable, is_terminal, requests
 from napsim.core.resources import Resources, total
+from napsim.core.volumes import Storage
 
 Stored = TypeVar("Stored", bound=KubeObject)
 
@@ -41,6 +60,8 @@ class ClusterState:
     pending: dict[str, Pod] = field(default_factory=dict)
     pdbs: PdbIndex = field(default_factory=PdbIndex)
     volume_claims: dict[str, PersistentVolumeClaim] = field(default_factory=dict)
+    volumes: dict[str, PersistentVolume] = field(default_factory=dict)
+    storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     attachments: dict[str, Attachment] = field(default_factory=dict)
     unlaunched: set[str] = field(default_factory=set)  # claims without a provider id
     replacements: dict[str, set[str]] = field(default_factory=dict)  # claim -> claims that replace it
@@ -48,7 +69,14 @@ class ClusterState:
     seen: set[str] = field(default_factory=set)  # replacements that were seen to exist, while what they replace does
     claims_of_pool: dict[str, set[str]] = field(default_factory=dict)
     claims_of_class: dict[str, set[str]] = field(default_factory=dict)
+    agent_pools: AgentPools = field(default_factory=AgentPools)
     in_place: set[str] = field(default_factory=set)  # Nodes that opt in to a pool, or still carry what napsim wrote
+    places: Places = field(init=False)
+    leaving: Leaving = field(default_factory=Leaving)  # marked Nodes whose replacements, if any, exist
+    nominated: dict[str, datetime] = field(default_factory=dict)  # claim -> virtual instant up to which
+    zone_use: Counter[str] = field(default_factory=Counter)  # claims in each zone
+    shifts: int = 0  # grows when pending pods change, PodDisruptionBudgets, or what volumes rest on
+    _awaited: dict[str, set[str]] = field(default_factory=dict)  # Node -> replacements of its command not seen yet
     _adopting: dict[str, set[str]] = field(default_factory=dict)  # Node -> claims that stand for it, in place
     _seen_for: dict[str, set[str]] = field(default_factory=dict)  # claim -> those of ``seen`` that (were to) replace it
     _pods_on: dict[str, dict[str, Pod]] = field(default_factory=dict)
@@ -57,6 +85,9 @@ class ClusterState:
     _node_by_provider: dict[str, str] = field(default_factory=dict)
     _contributions: dict[str, _Contribution] = field(default_factory=dict)
     _counts: dict[str, PoolCount] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.places = Places(Storage(self.volume_claims, self.volumes, self.storage_classes))
 
     # --- lookups ------------------------------------------------------------------------------------------------------
 
@@ -99,8 +130,8 @@ class ClusterState:
         return self._counts.get(pool, PoolCount())
 
     def is_draining(self, node: Node) -> bool:
-        """Whether pods are to leave the Node: it is deleted, or the claim that it is in place of."""
-        if node.deleting:
+        """Whether pods are to leave the Node: it, or the claim it is in place of, is deleted, or it is reimaged."""
+        if node.deleting or is_reimaged_next(node):
             return True
         claim = self.claim_of(node) if node.name in self._adopting else None
         return claim is not None and claim.deleting and inplace.stands_for(claim, node)
@@ -112,15 +143,10 @@ class ClusterState:
             if node.metadata.labels.get(names.NODEPOOL) == pool and inplace.is_being_replaced(node):
                 yield node
 
-    def daemon_pods(self) -> Iterator[Pod]:
-        """One pod for each DaemonSet that has any."""
-        seen: set[str] = set()
-        for bound in self._pods_on.values():
-            for pod in bound.values():
-                for reference in pod.metadata.owner_references:
-                    if reference.kind == "DaemonSet" and reference.uid not in seen:
-                        seen.add(reference.uid)
-                        yield pod
+    @property
+    def changes_of_room(self) -> int:
+        """Grows with everything but pools and classes that can change where pods find room."""
+        return self.places.view.changes + self.shifts
 
     # --- updates ------------------------------------------------------------------------------------------------------
 
@@ -130,19 +156,26 @@ class ClusterState:
         if new is None:
             assert old is not None
             self.pods.pop(old.key, None)
-            self.pending.pop(old.key, None)
+            self.shifts += self.pending.pop(old.key, None) is not None
+            self.places.unbind(old)
             return
+        if old is not None and (old.metadata.uid != new.metadata.uid or not new.spec.node_name):
+            self.places.unbind(old)
         self.pods[new.key] = new
         if new.spec.node_name:
             self._pods_on.setdefault(new.spec.node_name, {})[new.key] = new
             self._used_on.pop(new.spec.node_name, None)
+            self.leaving.on_pods(new.spec.node_name)
+            self.places.bind(new)
         if is_provisionable(new):
+            self.shifts += self.pending.get(new.key) is not new
             self.pending[new.key] = new
-        else:
-            self.pending.pop(new.key, None)
+        elif self.pending.pop(new.key, None) is not None:
+            self.shifts += 1
 
     def _unbind(self, pod: Pod) -> None:
         bound = self._pods_on.get(pod.spec.node_name)
+        self.leaving.on_pods(pod.spec.node_name)
         if bound is not None:
             bound.pop(pod.key, None)
             self._used_on.pop(pod.spec.node_name, None)
@@ -159,15 +192,31 @@ class ClusterState:
             self._used_on.pop(old.name, None)
             self.commands.discard(old.name)
             self.in_place.discard(old.name)
-            self._recount(old.name)
+            self._awaited.pop(old.name, None)
+            claim = self.claim_of(old)
+            self._look_at(old.name)
+            if claim is not None:
+                self._place(claim.name)
             return
         self.nodes[new.name] = new
+        self._await(old, new)
         (self.commands.add if names.COMMAND in new.metadata.annotations else self.commands.discard)(new.name)
         plays = inplace.wanted_pool(new) or names.IN_PLACE in new.metadata.annotations
         (self.in_place.add if plays else self.in_place.discard)(new.name)
         if new.spec.provider_id:
             self._node_by_provider[new.spec.provider_id] = new.name
-        self._recount(new.name)
+        self._look_at(new.name)
+
+    def _await(self, old: Node | None, new: Node) -> None:
+        """The replacements of the Node's command, as long as they are not there."""
+        text = new.metadata.annotations.get(names.COMMAND)
+        if old is not None and old.metadata.annotations.get(names.COMMAND) == text:
+            return
+        wanted = _replacements(new) - self.seen
+        if wanted:
+            self._awaited[new.name] = wanted
+        else:
+            self._awaited.pop(new.name, None)
 
     def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
         if old is not None:
@@ -177,10 +226,11 @@ class ClusterState:
         elif old is not None:
             gone = self._seen_for.pop(old.name, set())
             self.seen -= {name for name in gone if not self._stands_for_another(name)}
-        for claim in (old, new):
-            node = self.node_of(claim) if claim else None
-            if node is not None:
-                self._recount(node.name)
+            self.nominated.pop(old.name, None)
+        nodes = (self.node_of(claim) for claim in (old, new) if claim is not None)
+        for name in dict.fromkeys(node.name for node in nodes if node is not None):
+            self._look_at(name)
+        self._place((new or old).name)  # type: ignore[union-attr]  # one of the two is always there
 
     def _stands_for_another(self, name: str) -> bool:
         """Whether a claim is by now said to replace one that is there."""
@@ -190,6 +240,7 @@ class ClusterState:
     def _unlink(self, claim: NodeClaim) -> None:
         self.claims.pop(claim.name, None)
         self.unlaunched.discard(claim.name)
+        self._use_zone(claim, -1)
         if self._claim_by_provider.get(claim.status.provider_id) == claim.name:
             del self._claim_by_provider[claim.status.provider_id]
         for index, key in self._memberships(claim):
@@ -201,6 +252,7 @@ class ClusterState:
 
     def _link(self, claim: NodeClaim) -> None:
         self.claims[claim.name] = claim
+        self._use_zone(claim, 1)
         if claim.status.provider_id:
             self._claim_by_provider[claim.status.provider_id] = claim.name
         elif not claim.deleting:
@@ -211,6 +263,19 @@ class ClusterState:
         replaced = claim.metadata.annotations.get(names.REPLACES, "")
         if replaced in self.claims:
             self._see(replaced, {claim.name})
+            self._is_there(self.claims[replaced], claim.name)
+
+    def _use_zone(self, claim: NodeClaim, number: int) -> None:
+        self.zone_use[claim.metadata.labels.get(names.ZONE, "")] += number
+
+    def _is_there(self, replaced: NodeClaim, replacement: str) -> None:
+        node = self.node_of(replaced)
+        awaited = self._awaited.get(node.name) if node is not None else None
+        if node is not None and awaited is not None:
+            awaited.discard(replacement)
+            if not awaited:
+                del self._awaited[node.name]
+                self._look_at(node.name)
 
     def _see(self, replaced: str, replacements: set[str]) -> None:
         if replacements:
@@ -232,12 +297,61 @@ class ClusterState:
             self.pdbs.put(new)
         elif old is not None:
             self.pdbs.remove(old)
+        if old is None or new is None or old.spec != new.spec:
+            self.shifts += 1
+            self.leaving.on_pdbs()
 
     def on_volume_claim(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         keep(self.volume_claims, old, new)
+        self._bind_again((new or old).key)  # type: ignore[union-attr]  # one of the two is always there
+
+    def on_volume(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
+        keep(self.volumes, old, new)
+        name = (new or old).name  # type: ignore[union-attr]  # one of the two is always there
+        for key, claim in self.volume_claims.items():
+            if claim.spec.volume_name == name:
+                self._bind_again(key)
+
+    def on_storage_class(self, old: StorageClass | None, new: StorageClass | None) -> None:
+        keep(self.storage_classes, old, new)
+        name = (new or old).name  # type: ignore[union-attr]  # one of the two is always there
+        for key, claim in self.volume_claims.items():
+            if claim.spec.storage_class_name == name and not claim.spec.volume_name:
+                self._bind_again(key)
+
+    def _bind_again(self, volume_claim: str) -> None:
+        """What the volumes of pods ask for may have changed."""
+        self.shifts += 1
+        for key in self.places.users(volume_claim):
+            self.places.bind(self.pods[key])
 
     def on_attachment(self, old: Attachment | None, new: Attachment | None) -> None:
         keep(self.attachments, old, new)
+
+    # --- what follows from a Node and its claim -----------------------------------------------------------------------
+
+    def _look_at(self, node_name: str) -> None:
+        self._recount(node_name)
+        node = self.nodes.get(node_name)
+        if node is None:
+            self.leaving.discard(node_name)
+            self.places.remove_node(node_name)
+            return
+        claim = self.claim_of(node)
+        marked = is_marked(node, claim) or inplace.is_being_replaced(node)
+        self.places.put_node(node, claim, marked=marked)
+        leaves = marked and node_name not in self.in_place and node_name not in self._awaited
+        (self.leaving.add if leaves else self.leaving.discard)(node_name)
+
+    def _place(self, name: str) -> None:
+        """A claim without a Node is a place too, unless it stands for a Node that stays."""
+        claim = self.claims.get(name)
+        node = self.node_of(claim) if claim is not None else None
+        if claim is None or inplace.adoption_of(claim) is not None:
+            if node is None or self.claim_of(node) is not claim:
+                self.places.remove_claim(name)
+        elif node is None:
+            self.places.put_claim(claim)
 
     # --- budget counters ----------------------------------------------------------------------------------------------
 
@@ -288,3 +402,12 @@ def node_count(node: Node, claim: NodeClaim | None) -> NodeCount:
         ready=is_true(node.status.conditions, names.READY),
         marked_for_deletion=is_marked(node, claim),
     )
+
+
+def _replacements(node: Node) -> set[str]:
+    """Of the Node's command; none where nobody can read it."""
+    try:
+        command = commands.recorded(node)
+    except msgspec.DecodeError:
+        return set()
+    return {item.name for item in command.replacements} if command else set()

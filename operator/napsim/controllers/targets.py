@@ -36,7 +36,7 @@ def waiting_images(declared: Declared, now: datetime) -> dict[str, tuple[str, ..
     """Published images that are newer than what a class has adopted: version -> definitions."""
     found: dict[str, set[str]] = {}
     for name, entry in declared.node_classes.items():
-        cache = declared.caches.get(name)
+        cache = declared.cache_of(name)
         if cache is None or not entry.state.images:
             continue
         adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
@@ -48,7 +48,8 @@ def waiting_images(declared: Declared, now: datetime) -> dict[str, tuple[str, ..
 
 def next_publication(declared: Declared, now: datetime) -> datetime | None:
     """When the next image is published that a class could take."""
-    return earliest(*(declared.catalogue.next_publication(cache.key, now) for cache in declared.caches.values()))
+    caches = (declared.cache_of(name) for name in declared.node_classes)
+    return earliest(*(declared.catalogue.next_publication(cache.key, now) for cache in caches if cache is not None))
 
 
 def targets(declared: Declared) -> list[dict[str, str]]:

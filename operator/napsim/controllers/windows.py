@@ -14,19 +14,22 @@ from typing import Any, Final
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, Manifest
-from napsim.controllers.reports import Reports
+from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import MAINTENANCE_CONFIGURATIONS
 from napsim.core.clock import parse_rfc3339, rfc3339
 from napsim.core.configuration_specs import ConfigurationError, from_spec
-from napsim.core.configurations import NODE_OS, Configuration
+from napsim.core.configurations import AUTO_UPGRADE, DEFAULT, NAMES, NODE_OS, Configuration
 from napsim.core.fallback import fallback_weekly
+from napsim.core.kubernetes_upgrades import AUTOMATIC_CHANNELS
 from napsim.core.lead_times import Effective, effective, gate
 from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, status_report
+from napsim.core.objects import ConfigMap
 from napsim.core.pickup import NO_WINDOW, Window
+from napsim.core.published_windows import CONFIG_MAP, Published, published, read
+from napsim.core.published_windows import verdict as published_verdict
 from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
-from napsim.core.windows import WindowVerdict
+from napsim.core.windows import WindowReason, WindowVerdict
 
-_OTHERS: Final = ("aksManagedAutoUpgradeSchedule", "default")
 _SAME_NAME: Final = "SeveralOfOneName"
 _EASTERNMOST: Final = timedelta(hours=14)  # where the day begins first
 
@@ -38,6 +41,8 @@ class WindowController:
     declared: Declared
     clock: VirtualClock
     reports: Reports
+    namespace: str = ""  # of the ConfigMap; without one it is not read, as the provider without a SYSTEM_NAMESPACE
+    config_map: ConfigMap | None = None
     in_force: dict[str, Effective] = field(default_factory=dict)  # object name -> what holds
 
     def adopt(self) -> None:
@@ -114,7 +119,15 @@ class WindowController:
         namesakes = [(_SAME_NAME, text) for text in self._namesakes(manifest)]
         self.reports.warn(manifest, namesakes)
         found = [(str(item.reason), item.message) for item in (*report.warnings, *report.findings)]
-        return self.reports.mind(conditions, manifest, namesakes + found)
+        return self.reports.mind(conditions, manifest, namesakes + found + self._nothing_to_schedule(manifest))
+
+    def _nothing_to_schedule(self, manifest: Manifest) -> list[Finding]:
+        """Planned maintenance schedules upgrades of Kubernetes; that there are any is for the channel to say."""
+        channel = self.declared.settings.upgrade_channel
+        if manifest["spec"]["configName"] != AUTO_UPGRADE or channel in AUTOMATIC_CHANNELS:
+            return []
+        message = f"upgradeChannel {channel} upgrades nothing by itself, so there is nothing that this could schedule"
+        return [("NothingToSchedule", message)]
 
     def _namesakes(self, manifest: Manifest) -> tuple[str, ...]:
         """Other objects with the same name in AKS, where there can be one: the first by name counts."""
@@ -128,38 +141,79 @@ class WindowController:
     # --- the node OS window -------------------------------------------------------------------------------------------
 
     def node_os(self) -> tuple[str, Effective] | None:
-        """The configuration object that governs pick-up; the first by name should there be several."""
+        """The configuration object that governs pick-up."""
+        return self.governing(NODE_OS)
+
+    def governing(self, config_name: str) -> tuple[str, Effective] | None:
+        """The object that counts as a configuration of AKS; the first by name should there be several."""
         for name in sorted(self.in_force):
             manifest = self.declared.windows.get(name)
-            if manifest is not None and manifest["spec"]["configName"] == NODE_OS:
+            if manifest is not None and manifest["spec"]["configName"] == config_name:
                 return name, self.in_force[name]
         return None
 
-    def verdict(self, now: datetime) -> WindowVerdict:
-        """Whether images may be picked up now, by the configuration in force or by the fallback."""
-        return gate(self._governing(), now)
+    def publication(self, now: datetime) -> Published:
+        """What the ConfigMap is to hold where napsim is the one who writes it: all three, or else the fallback."""
+        found = {name: state[1] for name in NAMES if (state := self.governing(name)) is not None}
+        if NODE_OS in found:
+            return published(found, now)
+        never = self.declared.settings.fallback_mode == "None"
+        return published({**found, NODE_OS: self._without_configuration()}, now, (NODE_OS,) if never else ())
 
-    def _governing(self) -> Effective:
+    def source(self, now: datetime) -> str:
+        """What governs pick-up: the name of the configuration object or of the ConfigMap, empty for the fallback."""
         found = self.node_os()
-        if found is None and self.declared.settings.fallback_mode == "SeededWeekly":
-            return Effective(fallback_weekly(self.declared.settings.fallback_seed))
-        return found[1] if found else Effective(None)
+        if found is None:
+            return f"ConfigMap {self.namespace}/{CONFIG_MAP}" if self._published(now) else ""
+        return found[0]
+
+    def verdict(self, now: datetime) -> WindowVerdict:
+        """Whether images may be picked up now: by the configuration in force, the ConfigMap, or the fallback."""
+        found = self.node_os()
+        return gate(found[1], now) if found else self._published(now) or self._fallback(now)
 
     def pickup_window(self, now: datetime) -> Window:
         """The verdict as the pick-up takes it."""
-        state = self._governing()
-        found = gate(state, now)
-        if state.configuration is None:
-            if self.node_os() is None and self.declared.settings.fallback_mode == "None":
-                return Window(open=False)
-            return NO_WINDOW if state.takes_effect_at is None else Window(True, state.takes_effect_at, configured=False)
-        return Window(found.open, found.wake_at)
+        found = self.node_os()
+        if found is None and self._published(now):
+            return read(self._data, now, namespace=self.namespace)
+        state = found[1] if found else self._without_configuration()
+        verdict = gate(state, now)
+        if state.configuration is not None:
+            return Window(verdict.open, verdict.wake_at)
+        if found is None and self.declared.settings.fallback_mode == "None":
+            return Window(open=False)
+        return NO_WINDOW if state.takes_effect_at is None else Window(True, state.takes_effect_at, configured=False)
+
+    @property
+    def _data(self) -> Mapping[str, str] | None:
+        return self.config_map.data if self.config_map else None
+
+    def _published(self, now: datetime) -> WindowVerdict | None:
+        """What the ConfigMap says; it counts where there is no configuration of the node OS."""
+        return published_verdict(self._data, now, namespace=self.namespace)
+
+    def _fallback(self, now: datetime) -> WindowVerdict:
+        if self.declared.settings.fallback_mode == "None":
+            message = "no maintenance configuration, and spec.fallback.mode None: never open"
+            return WindowVerdict(False, WindowReason.NO_FURTHER_WINDOW, message, None, None, None)
+        return gate(self._without_configuration(), now)
+
+    def _without_configuration(self) -> Effective:
+        if self.declared.settings.fallback_mode == "SeededWeekly":
+            return Effective(fallback_weekly(self.declared.settings.fallback_seed))
+        return Effective(None)
+
+    def problem(self, now: datetime) -> str:
+        """Why pick-up is held although nothing says that the window is closed: its ConfigMap cannot be read."""
+        found = self.verdict(now)
+        return found.message if found.reason is WindowReason.UNREADABLE else ""
 
 
 def _unhonoured(manifest: Manifest) -> tuple[str, ...]:
-    """The other two configurations are shown, but nothing follows them yet."""
+    """The weekly releases of AKS, which ``default`` is for, are not played."""
     name = manifest["spec"]["configName"]
-    return (f"spec.configName {name}",) if name in _OTHERS else ()
+    return (f"spec.configName {name}",) if name == DEFAULT else ()
 
 
 def _status(manifest: Manifest, state: Effective, report: StatusReport) -> dict[str, Any]:

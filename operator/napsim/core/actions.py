@@ -71,6 +71,7 @@ class SetNodeClaimStatus:
     image_id: str | None = None
     capacity: Mapping[str, str] | None = None
     allocatable: Mapping[str, str] | None = None
+    last_pod_event_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class PatchNode:
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     add_taints: tuple[Taint, ...] = ()
     remove_taints: tuple[str, ...] = ()  # keys
+    unschedulable: bool | None = None  # None leaves it
     add_finalizer: str = ""
     remove_finalizer: str = ""
 
@@ -158,7 +160,9 @@ def patched_node(node: Node, patch: PatchNode) -> Node:
         annotations=merged(node.metadata.annotations, patch.annotations),
         finalizers=_finalizers(node.metadata.finalizers, patch.add_finalizer, patch.remove_finalizer),
     )
-    return msgspec.structs.replace(node, metadata=metadata, spec=msgspec.structs.replace(node.spec, taints=taints))
+    unschedulable = node.spec.unschedulable if patch.unschedulable is None else patch.unschedulable
+    spec = msgspec.structs.replace(node.spec, taints=taints, unschedulable=unschedulable)
+    return msgspec.structs.replace(node, metadata=metadata, spec=spec)
 
 
 def patched_claim(claim: NodeClaim, patch: PatchNodeClaim) -> NodeClaim:
@@ -179,7 +183,7 @@ def with_status(claim: NodeClaim, change: SetNodeClaimStatus) -> NodeClaim:
     conditions = set_condition(conditions, _ready(conditions), change.at, claim.metadata.generation)
     fields = {
         name: value
-        for name in ("node_name", "provider_id", "image_id", "capacity", "allocatable")
+        for name in ("node_name", "provider_id", "image_id", "capacity", "allocatable", "last_pod_event_time")
         if (value := getattr(change, name)) is not None
     }
     return msgspec.structs.replace(claim, status=msgspec.structs.replace(claim.status, conditions=conditions, **fields))

@@ -126,6 +126,12 @@ def _cloud(applicant: Applicant) -> AdoptionVerdict | None:
     return AdoptionVerdict(AdoptionReason.CLOUD_NODE, message)
 
 
+def out_of_bounds(node: Node) -> AdoptionVerdict | None:
+    """Why the Node is never touched, whatever anybody opts in to; None for a worker of a local cluster."""
+    applicant = Applicant(node, "", None)
+    return _control_plane(applicant) or _cloud(applicant)
+
+
 def _deleting(applicant: Applicant) -> AdoptionVerdict | None:
     return AdoptionVerdict(AdoptionReason.DELETING, "the Node is being deleted") if applicant.node.deleting else None
 

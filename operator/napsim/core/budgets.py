@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Final
 
 from napsim.api import names
-from napsim.api.durations import format_duration
+from napsim.api.durations import format_duration, parse_duration
 from napsim.core.clock import earliest, rfc3339
-from napsim.core.schedules import Schedule, ScheduleError, go_duration, parse
+from napsim.core.schedules import Schedule, ScheduleError, parse
 
 DRIFTED: Final = "Drifted"
 EMPTY: Final = "Empty"
@@ -158,7 +158,7 @@ def _nodes_allowed(nodes: str, total_nodes: int) -> int:
 def _nodes(nodes: str) -> tuple[int, bool]:
     """The number, and whether it is a percentage."""
     digits = nodes.removesuffix("%")
-    if not _ATOI.fullmatch(digits) or not -_MAX_INT64 <= int(digits) <= _MAX_INT64:
+    if not _ATOI.fullmatch(digits) or not -_MAX_INT64 - 1 <= int(digits) <= _MAX_INT64:
         raise ValueError(f"nodes {nodes!r}: allowed is a number of nodes or a percentage, such as 5 or 10%")
     return int(digits), digits != nodes
 
@@ -247,7 +247,7 @@ def _text(spec: Mapping[str, object], field: str, faults: list[str]) -> str | No
 def _duration(spec: Mapping[str, object], faults: list[str]) -> timedelta | None:
     text = _text(spec, "duration", faults)
     try:
-        return None if text is None else go_duration(text)
+        return None if text is None else parse_duration(text)
     except ValueError as fault:
         faults.append(f"duration: {fault}; allowed are hours and minutes, such as 8h or 1h30m")
         return None

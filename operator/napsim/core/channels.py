@@ -154,11 +154,14 @@ class UpgradeReason(StrEnum):
 
     CHANNEL = "NoUpdatesOnChannel"
     STOPPED = "ClusterStopped"
+    MISSED = "MaintenanceWindowMissed"
     URGENT = "UrgentMaintenance"
     WINDOW = "MaintenanceWindowOpen"
     CATCH_UP = "CatchUp"
     CLOSED = "MaintenanceWindowClosed"
     CADENCE = "NotDue"
+    PREVENTED = "DrainGivenUp"
+    CHANGED = "ChannelChanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,8 @@ class OSUpgrades:
 
     ``last`` is when the last one began; None when there was none. ``urgent``: AKS has to act at once. ``prevented``:
     one was begun and a PodDisruptionBudget kept it from its end. ``catch_up``: whether what was prevented is made up
-    for outside the window, as was documented until April 2026. ``running``: the cluster is not stopped.
+    for outside the window, as was documented until April 2026. ``running``: the cluster is not stopped. ``missed``: it
+    was when the window that is open now began.
     """
 
     channel: Channel
@@ -176,6 +180,7 @@ class OSUpgrades:
     prevented: bool = False
     catch_up: bool = True
     running: bool = True
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +207,15 @@ def may_begin(pool: OSUpgrades, window: WindowVerdict | None, now: datetime) -> 
         return UpgradeVerdict(False, UpgradeReason.CHANNEL, f"channel {pool.channel}: {facts.summary}")
     if window is None or not facts.in_window:
         return _by_cadence(pool, now)
-    if window.open:
+    if window.open and not pool.missed:
         return UpgradeVerdict(True, UpgradeReason.WINDOW, window.message, window.wake_at)
     if pool.prevented and pool.catch_up:
         return UpgradeVerdict(
             True, UpgradeReason.CATCH_UP, "made up for outside the window: it was prevented inside it"
         )
+    if window.open:
+        message = "the cluster was stopped when the window began: it is missed"
+        return UpgradeVerdict(False, UpgradeReason.MISSED, message, window.wake_at)
     return UpgradeVerdict(False, UpgradeReason.CLOSED, window.message, window.wake_at)
 
 
@@ -244,13 +252,9 @@ def means_of(channel: Channel, held: str, published: str) -> Means | None:
     """
     base_held, patch_held = split_security_patch(held)
     base_published, patch_published = split_security_patch(published)
-    if not is_newer(published, held) or not _is_newer_or_same(base_published, base_held):
+    if base_held == base_published:
+        newer = channel is Channel.SECURITY_PATCH and patch_published > patch_held
+        return Means.LIVE_PATCH if newer else None
+    if not is_newer(published, held) or not is_newer(base_published, base_held):
         return None
-    if channel is Channel.SECURITY_PATCH:
-        same_image = base_held == base_published and patch_held != patch_published
-        return Means.LIVE_PATCH if same_image else Means.REIMAGE
-    return Means.REIMAGE if channel is Channel.NODE_IMAGE and base_held != base_published else None
-
-
-def _is_newer_or_same(a: str, b: str) -> bool:
-    return a == b or is_newer(a, b)
+    return Means.REIMAGE if Means.REIMAGE in FACTS[channel].means else None

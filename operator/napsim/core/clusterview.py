@@ -150,6 +150,12 @@ class ClusterView:
         self._repelled: dict[Rule, Counter[str]] = {}
         self._capacity: dict[str, Counter[str]] = {}
         self._seats: dict[tuple[Rule, bool], str] = {}
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """Grows with everything that a simulation could come out differently for."""
+        return self._changes
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -225,6 +231,7 @@ class ClusterView:
         if place is not None and place.target == target and place.marked == marked:
             return
         self.remove(target.key)
+        self._changes += 1
         place = Place(target, marked, f"{target.name}\x00{target.key}")
         self._places[target.key] = self._by_id[place.id] = place
         if target.node_name:
@@ -241,6 +248,7 @@ class ClusterView:
         place = self._places.get(key)
         if place is None:
             return
+        self._changes += 1
         for pod in self._on(place.target.node_name).values():
             self._count(pod, -1)
         if not place.marked:
@@ -316,6 +324,7 @@ class ClusterView:
         if self._pods.get(bound.key) == bound:
             return
         self.unbind(bound.key)
+        self._changes += 1
         self._pods[bound.key] = bound
         self._pods_on.setdefault(bound.node, {})[bound.key] = bound
         if bound.shape.repels:
@@ -331,6 +340,7 @@ class ClusterView:
         pod = self._pods.pop(key, None)
         if pod is None:
             return
+        self._changes += 1
         place = self._by_node.get(pod.node)
         if place is not None:
             self._count(pod, -1)
@@ -392,6 +402,7 @@ class ClusterView:
 
     def set_daemons(self, daemons: Iterable[Daemon]) -> None:
         """The DaemonSets of the cluster, all of them."""
+        self._changes += 1
         self.daemons = tuple(daemons)
         for place in self._places.values():
             self._plan_daemons(place)
@@ -399,6 +410,7 @@ class ClusterView:
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         """A namespace has these labels; None: it is gone. What rules with a namespaceSelector count is counted anew."""
+        self._changes += 1
         if labels is None:
             self.namespaces.pop(name, None)
         else:

@@ -21,26 +21,31 @@ from napsim.api import names
 from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
 from napsim.core.clock import Timeline
 from napsim.core.nodepools import Placement, claim_name
-from napsim.core.objects import Condition, Node, NodeClaim, is_true
+from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
 from napsim.core.pods import DISRUPTED
 
 DRIFTED_REASON: Final = "Drifted"
+EMPTY_REASON: Final = "Empty"
 MINIMUM_TIMEOUT: Final = timedelta(minutes=10)
 MAXIMUM_TIMEOUT: Final = timedelta(hours=1)
 TIMEOUT_PER_CANDIDATE: Final = timedelta(milliseconds=80)
 
 
-class Replacement(msgspec.Struct, frozen=True, rename="camel"):
-    """A NodeClaim to be launched before the old one is deleted."""
+class Replacement(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A NodeClaim to be launched before the old one is deleted. What else it says is as in ``Placement``."""
 
     name: str
     instance_type: str
     zone: str
     capacity_type: str
+    nodepool: str = ""
+    labels: dict[str, str] = {}
+    requests: dict[str, str] = {}
 
     @property
     def placement(self) -> Placement:
-        return Placement(self.instance_type, self.zone, self.capacity_type)
+        where = (self.instance_type, self.zone, self.capacity_type)
+        return Placement(*where, self.nodepool, self.labels, self.requests)
 
 
 class Command(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,23 +75,40 @@ def recorded(node: Node) -> Command | None:
 
 def drift_command(claim: NodeClaim, placements: tuple[Placement, ...], now: datetime) -> Command:
     """Replace ``claim`` because it drifted. Names follow from the claim's uid, the instant and the position."""
-    pool = claim.metadata.labels.get(names.NODEPOOL, "")
-    replacements = tuple(
-        Replacement(
-            claim_name(pool, claim.metadata.uid, now.isoformat(), str(position)),
-            item.instance_type,
-            item.zone,
-            item.capacity_type,
-        )
-        for position, item in enumerate(placements)
-    )
+    identity = (claim.metadata.uid, now.isoformat())
+    replacements = tuple(_replacement(claim, item, identity, number) for number, item in enumerate(placements))
     return Command(DRIFTED_REASON, now, replacements)
+
+
+def _replacement(claim: NodeClaim, item: Placement, identity: tuple[str, ...], number: int) -> Replacement:
+    own = claim.metadata.labels.get(names.NODEPOOL, "")
+    pool = item.nodepool or own
+    return Replacement(
+        claim_name(pool, *identity, str(number)),
+        item.instance_type,
+        item.zone,
+        item.capacity_type,
+        "" if pool == own else pool,
+        dict(item.labels),
+        dict(item.requests),
+    )
+
+
+def empty_command(now: datetime) -> Command:
+    """Delete nodes because they are empty; the same on each of them. Nothing replaces them."""
+    return Command(EMPTY_REASON, now)
 
 
 def start(command: Command, node: Node) -> PatchNode:
     """The first action: from here on the node consumes budget."""
     text = msgspec.json.encode(command).decode()
     return PatchNode(node, annotations={names.COMMAND: text}, add_taints=(DISRUPTED,))
+
+
+def replaces(claim: NodeClaim) -> bool:
+    """Whether the claim is under a command that replaces it; a node that goes for being empty is not replaced."""
+    why = condition(claim.status.conditions, names.DISRUPTION_REASON)
+    return why is not None and why.status == "True" and why.reason != EMPTY_REASON
 
 
 def timeout(queued_candidates: int) -> timedelta:
@@ -103,8 +125,12 @@ def advance(
     queued: int,
     timeline: Timeline,
     now: datetime,
+    *,
+    ready_before: frozenset[str] = frozenset(),
 ) -> Progress:
     """The next step of a command. ``launched_before`` are names that this process has seen exist.
+
+    ``ready_before`` are those that it has seen initialized: they are never checked again.
 
     A replacement that was seen and is gone is unrecoverable (``replacement was deleted``). One that was never seen is
     created, again if need be: its name makes that safe.
@@ -114,7 +140,8 @@ def advance(
     strangers = [item for item in command.replacements if not _replaces(replacements.get(item.name), claim)]
     if strangers:
         return _failed(node, claim, f"NodeClaim {strangers[0].name} is no replacement", len(strangers), now)
-    waiting = [item for item in command.replacements if not _is_initialized(replacements.get(item.name))]
+    to_check = (item for item in command.replacements if item.name not in ready_before)
+    waiting = [item for item in to_check if not is_initialized(replacements.get(item.name))]
     missing = [item for item in waiting if item.name not in replacements]
     deadline = command.started_at + timeline.patience(timeout(queued))
     if waiting and any(item.name in launched_before for item in missing):
@@ -133,7 +160,7 @@ def _replaces(replacement: NodeClaim | None, claim: NodeClaim) -> bool:
     return replacement is None or replacement.metadata.annotations.get(names.REPLACES) == claim.name
 
 
-def _is_initialized(claim: NodeClaim | None) -> bool:
+def is_initialized(claim: NodeClaim | None) -> bool:
     return claim is not None and is_true(claim.status.conditions, names.INITIALIZED_CONDITION)
 
 

@@ -14,9 +14,11 @@ from typing import Final
 
 from napsim.core.clock import Timeline, earliest
 from napsim.core.objects import Pod
-from napsim.core.pods import is_active, is_critical, is_evictable, is_waited_for, owned_by, protection
+from napsim.core.pods import is_active, is_critical, is_evictable, is_waited_for, owned_by, protection, stuck_from
 
 MINIMUM_DRAIN: Final = timedelta(seconds=5)
+_SHORTEST_GRACE_SECONDS: Final = 1  # that a pod is deleted with
+_TICK: Final = timedelta(milliseconds=1)  # "later than" on the resolution of a fast clock
 
 Tier = Callable[[Pod], bool]
 TIERS: Final[tuple[Tier, ...]] = (
@@ -37,7 +39,9 @@ class Expiring:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """What a look at a draining node says. ``wake_at`` is virtual."""
+    """What a look at a draining node says. ``wake_at`` (virtual) is when time alone changes it: a share of the grace
+    period ends, a protection, or the patience with a pod that does not terminate.
+    """
 
     evict: tuple[Pod, ...] = ()
     delete: tuple[Expiring, ...] = ()
@@ -59,8 +63,11 @@ def drain(
     expiring = _expiring(waited, deadline, timeline, now)
     deleted = {item.pod.metadata.uid for item in expiring}
     tier = next(tuple(pod for pod in waited if belongs(pod)) for belongs in TIERS if any(map(belongs, waited)))
-    evict = tuple(pod for pod in tier if pod.metadata.uid not in deleted and is_evictable(pod, timeline, now))
-    return Drain(evict, expiring, len(waited), _wake(waited, deadline, timeline, now))
+    turn = tuple(pod for pod in tier if pod.metadata.uid not in deleted and is_active(pod))
+    evict = tuple(pod for pod in turn if is_evictable(pod, timeline, now))
+    stuck = (timeline.virtual(at) for at in stuck_from(waited, now_real))
+    freed = (protection(pod, timeline, now).until for pod in turn)
+    return Drain(evict, expiring, len(waited), earliest(_next_share(waited, deadline, now), *stuck, *freed))
 
 
 def _grace(pod: Pod) -> timedelta:
@@ -72,21 +79,22 @@ def _expiring(
 ) -> tuple[Expiring, ...]:
     if deadline is None:
         return ()
-    left_seconds = max(int((deadline - now).total_seconds() / timeline.factor), 1)
+    left_seconds = max(int((deadline - now).total_seconds() / timeline.factor), _SHORTEST_GRACE_SECONDS)
     late = (pod for pod in waited if _is_late(pod, deadline, timeline, now))
     return tuple(Expiring(pod, left_seconds) for pod in late)
 
 
 def _is_late(pod: Pod, deadline: datetime, timeline: Timeline, now: datetime) -> bool:
-    if pod.deleting:
-        assert pod.metadata.deletion_timestamp is not None
-        return timeline.virtual(pod.metadata.deletion_timestamp) > deadline
-    return is_active(pod) and now > deadline - _grace(pod)
+    """A pod that is terminating is late only if another deletion could make it shorter."""
+    if pod.metadata.deletion_timestamp is None:
+        return is_active(pod) and now > deadline - _grace(pod)
+    ends_late = timeline.virtual(pod.metadata.deletion_timestamp) >= deadline + _TICK
+    return ends_late and pod.metadata.deletion_grace_period_seconds != _SHORTEST_GRACE_SECONDS
 
 
-def _wake(waited: tuple[Pod, ...], deadline: datetime | None, timeline: Timeline, now: datetime) -> datetime | None:
-    """The next instant at which time alone changes the answer: a pod's share of the grace ends, a protection ends."""
-    tick = timedelta(milliseconds=1)
-    shares = (deadline - _grace(pod) + tick for pod in waited if deadline is not None and not pod.deleting)
-    ends = (protection(pod, timeline, now).until for pod in waited)
-    return earliest(*(at for at in (*shares, *ends) if at is not None and at > now))
+def _next_share(waited: tuple[Pod, ...], deadline: datetime | None, now: datetime) -> datetime | None:
+    """The next instant at which a pod's share of the grace period ends."""
+    if deadline is None:
+        return None
+    ends = (deadline - _grace(pod) + _TICK for pod in waited if not pod.deleting)
+    return earliest(*(at for at in ends if at > now))

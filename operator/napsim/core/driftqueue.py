@@ -87,6 +87,10 @@ class DriftQueue:
         if verdict.wake_at is not None:
             heapq.heappush(self._wakes, (verdict.wake_at, name))
 
+    def waits_for(self, token: str) -> bool:
+        """Whether anybody who is set aside waits for it."""
+        return token in self._waiters
+
     def release(self, token: str) -> bool:
         """Something changed: whoever waits for it is asked again. True when anybody was."""
         released = tuple(self._waiters.get(token, ()))

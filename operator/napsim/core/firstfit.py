@@ -7,7 +7,8 @@ largest free amount below each of its points; nodes have slots in the order of t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from heapq import heappop, heappush
 
 _NOTHING = -1  # an empty slot: less than any request
 _SMALLEST = 16
@@ -15,7 +16,7 @@ _MANY = 8  # so many new nodes at once are cheaper to lay out anew than to fit i
 
 
 class FirstFit:
-    """Free capacity of nodes by name. ``set`` and ``discard`` change it, ``first`` asks."""
+    """Free capacity of nodes by name. ``set`` and ``discard`` change it, ``first``, ``each`` and ``freest`` ask."""
 
     __slots__ = ("_free", "_names", "_new", "_occupant", "_size", "_slots", "_trees")
 
@@ -53,6 +54,13 @@ class FirstFit:
 
     def first(self, wanted: Mapping[str, int], accept: Callable[[str], bool]) -> str | None:
         """The first node, by name, that has ``wanted`` free and that ``accept`` agrees to; None when there is none."""
+        return next((name for name in self.each(wanted) if accept(name)), None)
+
+    def each(self, wanted: Mapping[str, int]) -> Iterator[str]:
+        """All nodes, in the order of their names, that have ``wanted`` free when their turn comes.
+
+        Meanwhile ``set`` may be told of less room on nodes that are there, and of nothing else.
+        """
         if self._new:
             self._settle()
         checks = []
@@ -60,11 +68,8 @@ class FirstFit:
             if amount > 0:
                 tree = self._trees.get(resource)
                 if tree is None:
-                    return None
+                    return
                 checks.append((tree, amount))
-        return self._descend(checks, accept)
-
-    def _descend(self, checks: list[tuple[list[int], int]], accept: Callable[[str], bool]) -> str | None:
         stack, size = [1], self._size
         while stack:
             point = stack.pop()
@@ -77,8 +82,34 @@ class FirstFit:
                     stack.append(2 * point)
                 else:
                     name = self._occupant[point - size]
-                    if name is not None and accept(name):
-                        return name
+                    if name is not None:
+                        yield name
+
+    def freest(self, resource: str, wanted: Mapping[str, int], accept: Callable[[str], bool]) -> str | None:
+        """Of the nodes that have ``wanted`` free and that ``accept`` agrees to, the one with most of ``resource``.
+
+        The first by name of several. None when there is none.
+        """
+        if self._new:
+            self._settle()
+        checks = [(self._trees.get(key), amount) for key, amount in wanted.items() if amount > 0]
+        best = self._trees.get(resource)
+        if best is None or any(tree is None for tree, _ in checks):
+            return None
+        size, first = self._size, 0
+        points = [(-best[1], first, 1, size)]  # what is below a point, the first slot there, the point, how many slots
+        while points:
+            _, first, point, width = heappop(points)
+            if any(tree[point] < amount for tree, amount in checks if tree is not None):
+                continue
+            if point < size:
+                half = width // 2
+                heappush(points, (-best[2 * point], first, 2 * point, half))
+                heappush(points, (-best[2 * point + 1], first + half, 2 * point + 1, half))
+                continue
+            name = self._occupant[point - size]
+            if name is not None and accept(name):
+                return name
         return None
 
     # --- slots --------------------------------------------------------------------------------------------------------

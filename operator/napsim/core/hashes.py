@@ -13,11 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Final
 
-from napsim.api.durations import parse_duration
+from napsim.api.durations import parse_nanoseconds
 
 # Go's names and types, in Go's order of declaration, which counts.
 _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -254,10 +253,9 @@ def _integer(size_bytes: int) -> _Kind:
 
 def _nanoseconds(value: object, path: str) -> int:
     try:
-        duration = parse_duration(value if isinstance(value, str) else "")
-    except (ValueError, OverflowError):
+        return parse_nanoseconds(value if isinstance(value, str) else "")
+    except ValueError:
         raise _refused(path, value, "a duration such as 30s, 15m or 1h30m") from None
-    return duration // timedelta(microseconds=1) * 1000
 
 
 def _duration(value: object, path: str) -> int:

@@ -58,10 +58,8 @@ class _Track:
         self.by_date: list[PublishedImage] = []
         self.by_version: list[PublishedImage] = []
         for image in ordered:
-            self.by_date.append(image if not self.by_date or _is_later(image, self.by_date[-1]) else self.by_date[-1])
-            self.by_version.append(
-                image if not self.by_version or _is_newer(image, self.by_version[-1]) else self.by_version[-1]
-            )
+            for latest, kind in ((self.by_date, GalleryKind.CIG), (self.by_version, GalleryKind.SIG)):
+                latest.append(image if not latest or supersedes(image, latest[-1], kind) else latest[-1])
 
     def latest(self, at: datetime, kind: GalleryKind) -> PublishedImage | None:
         visible = bisect_right(self.published_at, at)
@@ -74,11 +72,13 @@ class _Track:
         return self.published_at[following] if following < len(self.published_at) else None
 
 
-def _is_later(image: PublishedImage, other: PublishedImage) -> bool:
-    return image.published_at > other.published_at
+def supersedes(image: PublishedImage, other: PublishedImage, kind: GalleryKind) -> bool:
+    """Whether ``image`` is listed instead of ``other``, of the same definition: by date or, in the shared one, version.
 
-
-def _is_newer(image: PublishedImage, other: PublishedImage) -> bool:
+    Of two equals the one that was there before is listed.
+    """
+    if kind is GalleryKind.CIG:
+        return image.published_at > other.published_at
     return is_newer(image.full_version, other.full_version)
 
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Final
 
 from napsim.api import names
-from napsim.core.clock import rfc3339
+from napsim.core.clock import parse_rfc3339, rfc3339
+from napsim.core.failures import FailureKind, Outage
 from napsim.core.objects import Node, NodeClaim, NodeInfo, NodeSpec, NodeStatus, ObjectMeta, Taint
 
 _OURS: Final = "napsim://"
@@ -47,6 +48,26 @@ def is_fake(node: Node) -> bool:
     """Whether the Node is one that napsim made and KWOK plays. No other is ever deleted."""
     played = node.metadata.annotations.get(names.KWOK_NODE) == names.KWOK_NODE_VALUE
     return played and node.spec.provider_id.startswith(_OURS)
+
+
+def failed(outage: Outage) -> dict[str, str | None]:
+    """The annotations of a Node that has failed: KWOK's stages play it NotReady while it has them."""
+    text = f"{outage.kind}: {outage.message}"
+    return {names.FAILED: text, names.FAILED_AT: rfc3339(outage.begins)}
+
+
+def is_failed(node: Node) -> bool:
+    """Whether the Node is to be played NotReady."""
+    return names.FAILED in node.metadata.annotations
+
+
+def gone_since(node: Node) -> datetime | None:
+    """Since when (virtual) the cloud does not know the node's instance any more; None while it does."""
+    recorded = node.metadata.annotations
+    if not recorded.get(names.FAILED, "").startswith(f"{FailureKind.INSTANCE_GONE}:"):
+        return None
+    at = recorded.get(names.FAILED_AT)
+    return parse_rfc3339(at) if at else None
 
 
 def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra_labels: Mapping[str, str]) -> Node:

@@ -1,7 +1,9 @@
-"""The Kubernetes version of an AKSNodeClass: it follows the API server upwards, and resets the images when it moves.
+"""The Kubernetes version: when a played control plane takes it, and how an AKSNodeClass follows.
 
-Mirrors karpenter-provider-azure main of 2026-08-21, pkg/controllers/nodeclass/status/kubernetesversion.go. No
-maintenance window is consulted: gating an upgrade is the control plane's own business.
+Mirrors karpenter-provider-azure main of 2026-08-21, pkg/controllers/nodeclass/status/kubernetesversion.go: a class goes
+upwards with the API server, and resets its images when it moves. No maintenance window is consulted there: gating an
+upgrade is the control plane's own business. ``control_plane`` is that business, a policy after what AKS documents:
+``aksManagedAutoUpgradeSchedule`` schedules upgrades that the cluster's channel makes, and no others.
 """
 
 from __future__ import annotations
@@ -14,9 +16,39 @@ from napsim.api import names
 from napsim.core.nodeclasses import NodeClassState, with_condition
 from napsim.core.objects import Condition, is_true
 from napsim.core.versions import kubernetes_version
+from napsim.core.windows import WindowVerdict
 
 KUBERNETES_UPGRADE: Final = "KubernetesUpgrade"
 KUBERNETES_UPGRADE_MESSAGE: Final = "Performing kubernetes upgrade, need to get latest images"
+
+
+AUTOMATIC_CHANNELS: Final = ("patch", "stable", "rapid")
+"""The values of ``upgradeChannel`` on which AKS upgrades Kubernetes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """The version that the control plane runs now; ``waiting`` is the one it goes to at ``wake_at`` (None: never)."""
+
+    version: str
+    waiting: str = ""
+    message: str = ""
+    wake_at: datetime | None = None
+
+
+def control_plane(wanted: str, held: str, channel: str, window: WindowVerdict | None) -> ControlPlane:
+    """What a control plane on ``held`` (empty: it has just been made) runs, when ``wanted`` is asked for.
+
+    ``channel`` is the cluster's ``upgradeChannel``. ``window`` is the verdict of ``aksManagedAutoUpgradeSchedule``,
+    None where there is none: AKS then chooses the time, and here it is at once. What is asked for on another channel a
+    person does, at once, and so is what is no upgrade.
+    """
+    new, old = kubernetes_version(wanted), kubernetes_version(held)
+    upgrade = new is not None and old is not None and new > old
+    if not upgrade or channel not in AUTOMATIC_CHANNELS or window is None or window.open:
+        return ControlPlane(wanted)
+    message = f"the upgrade of Kubernetes from {held} to {wanted} waits (upgradeChannel {channel}): {window.message}"
+    return ControlPlane(held, wanted, message, window.wake_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,11 @@ def effective(old: Configuration | None, new: Configuration | None, changed_at: 
 
 
 def gate(state: Effective, now: datetime) -> WindowVerdict:
-    """The verdict of what is in force; it wakes at the end of the lead time as well."""
-    found = verdict(state.configuration, now)
-    return replace(found, wake_at=earliest(found.wake_at, state.takes_effect_at))
+    """The verdict of what is in force; it wakes, and may say something else, at the end of the lead time as well."""
+    found, pending_at = verdict(state.configuration, now), state.takes_effect_at
+    return replace(
+        found, wake_at=earliest(found.wake_at, pending_at), told_until=earliest(found.told_until, pending_at)
+    )
 
 
 def lead_time_warning(configuration: Configuration, changed_at: datetime, now: datetime) -> Finding | None:

@@ -6,6 +6,7 @@ Mirrors karpenter v1.14.0 ``pkg/controllers/nodeclaim/lifecycle/`` (``launch.go`
 | Step | Done when | Given up |
 |---|---|---|
 | launch | the provider answered: provider id, image, capacity | 5 min after creation; at once without capacity |
+| launch, after an error | tried again, at most 10 s later | 5 min after creation |
 | register | its Node is there; the unregistered taint goes, labels and finalizer come | 15 min after creation |
 | initialize | Ready, startup and ephemeral taints gone, requested resources registered | never |
 """
@@ -18,13 +19,21 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
-from napsim.core.clock import Timeline, parse_rfc3339
+from napsim.core.clock import Timeline, earliest, parse_rfc3339
+from napsim.core.failures import NEVER
 from napsim.core.instances import CLOUD_UNINITIALIZED, EPHEMERAL_TAINTS, provider_id
 from napsim.core.objects import Condition, Node, NodeClaim, Taint, condition, is_true
 from napsim.core.resources import amount
 
 LAUNCH_TIMEOUT: Final = timedelta(minutes=5)
 REGISTRATION_TIMEOUT: Final = timedelta(minutes=15)
+LAUNCH_RETRY: Final = timedelta(seconds=10)  # what the back-off of a launch that fails comes to
+GIVEN_UP: Final = ("launch_timeout", "registration_timeout")
+"""Why liveness deletes a claim, in ``karpenter_nodeclaims_disrupted_total``."""
+INSUFFICIENT_CAPACITY: Final = "insufficient_capacity"
+NODECLASS_NOT_READY: Final = "nodeclass_not_ready"
+LAUNCH_FAILED: Final = "launch_failed"
+_LONGEST_MESSAGE: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,11 @@ class Launch:
     image_id: str = ""
     capacity: dict[str, str] | None = None
     allocatable: dict[str, str] | None = None
-    failure: str = ""  # insufficient_capacity, nodeclass_not_ready
+    failure: str = ""  # insufficient_capacity, nodeclass_not_ready: for good; launch_failed: tried again
     message: str = ""
-    retry_at: datetime | None = None
+    retry_at: datetime | None = None  # virtual: when an attempt may succeed; None: none ever will
     provider_id: str = ""
+    sold_out: bool = False  # what the claim asks for is not to be had: nobody asks for it again for a while
 
 
 def created_at(claim: NodeClaim, fallback: datetime) -> datetime:
@@ -57,9 +67,11 @@ def launch(claim: NodeClaim, answer: Launch, timeline: Timeline, now: datetime) 
         if now >= deadline:
             return Plan((DeleteNodeClaim(claim, "launch_timeout"),))
         return Plan((), min(answer.ready_at, deadline))
+    if answer.failure == LAUNCH_FAILED:
+        return _failed_launch(claim, answer, timeline, now)
     if answer.failure:
-        reason = "InsufficientCapacityError" if answer.failure == "insufficient_capacity" else "NodeClassNotReady"
-        message = f"NodeClaim {claim.name} event: {answer.message}"
+        reason = "InsufficientCapacityError" if answer.failure == INSUFFICIENT_CAPACITY else "NodeClassNotReady"
+        message = f"NodeClaim {claim.name} event: {_truncated(answer.message)}"
         warning = Event("NodeClaim", claim.name, claim.metadata.uid, reason, message, "Warning")
         return Plan((warning, DeleteNodeClaim(claim, answer.failure)))
     status = SetNodeClaimStatus(
@@ -78,25 +90,52 @@ def launch(claim: NodeClaim, answer: Launch, timeline: Timeline, now: datetime) 
     return Plan((status,))
 
 
+def _failed_launch(claim: NodeClaim, answer: Launch, timeline: Timeline, now: datetime) -> Plan:
+    """Launched stays Unknown, with the error; attempts that would come to the same are left out."""
+    deadline = created_at(claim, now) + timeline.patience(LAUNCH_TIMEOUT)
+    if now >= deadline:
+        return Plan((DeleteNodeClaim(claim, "launch_timeout"),))
+    error = _waiting(names.LAUNCHED, "LaunchFailed", _truncated(answer.message))
+    said = (SetNodeClaimStatus(claim, now, (error,)),) if _says_more(claim, error) else ()
+    return Plan(said, earliest(deadline, answer.retry_at))
+
+
+def _truncated(message: str) -> str:
+    return message if len(message) < _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
+
+
 def _waiting(type_: str, reason: str, message: str = "") -> Condition:
     return Condition(type=type_, status="Unknown", reason=reason, message=message)
 
 
-def advance(
-    claim: NodeClaim, node: Node | None, initialized_from: datetime | None, timeline: Timeline, now: datetime
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When (virtual) a Node that has joined loses the taints it came with: the cloud provider's, the startup taints."""
+
+    cloud: datetime
+    startup: datetime
+
+    def going(self, claim: NodeClaim, now: datetime) -> tuple[str, ...]:
+        """Keys of the taints that the played cloud takes away now, be they there or not."""
+        cloud = (CLOUD_UNINITIALIZED.key,) if now >= self.cloud else ()
+        return (*cloud, *(taint.key for taint in claim.spec.startup_taints)) if now >= self.startup else cloud
+
+    def next_after(self, now: datetime) -> datetime | None:
+        return min((at for at in (self.cloud, self.startup) if now < at < NEVER), default=None)
+
+
+def advance(claim: NodeClaim, node: Node | None, start: Start | None, timeline: Timeline, now: datetime) -> Plan:
     """The next step of a launched claim: register, initialize, or give up.
 
-    ``initialized_from`` is the virtual instant from which the provider lets the node be initialized (its startup taints
-    and the cloud provider's taint go then); None while the Node is not registered.
+    ``start`` is what the provider does to the Node; None while there is none.
     """
     if is_true(claim.status.conditions, names.INITIALIZED_CONDITION):
         return IDLE
-    if node is None or node.deleting:
+    if node is None or node.deleting or start is None:
         return _await_node(claim, timeline, now)
     if not is_true(claim.status.conditions, names.REGISTERED_CONDITION):
-        return _register(claim, node, initialized_from, now)
-    return _initialize(claim, node, initialized_from, now)
+        return _register(claim, node, start, now)
+    return _initialize(claim, node, start, now)
 
 
 def _await_node(claim: NodeClaim, timeline: Timeline, now: datetime) -> Plan:
@@ -106,13 +145,12 @@ def _await_node(claim: NodeClaim, timeline: Timeline, now: datetime) -> Plan:
     return Plan((DeleteNodeClaim(claim, "registration_timeout"),)) if now >= deadline else Plan((), deadline)
 
 
-def _register(claim: NodeClaim, node: Node, initialized_from: datetime | None, now: datetime) -> Plan:
+def _register(claim: NodeClaim, node: Node, start: Start, now: datetime) -> Plan:
     """Label, finalizer and taint in one patch of the Node; the claim's condition follows."""
     registered = Condition(type=names.REGISTERED_CONDITION, status="True", reason=names.REGISTERED_CONDITION)
-    due = initialized_from is not None and now >= initialized_from
-    going = (names.UNREGISTERED_TAINT, *(_provider_taints(claim) if due else ()))
+    going = (names.UNREGISTERED_TAINT, *start.going(claim, now))
     waiting = blocker(claim, node, set(going))
-    complete = due and waiting is None
+    complete = now >= start.cloud and waiting is None
     actions: list[Action] = []
     if names.REGISTERED not in node.metadata.labels:
         labels: dict[str, str | None] = {names.REGISTERED: "true"}
@@ -130,17 +168,19 @@ def _register(claim: NodeClaim, node: Node, initialized_from: datetime | None, n
             return Plan(tuple(actions))
     waiting = waiting or _waiting(names.INITIALIZED_CONDITION, "NodeNotReady", "Node is starting")
     actions.append(SetNodeClaimStatus(claim, now, (registered, waiting), node_name=node.name))
-    return Plan(tuple(actions), None if due else initialized_from)
+    return Plan(tuple(actions), start.next_after(now))
 
 
 def _initialized() -> Condition:
     return Condition(type=names.INITIALIZED_CONDITION, status="True", reason=names.INITIALIZED_CONDITION)
 
 
-def _initialize(claim: NodeClaim, node: Node, initialized_from: datetime | None, now: datetime) -> Plan:
-    if initialized_from is not None and now < initialized_from:
-        return Plan((), initialized_from)
-    provider_taints = tuple(key for key in _provider_taints(claim) if any(t.key == key for t in node.spec.taints))
+def _initialize(claim: NodeClaim, node: Node, start: Start, now: datetime) -> Plan:
+    if now < min(start.cloud, start.startup):
+        return Plan((), start.next_after(now))
+    own = {(taint.key, taint.effect) for taint in claim.spec.taints}
+    foreign = {taint.key for taint in node.spec.taints if (taint.key, taint.effect) not in own}
+    provider_taints = tuple(key for key in start.going(claim, now) if key in foreign)
     waiting = blocker(claim, node, set(provider_taints))
     labels: dict[str, str | None] = {}
     if waiting is None and names.INITIALIZED not in node.metadata.labels:
@@ -152,17 +192,12 @@ def _initialize(claim: NodeClaim, node: Node, initialized_from: datetime | None,
     new = _initialized() if waiting is None else waiting
     if _says_more(claim, new):
         actions.append(SetNodeClaimStatus(claim, now, (new,)))
-    return Plan(tuple(actions))
+    return Plan(tuple(actions), None if waiting is None else start.next_after(now))
 
 
 def _says_more(claim: NodeClaim, new: Condition) -> bool:
     old = condition(claim.status.conditions, new.type)
     return old is None or (old.status, old.reason, old.message) != (new.status, new.reason, new.message)
-
-
-def _provider_taints(claim: NodeClaim) -> tuple[str, ...]:
-    """Keys of the taints that the played cloud takes away when the node has started."""
-    return (CLOUD_UNINITIALIZED.key, *(taint.key for taint in claim.spec.startup_taints))
 
 
 def _kept_taints(claim: NodeClaim, going: tuple[str, ...]) -> tuple[Taint, ...]:

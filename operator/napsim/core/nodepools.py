@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -85,13 +85,38 @@ def budgets_of(pool: NodePool) -> tuple[dict[str, Any], ...]:
     return DEFAULT_BUDGETS if written is None else written
 
 
+def runtime_faults(pool: NodePool) -> tuple[str, ...]:
+    """What is wrong with a pool that admission does not see: a pair of key and effect that is there twice.
+
+    Mirrors ``RuntimeValidate`` (``pkg/apis/v1/nodepool_validation.go``). Schedules of budgets are not looked at there.
+    """
+    spec = pool.spec.template.spec
+    lists = {"taints": spec.taints, "startupTaints": spec.startup_taints}
+    first: dict[tuple[str, str], str] = {}
+    faults: list[str] = []
+    for name, taints in lists.items():
+        for index, taint in enumerate(taints):
+            field, pair = f"spec.template.spec.{name}[{index}]", (taint.key, taint.effect)
+            if pair in first:
+                faults.append(f"{field}: duplicate taint Key/Effect pair {taint.key}={taint.effect}, as {first[pair]}")
+            first.setdefault(pair, field)
+    return tuple(faults)
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and as what an instance is to run: decided when its NodeClaim is made."""
+    """Where and as what an instance is to run: decided when its NodeClaim is made.
+
+    ``nodepool`` is empty for that of the node it replaces; ``labels`` are those beside the pool's and the size's;
+    ``requests`` what it is launched for (quantities by resource), where that is known.
+    """
 
     instance_type: str
     zone: str
     capacity_type: str
+    nodepool: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    requests: Mapping[str, str] = field(default_factory=dict)
 
 
 def region_of(zone: str) -> str:
@@ -158,6 +183,7 @@ def _owner(pool: NodePool) -> OwnerReference:
 
 def _labels(pool: NodePool, placement: Placement, instance_type: InstanceType) -> dict[str, str]:
     return {
+        **placement.labels,
         **instance_type.labels(),
         **pool.spec.template.metadata.labels,
         names.NODEPOOL: pool.name,
@@ -184,6 +210,7 @@ def _annotations(
 
 def _requirements(pool: NodePool, placement: Placement) -> tuple[Requirement, ...]:
     narrowed = {
+        **placement.labels,
         names.INSTANCE_TYPE: placement.instance_type,
         names.ZONE: placement.zone,
         names.CAPACITY_TYPE: placement.capacity_type,

@@ -37,6 +37,7 @@ class ObjectMeta(Value, frozen=True):
     generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
     labels: dict[str, str] = _EMPTY
     annotations: dict[str, str] = _EMPTY
     finalizers: tuple[str, ...] = ()
@@ -212,6 +213,7 @@ class PodSpec(Value, frozen=True):
     affinity: Affinity | None = None
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     priority_class_name: str = ""
+    priority: int = 0
     termination_grace_period_seconds: int = 30
     volumes: tuple[Volume, ...] = ()
 
@@ -304,6 +306,7 @@ class NodeClaimStatus(Value, frozen=True):
     image_id: str = msgspec.field(default="", name="imageID")
     capacity: dict[str, str | int] = {}
     allocatable: dict[str, str | int] = {}
+    last_pod_event_time: datetime | None = None
 
 
 class NodeClaim(KubeObject, frozen=True):
@@ -392,6 +395,10 @@ class VolumeAttachmentSpec(Value, frozen=True):
 
 class VolumeAttachment(KubeObject, frozen=True):
     spec: VolumeAttachmentSpec = VolumeAttachmentSpec()
+
+
+class ConfigMap(KubeObject, frozen=True):
+    data: dict[str, str] = _EMPTY
 
 
 def condition(conditions: tuple[Condition, ...], type_: str) -> Condition | None:

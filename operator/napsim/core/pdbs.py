@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from napsim.core.clock import Timeline
 from napsim.core.objects import LabelSelector, Pod, PodDisruptionBudget, SelectorRequirement
 from napsim.core.pods import is_evictable, is_reschedulable, protection, ready_status
+
+_REMEMBERED: Final = 20_000  # answers kept for each namespace: the pods of a StatefulSet have labels of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,26 @@ def _matches(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
 
 
 class PdbIndex:
-    """The PDBs of the cluster by namespace: which of them match a pod."""
+    """The PDBs of the cluster by namespace: which of them match a pod. Asked once for all pods of the same labels."""
 
-    __slots__ = ("_by_namespace",)
+    __slots__ = ("_by_namespace", "_selecting")
 
     def __init__(self, pdbs: Iterable[PodDisruptionBudget] = ()) -> None:
         self._by_namespace: dict[str, dict[str, PodDisruptionBudget]] = {}
+        self._selecting: dict[str, dict[frozenset[tuple[str, str]], tuple[str, ...]]] = {}  # namespace, labels -> names
         for pdb in pdbs:
             self.put(pdb)
 
     def put(self, pdb: PodDisruptionBudget) -> None:
-        self._by_namespace.setdefault(pdb.metadata.namespace, {})[pdb.name] = pdb
+        known = self._by_namespace.setdefault(pdb.metadata.namespace, {})
+        before = known.get(pdb.name)
+        known[pdb.name] = pdb
+        if before is None or before.spec.selector != pdb.spec.selector:
+            self._selecting.pop(pdb.metadata.namespace, None)
 
     def remove(self, pdb: PodDisruptionBudget) -> None:
         self._by_namespace.get(pdb.metadata.namespace, {}).pop(pdb.name, None)
+        self._selecting.pop(pdb.metadata.namespace, None)
 
     def get(self, key: str) -> PodDisruptionBudget | None:
         namespace, _, name = key.partition("/")
@@ -74,8 +83,15 @@ class PdbIndex:
         candidates = self._by_namespace.get(pod.metadata.namespace)
         if not candidates:
             return []
-        found = [pdb for pdb in candidates.values() if selects(pdb.spec.selector, pod.metadata.labels)]
-        return sorted(found, key=lambda pdb: pdb.name) if len(found) > 1 else found
+        known = self._selecting.setdefault(pod.metadata.namespace, {})
+        labels = frozenset(pod.metadata.labels.items())
+        selecting = known.get(labels)
+        if selecting is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = (name for name, pdb in candidates.items() if selects(pdb.spec.selector, pod.metadata.labels))
+            selecting = known[labels] = tuple(sorted(found))
+        return [candidates[name] for name in selecting]
 
 
 def room_made(old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> int | None:

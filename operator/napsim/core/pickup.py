@@ -325,6 +325,14 @@ def list_key(state: NodeClassState, settings: PickupSettings) -> ListKey:
     return ListKey(definitions, state.kubernetes_version, settings.kind, settings.security_patch)
 
 
+def next_list_key(
+    state: NodeClassState, server_version: str, settings: PickupSettings, now: datetime
+) -> ListKey | None:
+    """What a pass over the class lists by, and so whose cache it takes; None when no Kubernetes version is known."""
+    after = follow_kubernetes_version(state, server_version, now).state
+    return None if unreadable_kubernetes_version(after) else list_key(after, settings)
+
+
 def status_images(images: Iterable[PublishedImage], settings: PickupSettings) -> tuple[StatusImage, ...]:
     """Listed images as entries of ``status.images``."""
     return tuple(_status_image(image, settings) for image in images)

@@ -7,6 +7,7 @@ Mirrors karpenter v1.14.0 ``pkg/utils/pod/scheduling.go``. Predicates over one p
 | active | neither terminal (Succeeded, Failed) nor terminating |
 | waited for | not terminal, does not tolerate the disrupted taint, not stuck terminating, not a mirror pod |
 | stuck terminating | more than a minute past its deletion timestamp |
+| drainable | does not tolerate the taint, not stuck terminating, not a mirror pod |
 | evictable | active, does not tolerate the taint, not a mirror pod, no active do-not-disrupt |
 | reschedulable | active (or terminating and of a StatefulSet), not of a DaemonSet, not a mirror pod |
 | provisionable | unbound, marked unschedulable, not preempting, not of a DaemonSet, not a mirror pod |
@@ -20,10 +21,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
+from napsim.api.durations import parse_duration
 from napsim.core.clock import Timeline
 from napsim.core.objects import OwnerReference, Pod, Taint, Toleration, condition
 from napsim.core.resources import PODS, Resources, amounts, largest, total
-from napsim.core.schedules import go_duration
 
 CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
@@ -124,7 +125,7 @@ def protection(pod: Pod, timeline: Timeline, now: datetime) -> Protection:
     if value == "true":
         return Protection(active=True)
     try:
-        duration = go_duration(value)
+        duration = parse_duration(value)
     except ValueError:
         return Protection(active=False, invalid=f"{value!r} is neither true nor a duration")
     if duration <= timedelta(0):
@@ -146,6 +147,11 @@ def is_evictable(pod: Pod, timeline: Timeline, now: datetime) -> bool:
 
 def is_waited_for(pod: Pod, now_real: datetime) -> bool:
     return not (is_terminal(pod) or tolerates_disrupted(pod) or is_stuck_terminating(pod, now_real) or is_mirror(pod))
+
+
+def is_drainable(pod: Pod, now_real: datetime) -> bool:
+    """Whether a drain takes the pod off its node, so that its volumes are waited for."""
+    return not (tolerates_disrupted(pod) or is_stuck_terminating(pod, now_real) or is_mirror(pod))
 
 
 def is_reschedulable(pod: Pod) -> bool:

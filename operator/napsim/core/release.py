@@ -14,6 +14,7 @@ from napsim.core.actions import Action, DeleteNode, DeleteNodeClaim, PatchNode, 
 from napsim.core.inplace import adoption_of, is_marked_by_us, released, wanted_pool
 from napsim.core.instances import is_fake
 from napsim.core.objects import Node, NodeClaim
+from napsim.core.reimages import released as put_back
 
 _RELEASED = "released"
 
@@ -50,6 +51,8 @@ def _of_node(node: Node, *, keep_labels: bool) -> Iterator[Step]:
         if held or going:
             yield Step("Node", node.name, "fake: deleted", (*((let_go,) if held else ()), *going))
         return
+    if names.OS_UPGRADE in node.metadata.annotations:
+        yield Step("Node", node.name, "real: image, cordon and annotations of OS upgrades put back", (put_back(node),))
     if not is_marked_by_us(node) and (keep_labels or not wanted_pool(node)):
         return
     patch = released(node, opt_out=not keep_labels)

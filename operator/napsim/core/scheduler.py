@@ -16,9 +16,12 @@ Fails closed: a pod that fits nowhere is refused, with the sentences of all pool
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, repeat
+from operator import attrgetter
 from typing import Final
 
 from napsim.api import names
@@ -44,6 +47,9 @@ from napsim.core.topology import Concern, Mover, Topology
 from napsim.core.topologyrules import Rule
 
 _REMEMBERED: Final = 10_000  # answers kept for each pool
+_BY_TURN: Final = attrgetter("turn")
+_BY_SHAPE: Final = attrgetter("shape")
+_BY_KEY: Final = attrgetter("key")
 _MANY_HOSTS: Final = 32  # so many hosts passed over because of a rule: from then on its seats are counted
 
 
@@ -73,8 +79,8 @@ class Scheduler:
     def __init__(
         self, view: ClusterView, templates: Sequence[NodeTemplate], movers: Sequence[Mover], candidate: str
     ) -> None:
-        for mover in movers:
-            view.watch_for(mover.shape)
+        for shape in {mover.shape: None for mover in movers}:
+            view.watch_for(shape)
         self.placed: dict[str, str] = {}
         self.claims: list[NewClaim] = []
         self.refused: dict[str, Refusal] = {}
@@ -88,7 +94,8 @@ class Scheduler:
         self._free: dict[str, Resources] = {}  # of places that got pods, by Place.id
         self._ports: dict[str, list[HostPort]] = {}  # taken on them, by Place.id
         self._written: set[str] = set()  # places whose FirstFit knows of it
-        self._last: dict[PodShape, Place] = {}  # where the last free pod of a shape went: none before it has room
+        self._walks: dict[PodShape, Iterator[Place]] = {}  # of free pods: a node that once had no room has none later
+        self._last: dict[PodShape, Place] = {}  # where the last free pod of a shape went
         self._no_room: set[PodShape] = set()  # free pods of these shapes fit on no node that is there
         self._open_to: dict[PodShape, tuple[list[NewClaim], int]] = {}  # claims not known to refuse the shape
         self._passed_over: Counter[tuple[Rule, bool]] = Counter()  # hosts that a rule forbade in one search
@@ -96,20 +103,49 @@ class Scheduler:
 
     def solve(self) -> None:
         """Place all pods. A pod is tried again as long as others have found a place since."""
-        queue = deque(sorted(self._movers, key=lambda mover: (*mover.shape.size, *mover.order, mover.key)))
         length_then: dict[str, int] = {}
         try:
-            while queue and length_then.get(queue[0].key) != len(queue):
-                mover = queue.popleft()
-                refusal = self._place(mover)
-                if refusal is None:
-                    self.refused.pop(mover.key, None)
-                    continue
-                self.refused[mover.key] = refusal
-                queue.append(mover)
-                length_then[mover.key] = len(queue)
+            again = self._first_round(length_then)
+            while again and length_then.get(again[0].key) != len(again):
+                self._try(again.popleft(), again, 0, length_then)
         finally:
             self._undo()
+
+    def _first_round(self, length_then: dict[str, int]) -> deque[Mover]:
+        """Every pod once, equal ones together; those that found no place, in order."""
+        again: deque[Mover] = deque()
+        left = len(self._movers)
+        for shape, run in groupby(sorted(self._movers, key=_BY_TURN), key=_BY_SHAPE):
+            equal = list(run)
+            poured = self._pour(shape, equal) if self._topology.is_idle else 0
+            left -= poured
+            for mover in equal[poured:]:
+                left -= 1
+                self._try(mover, again, left, length_then)
+        return again
+
+    def _try(self, mover: Mover, again: deque[Mover], left: int, length_then: dict[str, int]) -> None:
+        refusal = self._place(mover)
+        if refusal is None:
+            self.refused.pop(mover.key, None)
+            return
+        self.refused[mover.key] = refusal
+        again.append(mover)
+        length_then[mover.key] = left + len(again)
+
+    def _pour(self, shape: PodShape, equal: Sequence[Mover]) -> int:
+        """Put equal pods that no topology rule concerns on the nodes that are there; how many found room."""
+        done = 0
+        while done < len(equal) and (place := self._free_place(shape)) is not None:
+            free = self._free_of(place)
+            count = 1 if shape.host_ports else min(_times(shape.requests, free), len(equal) - done)
+            for resource, amount in shape.requests.items():
+                free[resource] = free.get(resource, 0) - count * amount
+            if shape.host_ports:
+                self._ports.setdefault(place.id, []).extend(shape.host_ports)
+            self.placed.update(zip(map(_BY_KEY, equal[done : done + count]), repeat(place.target.key)))
+            done += count
+        return done
 
     def _undo(self) -> None:
         for place_id in self._written:
@@ -143,35 +179,54 @@ class Scheduler:
     # --- nodes that are there, or on their way ------------------------------------------------------------------------
 
     def _on_existing(self, pod: _Pod) -> bool:
-        place = self._again(pod) or self._first(pod)
+        place = self._free_place(pod.shape) if pod.free else self._first(pod)
         if place is None:
             return False
-        free = self._free.get(place.id)
-        if free is None:
-            free = self._free[place.id] = dict(place.free)
-        subtract(free, pod.shape.requests)
+        subtract(self._free_of(place), pod.shape.requests)
         if pod.shape.host_ports:
             self._ports.setdefault(place.id, []).extend(pod.shape.host_ports)
         self._topology.placed(pod.mover, pod.shape, place.target)
         self.placed[pod.mover.key] = place.target.key
-        if pod.free:
-            self._last[pod.shape] = place
         return True
 
-    def _again(self, pod: _Pod) -> Place | None:
-        """The node of the last pod of this shape, as long as it has room: no node before it has."""
-        place = self._last.get(pod.shape) if pod.free else None
-        return place if place is not None and self._takes(pod, place) else None
+    def _free_of(self, place: Place) -> Resources:
+        free = self._free.get(place.id)
+        if free is None:
+            free = self._free[place.id] = dict(place.free)
+        return free
+
+    def _free_place(self, shape: PodShape) -> Place | None:
+        """The first node with room for a pod that no topology rule concerns: that of the last one, or one behind it."""
+        place = self._last.get(shape)
+        if place is not None and self._has_room(shape, place):
+            return place
+        if shape in self._no_room:
+            return None
+        walk = self._walks.get(shape)
+        if walk is None:
+            walk = self._walks[shape] = self._walk(shape)
+        for place in walk:
+            if self._has_room(shape, place):
+                self._last[shape] = place
+                return place
+        self._no_room.add(shape)
+        return None
+
+    def _walk(self, shape: PodShape) -> Iterator[Place]:
+        for initialized in (True, False):
+            found = [
+                alike.fit.each(shape.requests)
+                for alike in self._view.alike()
+                if alike.initialized is initialized and alike.accepts(shape)
+            ]
+            for place_id in found[0] if len(found) == 1 else heapq.merge(*found):
+                yield self._view.place_of(place_id)
 
     def _first(self, pod: _Pod) -> Place | None:
-        if pod.free and pod.shape in self._no_room:
-            return None
         for initialized in (True, False):
             found = [place for alike in self._possible(pod, initialized) if (place := self._first_of(alike, pod))]
             if found:
                 return min(found, key=lambda place: place.id)
-        if pod.free:
-            self._no_room.add(pod.shape)
         return None
 
     def _possible(self, pod: _Pod, initialized: bool) -> Iterable[AlikeNodes]:
@@ -180,7 +235,7 @@ class Scheduler:
             for alike in self._view.alike()
             if alike.initialized is initialized
             and alike.accepts(pod.shape)
-            and (pod.free or self._topology.admits(pod.concerns, pod.shape, alike))
+            and self._topology.admits(pod.concerns, pod.shape, alike)
         )
 
     def _first_of(self, alike: AlikeNodes, pod: _Pod) -> Place | None:
@@ -202,16 +257,17 @@ class Scheduler:
         return None if found is None else self._view.place_of(found)
 
     def _takes(self, pod: _Pod, place: Place) -> bool:
-        shape = pod.shape
+        return self._has_room(pod.shape, place) and not self._is_forbidden(pod, place)
+
+    def _has_room(self, shape: PodShape, place: Place) -> bool:
+        """Topology aside."""
         if place is self._candidate or not fits(shape.requests, self._free.get(place.id, place.free)):
             return False
         for wanted in (shape.requirements, shape.volumes):
             allowed = wanted.get(names.HOSTNAME)
             if allowed is not None and not allowed.allows(place.target.hostname):
                 return False
-        if shape.host_ports and self._port_is_taken(shape, place):
-            return False
-        return pod.free or not self._is_forbidden(pod, place)
+        return not (shape.host_ports and self._port_is_taken(shape, place))
 
     def _is_forbidden(self, pod: _Pod, place: Place) -> bool:
         concern = self._topology.forbids_host(pod.concerns, pod.shape, place.target)
@@ -311,3 +367,8 @@ class Scheduler:
             return found
         claim.options = every
         return fit(claim, pod.shape, narrow, pod.free)
+
+
+def _times(request: Mapping[str, int], free: Mapping[str, int]) -> int:
+    """How many such requests fit; at least one does."""
+    return min((free.get(resource, 0) // amount for resource, amount in request.items() if amount), default=1)

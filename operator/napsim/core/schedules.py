@@ -25,7 +25,6 @@ from napsim.api.durations import parse_duration
 
 SEARCH_YEARS: Final = 5
 _MAX_INT64: Final = 2**63 - 1
-_GO_LONGEST: Final = timedelta(microseconds=_MAX_INT64 // 1000)
 _SECOND: Final = timedelta(seconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -254,21 +253,10 @@ def parse(schedule: str) -> Schedule:
 
 def _constant_delay(schedule: str, text: str) -> ConstantDelaySchedule:
     try:
-        delay = go_duration(text)
+        delay = parse_duration(text)
     except ValueError as fault:
         raise ScheduleError(f"schedule {schedule!r}: {fault}") from fault
     return ConstantDelaySchedule(max(delay // _SECOND, 1) * _SECOND)
-
-
-def go_duration(text: str) -> timedelta:
-    """``text`` as a timedelta that Go's int64 of nanoseconds could hold. Raises ValueError naming the text."""
-    try:
-        duration = parse_duration(text)
-    except OverflowError:
-        duration = timedelta.max
-    if abs(duration) > _GO_LONGEST:
-        raise ValueError(f"{text!r} is longer than 292 years, the longest duration there is")
-    return duration
 
 
 def _spec(schedule: str, parts: list[str]) -> SpecSchedule:

@@ -8,7 +8,8 @@ Fails closed: a candidate keeps its node as long as one of its pods has nowhere 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final
 
 from napsim.api import names
@@ -16,17 +17,26 @@ from napsim.core.clusterview import BoundPod, ClusterView
 from napsim.core.instancetypes import ON_DEMAND
 from napsim.core.newclaims import NewClaim, overhead
 from napsim.core.nodepools import NodePool, Placement
-from napsim.core.nodetemplates import MAX_INSTANCE_TYPES, SPOT, NodeTemplate, Option, by_price, missed_min_values
+from napsim.core.nodetemplates import (
+    MAX_INSTANCE_TYPES,
+    SPOT,
+    WELL_KNOWN,
+    NodeTemplate,
+    Option,
+    by_price,
+    missed_min_values,
+)
 from napsim.core.objects import Pod
 from napsim.core.podshapes import PodShape
 from napsim.core.reasons import ALLOWED, Reason, Verdict, waits_for_node
-from napsim.core.requirements import Requirements
-from napsim.core.resources import Resources, total
+from napsim.core.requirements import AllowedValues, Requirements
+from napsim.core.resources import Resources, format_amount, total
 from napsim.core.scheduler import Scheduler
 from napsim.core.targets import Target
 from napsim.core.topology import Mover
 
 WAITS_FOR_ROOM: Final = "room"  # any change of nodes, pods or pools can end the verdict
+NO_PODS: Final[Mapping[str, str]] = {}
 _LISTED_ERRORS: Final = 5
 
 
@@ -60,7 +70,8 @@ class Simulation:
 
 def waiting(pod: Pod, shape: PodShape) -> Mover:
     """A pending pod."""
-    return Mover(pod.key, pod.metadata.namespace, pod.metadata.labels, shape, _age(pod), pending=True)
+    turn = _turn(pod, shape)
+    return Mover(pod.key, pod.metadata.namespace, pod.metadata.labels, shape, turn, pending=True)
 
 
 def moving(pods: Iterable[Pod], view: ClusterView, *, displaced: bool = False) -> list[Mover]:
@@ -70,16 +81,16 @@ def moving(pods: Iterable[Pod], view: ClusterView, *, displaced: bool = False) -
     left out.
     """
     known = ((pod, view.bound(pod.key)) for pod in pods)
-    return [_mover(bound, _age(pod), displaced) for pod, bound in known if bound is not None]
+    return [_mover(bound, _turn(pod, bound.shape), displaced) for pod, bound in known if bound is not None]
 
 
-def _mover(pod: BoundPod, age: tuple[float, str], displaced: bool) -> Mover:
-    return Mover(pod.key, pod.namespace, pod.labels, pod.shape, age, displaced=displaced)
+def _mover(pod: BoundPod, turn: tuple[int, int, float, str, str], displaced: bool) -> Mover:
+    return Mover(pod.key, pod.namespace, pod.labels, pod.shape, turn, displaced=displaced)
 
 
-def _age(pod: Pod) -> tuple[float, str]:
+def _turn(pod: Pod, shape: PodShape) -> tuple[int, int, float, str, str]:
     created = pod.metadata.creation_timestamp
-    return (created.timestamp() if created else 0.0, pod.metadata.uid)
+    return (*shape.size, created.timestamp() if created else 0.0, pod.metadata.uid, pod.key)
 
 
 # --- the two questions ----------------------------------------------------------------------------------------------
@@ -98,11 +109,13 @@ def simulate(
     candidate: str,
     movers: Iterable[Mover],
     most_types: int = MAX_INSTANCE_TYPES,
+    hopeless: Mapping[str, str] = NO_PODS,
 ) -> Simulation:
     """What if the node of that ``Target.key`` were gone?
 
     ``movers``: its pods, pending pods, and the pods of leaving nodes. A pod of the candidate that would have to wait
     for a node to be initialized is refused. Errors of pending pods do not count: they have no room now either.
+    ``hopeless`` are pods, none of them pending, that nobody can place, and why.
     """
     place = view.place(candidate)
     if place is not None and place.marked:
@@ -110,15 +123,18 @@ def simulate(
     every = list(movers)
     found = _solved(view, templates, every, candidate, most_types)
     early = {mover.key: _target(view, found.placed[mover.key]) for mover in every if _waits(view, found, mover)}
-    refused = {**found.refused, **{pod: target.not_initialized for pod, target in early.items()}}
-    blocking = {mover.key: refused[mover.key] for mover in every if mover.key in refused and not mover.pending}
+    refused = {**found.refused, **{pod: target.not_initialized for pod, target in early.items()}, **hopeless}
+    pending = {mover.key for mover in every if mover.pending} if refused else NO_PODS
+    blocking = {pod: why for pod, why in refused.items() if pod not in pending}
     verdict = _verdict(blocking, [target for pod, target in early.items() if pod in blocking])
     return Simulation(found.placed, found.new_nodes, refused, verdict)
 
 
 def _waits(view: ClusterView, found: Simulation, mover: Mover) -> bool:
+    if mover.displaced:
+        return False
     key = found.placed.get(mover.key)
-    return key is not None and not mover.displaced and not _target(view, key).initialized
+    return key is not None and not _target(view, key).initialized
 
 
 def _target(view: ClusterView, key: str) -> Target:
@@ -177,14 +193,40 @@ def _new_node(claim: NewClaim, most_types: int) -> NewNode | str:
 
 
 def placement(new: NewNode, zone_use: Mapping[str, int]) -> Placement:
-    """As what and where to launch it: the first option; spot where the pool names it; the zone with the fewest nodes.
+    """As what and where to launch it: the first option; spot where the pool names it and there is some; the zone with
+    the fewest nodes.
 
     Mirrors the choice of karpenter-provider-azure ``pkg/providers/instance`` but for the zone, which is any there.
     """
     first = new.options[0]
     offered = first.offered(new.requirements)
     kinds = new.requirements.get(names.CAPACITY_TYPE)
-    kind = SPOT if kinds is not None and kinds.allows(SPOT) else ON_DEMAND
+    has_spot = any(item.capacity_type == SPOT for item in offered)
+    kind = SPOT if kinds is not None and kinds.allows(SPOT) and has_spot else ON_DEMAND
     zones = sorted(item.zone for item in offered if item.capacity_type == kind)
     zone = min(zones, key=lambda name: zone_use.get(name, 0))
     return Placement(first.type.name, zone, kind)
+
+
+def wanted(new: NewNode, zone_use: Mapping[str, int]) -> Placement:
+    """The same with everything else that its NodeClaim says: pool, labels that the pods select, requests."""
+    requests = {resource: format_amount(resource, amount) for resource, amount in new.requests.items() if amount > 0}
+    given = {names.AKSNODECLASS, *new.pool.spec.template.metadata.labels}
+    labels = {key: value for key, value in own_labels(new.requirements).items() if key not in given}
+    return replace(placement(new, zone_use), nodepool=new.pool.name, labels=labels, requests=requests)
+
+
+def own_labels(requirements: Requirements) -> dict[str, str]:
+    """Labels that only the requirements give a node (``Requirements.Labels``): of each one value that is allowed.
+
+    Karpenter takes any, here it is the first; where values are excluded or bounded, the least number.
+    """
+    own = {key: _value(allowed) for key, allowed in requirements.items() if key not in WELL_KNOWN}
+    return {key: value for key, value in own.items() if value}
+
+
+def _value(allowed: AllowedValues) -> str:
+    if not allowed.complement:
+        return min(allowed.values, default="")
+    numbers = map(str, count(max(allowed.at_least or 0, 0)))
+    return next(number for number in numbers if number not in allowed.values)

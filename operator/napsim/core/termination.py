@@ -13,6 +13,7 @@ a drain.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,14 +34,17 @@ from napsim.core.actions import (
     Plan,
     SetNodeClaimStatus,
 )
-from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
+from napsim.core.clock import EPOCH, Timeline, earliest, parse_rfc3339, rfc3339
 from napsim.core.drains import MINIMUM_DRAIN, Drain, drain
-from napsim.core.instances import is_fake
+from napsim.core.instances import gone_since, is_fake
 from napsim.core.objects import Condition, Node, NodeClaim, Pod, condition, is_true
 from napsim.core.pdbs import PdbIndex
 from napsim.core.pods import DISRUPTED
 
 MAX_LISTED_ATTACHMENTS: Final = 5
+GARBAGE_COLLECTED: Final = "garbage_collected"
+NODE_DELETED: Final = "node_deleted"  # somebody deleted the Node: no disruption of Karpenter's, and not counted as one
+GARBAGE_COLLECTION: Final = timedelta(minutes=2)
 _VOLUME_POLL: Final = timedelta(seconds=1)  # real: attachments go when the attach-detach controller lets them
 
 
@@ -77,10 +81,11 @@ def deadline_of(claim: NodeClaim | None) -> datetime | None:
     return parse_rfc3339(recorded) if recorded else None
 
 
-def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime) -> Plan:
-    """The claim's half: record the deadline, delete the Node, and let go when the Node is no more.
+def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime, detach: timedelta, now: datetime) -> Plan:
+    """The claim's half: record the deadline, delete the Node, and let go when Node and instance are no more.
 
-    ``deleted_at`` is virtual: the grace counts from there. A Node that napsim did not make is not deleted (policy).
+    ``deleted_at`` and ``now`` are virtual: the grace counts from the first. A Node that napsim did not make is not
+    deleted (policy). ``detach`` is how long the provider takes to remove the instance.
     """
     actions: list[Action] = []
     grace = claim.spec.termination_grace_period
@@ -92,9 +97,28 @@ def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime) -> Plan:
         return Plan(tuple(actions))
     if node is not None:
         actions.append(_left_alone(node, claim))
-    if names.TERMINATION_FINALIZER in claim.metadata.finalizers:
-        actions.append(PatchNodeClaim(claim, remove_finalizer=names.TERMINATION_FINALIZER))
-    return Plan(tuple(actions))
+    if names.TERMINATION_FINALIZER not in claim.metadata.finalizers:
+        return Plan(tuple(actions))
+    last = _without_node(claim, detach, now) if node is None else Plan((_let_go(claim),))
+    return Plan((*actions, *last.actions), last.wake_at)
+
+
+def _let_go(claim: NodeClaim) -> PatchNodeClaim:
+    return PatchNodeClaim(claim, remove_finalizer=names.TERMINATION_FINALIZER)
+
+
+def _without_node(claim: NodeClaim, detach: timedelta, now: datetime) -> Plan:
+    """No Node, or none any more: then the instance went with it. One that never registered still has to be removed."""
+    conditions = claim.status.conditions
+    never_registered = is_true(conditions, names.LAUNCHED) and not is_true(conditions, names.REGISTERED_CONDITION)
+    if not never_registered or not detach:
+        return Plan((_let_go(claim),))
+    accepted = condition(conditions, names.INSTANCE_TERMINATING)
+    if accepted is None or accepted.last_transition_time is None:
+        terminating = Condition(type=names.INSTANCE_TERMINATING, status="True", reason=names.INSTANCE_TERMINATING)
+        return Plan((SetNodeClaimStatus(claim, now, (terminating,)),), now + detach)
+    gone = accepted.last_transition_time + detach
+    return Plan((), gone) if now < gone else Plan((_let_go(claim),))
 
 
 def _left_alone(node: Node, claim: NodeClaim) -> Event:
@@ -124,8 +148,13 @@ def of_node(state: Terminating, pdbs: PdbIndex, detach: timedelta, now: Instant)
         return IDLE
     if claim is None:
         return Plan((state.last,))
-    plan = drained(state, claim, pdbs, detach, now)
-    return plan if claim.deleting else Plan((DeleteNodeClaim(claim, "node_deleted"), *plan.actions), plan.wake_at)
+    plan = Plan((state.last,)) if has_lost_its_instance(node) else drained(state, claim, pdbs, detach, now)
+    return plan if claim.deleting else Plan((DeleteNodeClaim(claim, NODE_DELETED), *plan.actions), plan.wake_at)
+
+
+def has_lost_its_instance(node: Node) -> bool:
+    """Not Ready, and the cloud does not know the instance. As long as it is Ready, a kubelet must be running."""
+    return gone_since(node) is not None and not is_true(node.status.conditions, names.READY)
 
 
 def drained(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, detach: timedelta, now: Instant) -> Plan:
@@ -236,4 +265,16 @@ def forgotten_instance(claim: NodeClaim, node: Node | None, missing_for: timedel
     registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
     if node is not None or claim.deleting or not registered or missing_for < timedelta(seconds=10):
         return ()
-    return (DeleteNodeClaim(claim, "garbage_collected"),)
+    return (DeleteNodeClaim(claim, GARBAGE_COLLECTED),)
+
+
+def lost_instance(claim: NodeClaim, node: Node, now: datetime) -> Plan:
+    """A registered claim whose instance the cloud does not know any more: it goes once its Node is not Ready.
+
+    Mirrors ``pkg/controllers/nodeclaim/garbagecollection/controller.go``: a look every two minutes. ``now`` is virtual.
+    """
+    since = gone_since(node)
+    if since is None or claim.deleting or not has_lost_its_instance(node):
+        return IDLE
+    seen_at = EPOCH + GARBAGE_COLLECTION * math.ceil((since - EPOCH) / GARBAGE_COLLECTION)
+    return Plan((DeleteNodeClaim(claim, GARBAGE_COLLECTED),)) if now >= seen_at else Plan((), seen_at)

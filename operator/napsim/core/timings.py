@@ -70,6 +70,10 @@ class Timings:
         distribution: Distribution = getattr(self, step)
         if distribution.kind == "fixed":
             return timedelta(seconds=distribution.low)
-        digest = hashlib.blake2b(f"{self.seed}/{step}/{claim}".encode(), digest_size=7).digest()
-        share = ((int.from_bytes(digest) >> 4) + 0.5) / 2**52  # never 0 nor 1, which no quantile is defined for
-        return timedelta(seconds=round(distribution.at(share), 3))
+        return timedelta(seconds=round(distribution.at(quantile_share(self.seed, step, claim)), 3))
+
+
+def quantile_share(seed: int, what: str, claim: str) -> float:
+    """A number in (0, 1), exclusive, that follows from the three: 0 and 1 have no quantile."""
+    digest = hashlib.blake2b(f"{seed}/{what}/{claim}".encode(), digest_size=7).digest()
+    return ((int.from_bytes(digest) >> 4) + 0.5) / 2**52

@@ -23,15 +23,15 @@ from napsim.core.topologyrules import Domains, Rule, RuleKind, next_domains, uns
 class Mover:
     """A pod to be placed. ``pending``: it was waiting for room before, so that it blocks nobody.
 
-    ``displaced``: its node is on its way out, so that it may wait for nodes that are not initialized yet. ``order`` is
-    upstream's order among pods of one size: creation time, then uid.
+    ``displaced``: its node is on its way out, so that it may wait for nodes that are not initialized yet. ``turn`` is
+    upstream's order of pods: the largest first, then by creation time and uid.
     """
 
     key: str
     namespace: str
     labels: Mapping[str, str]
     shape: PodShape
-    order: tuple[float, str]
+    turn: tuple[int, int, float, str, str]
     pending: bool = False
     displaced: bool = False
 
@@ -66,12 +66,16 @@ class Topology:
         self._view = view
         self._leaving = leaving
         self._templates = templates
-        self._bound = [pod for mover in movers if (pod := view.bound(mover.key)) is not None]
         self._domains: dict[Rule, Domains] = {}
         self._repelled: dict[Rule, Domains] = {}
-        for rule in dict.fromkeys((*view.repelling(), *(rule for mover in movers for rule in mover.shape.repels))):
+        shapes: dict[PodShape, None] = dict.fromkeys(mover.shape for mover in movers)
+        own = dict.fromkeys(rule for shape in shapes for rule in shape.rules)
+        others = dict.fromkeys((*view.repelling(), *(rule for shape in shapes for rule in shape.repels)))
+        bound = (view.bound(mover.key) for mover in movers) if own or others else ()
+        self._bound = [pod for pod in bound if pod is not None]
+        for rule in others:
             self._repelled[rule] = self._less(rule, Domains(view.repelling().get(rule, {}), self._known(rule)))
-        for rule in dict.fromkeys(rule for mover in movers for rule in mover.shape.rules):
+        for rule in own:
             self._of(rule)
 
     def _less(self, rule: Rule, domains: Domains) -> Domains:
@@ -102,6 +106,11 @@ class Topology:
             value = alike.labels.get(rule.key)
             if value and not only_leaving and rule.counts_node(alike.taints, alike.labels):
                 yield value
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no rule at all: nothing to ask for, and nothing to be told of."""
+        return not self._domains and not self._repelled
 
     def is_free(self, mover: Mover, shape: PodShape) -> bool:
         """Whether no rule concerns the pod: it may go wherever it fits."""

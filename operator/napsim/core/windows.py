@@ -91,6 +91,7 @@ class WindowReason(StrEnum):
     NOT_ALLOWED = "MaintenanceNotAllowed"
     NO_FURTHER_WINDOW = "NoFurtherMaintenanceWindow"
     NO_WINDOW_DATA = "NoMaintenanceWindowData"
+    UNREADABLE = "MaintenanceWindowUnreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _closed(configuration: Configuration, window: Window, now: datetime) -> Wind
     by = _excluding(configuration, now) if occurrence.contains(now) else None
     if by is not None:
         reason, why = WindowReason.NOT_ALLOWED, f" by {by.field} ({by.text})"
-        told_until = min(wake_at, by.span.until, occurrence.until)
+        told_until = min(wake_at, by.span.until, occurrence.until, *_before(by, configuration, now))
     elif occurrence.start >= now:
         told_until = min(wake_at, occurrence.start + RESOLUTION)
     message = f"{configuration.name} is closed{why}; next window: {describe(window)}"
@@ -141,6 +142,15 @@ def _closed(configuration: Configuration, window: Window, now: datetime) -> Wind
 
 def _excluding(configuration: Configuration, now: datetime) -> Exclusion | None:
     return next((found for found in exclusions(configuration) if found.span.start <= now < found.span.until), None)
+
+
+def _before(by: Exclusion, configuration: Configuration, now: datetime) -> Iterator[datetime]:
+    """When those that are written before ``by`` begin: from then on they are named in its place."""
+    for found in exclusions(configuration):
+        if found == by:
+            return
+        if found.span.start > now:
+            yield found.span.start
 
 
 def upcoming(configuration: Configuration | None, now: datetime, count: int = 5) -> tuple[Window, ...]:

@@ -73,8 +73,12 @@ class Engine(Controllers):
         write_seconds: float = ATTEMPT_SECONDS,
         own_node: str = "",
         own_pod: str = "",
+        system_namespace: str = "",
     ) -> None:
-        """``write_seconds``: how long a write that was sent may take. ``own_node``, ``own_pod``: where we run."""
+        """``write_seconds``: how long a write that was sent may take. ``own_node``, ``own_pod``: where we run.
+
+        ``system_namespace``: of the ConfigMap with a published window; without one it is not read.
+        """
         self.client = client
         self.metrics = metrics
         clock = VirtualClock(wall_clock)
@@ -89,7 +93,9 @@ class Engine(Controllers):
         self.executor = Executor(
             self.writer, self.recorder, clock.real, self._evict, metrics.on_created, metrics.on_disrupted
         )
-        super().__init__(clock, self.executor, metrics, own_node=own_node, own_pod=own_pod)
+        super().__init__(
+            clock, self.executor, metrics, own_node=own_node, own_pod=own_pod, system_namespace=system_namespace
+        )
         self.evictions: Evictions = Evictions(
             self.state,
             lambda: self.executor,
@@ -97,7 +103,7 @@ class Engine(Controllers):
             metrics.on_eviction_answer,
             metrics.on_evicted,
         )
-        self.informers = Informers(client, jitter, self)
+        self.informers = Informers(client, jitter, self, self.system_namespace)
         for resource, informer in self.informers.written.items():
             self.writer.mirror(resource, informer)
         self._jitter = jitter
@@ -120,8 +126,7 @@ class Engine(Controllers):
         await self.informers.synced()
         await self._read_version()
         await self._prime()
-        self.windows.adopt()
-        self.rollout.adopt()
+        self.adopt()
         self.leading = True
         for queue in self.queues.values():
             queue.resume()
@@ -170,10 +175,8 @@ class Engine(Controllers):
             self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
 
     async def _read_version(self) -> None:
-        version = msgspec.json.decode(await self.client.get_path("/version"))["gitVersion"].removeprefix("v")
-        if version != self.declared.server_version:
-            self.declared.server_version = version
-            self.add_classes()
+        version = msgspec.json.decode(await self.client.get_path("/version"))["gitVersion"]
+        self.on_server_version(version.removeprefix("v"))
 
     async def _follow_version(self) -> None:
         while True:

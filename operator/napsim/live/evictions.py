@@ -19,6 +19,7 @@ from napsim.api import names
 from napsim.controllers.executor import Retry
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import Event, EvictPod
+from napsim.core.agentpools import is_draining as is_reimaged_next
 from napsim.core.objects import Pod, PodDisruptionBudget, condition
 from napsim.core.pdbs import blocks
 from napsim.core.termination import failed_draining
@@ -116,7 +117,8 @@ class Evictions:
         if outcome.kind is not OutcomeKind.BLOCKED:
             self._give_back(reserved)
         if outcome.kind not in (OutcomeKind.NOT_FOUND, OutcomeKind.CONFLICT):
-            self._hold(pod, tuple(pdb.key for pdb in self.state.pdbs.matching(pod)))
+            refused = outcome.kind in (OutcomeKind.BLOCKED, OutcomeKind.THROTTLED)
+            self._hold(pod, tuple(pdb.key for pdb in self.state.pdbs.matching(pod)), said=refused)
         self._wanted.pop(key, None)
         return None
 
@@ -135,12 +137,16 @@ class Evictions:
         self._held[pod.metadata.uid] = held
         return held % _ASK_EVERY == 0
 
-    def _hold(self, pod: Pod, pdbs: tuple[str, ...]) -> None:
-        """Not now. Raises Retry; the PDB's next change comes first, if it does."""
+    def _hold(self, pod: Pod, pdbs: tuple[str, ...], *, said: bool = True) -> None:
+        """Not now. Raises Retry; the PDB's next change comes first, if it does.
+
+        ``said``: whether a PDB was what the answer was about. More than one for a pod always is: the API server then
+        answers 500. Any other error is tried again without a word about PDBs.
+        """
         for pdb in pdbs:
             self._waiting.setdefault(pdb, {})[pod.key] = None
         node = self.state.nodes.get(pod.spec.node_name)
-        if node is not None:
+        if node is not None and (said or len(pdbs) > 1):
             several = "eviction does not support multiple PDBs" if len(pdbs) > 1 else "evicting pod violates a PDB"
             self.executor().record(failed_draining(node, f"{several} (Pod={pod.key})"))
         raise Retry(f"pod {pod.key} is held back by {', '.join(pdbs) or 'the API server'}")
@@ -163,7 +169,8 @@ class Evictions:
         node = self.state.nodes.get(pod.spec.node_name)
         claim = self.state.claim_of(node) if node else None
         why = condition(claim.status.conditions, names.DISRUPTION_REASON) if claim else None
-        reason = why.reason if why else "Forceful Termination"
+        upgraded = node is not None and is_reimaged_next(node)
+        reason = why.reason if why else "NodeOSUpgrade" if upgraded else "Forceful Termination"
         event = Event(
             "Pod", pod.name, pod.metadata.uid, "Evicted", f"Evicted pod: {reason}", namespace=pod.metadata.namespace
         )

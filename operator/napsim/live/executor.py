@@ -21,6 +21,7 @@ from napsim.controllers.executor import Retry
 from napsim.controllers.patches import Changes, difference
 from napsim.controllers.resources import (
     AKS_NODE_CLASSES,
+    DAEMON_SETS,
     MAINTENANCE_CONFIGURATIONS,
     NODE_AUTO_PROVISIONINGS,
     NODE_CLAIMS,
@@ -57,6 +58,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     item.kind: item
     for item in (
         AKS_NODE_CLASSES,
+        DAEMON_SETS,
         MAINTENANCE_CONFIGURATIONS,
         NODE_AUTO_PROVISIONINGS,
         NODE_CLAIMS,
@@ -242,6 +244,8 @@ def node_operations(old: Node, new: Node) -> list[Changes]:
     operations += _map_operations("/metadata/annotations", old.metadata.annotations, new.metadata.annotations)
     before, after = list(old.metadata.finalizers), list(new.metadata.finalizers)
     operations += _list_operations("/metadata/finalizers", before, after)
+    if old.spec.unschedulable != new.spec.unschedulable:
+        operations.append({"op": "add", "path": "/spec/unschedulable", "value": new.spec.unschedulable})
     before, after = msgspec.to_builtins(list(old.spec.taints)), msgspec.to_builtins(list(new.spec.taints))
     return operations + _list_operations("/spec/taints", before, after)
 

@@ -20,9 +20,11 @@ from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim
 from napsim.core.clock import Timeline
 from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim
+from napsim.core.termination import NODE_DELETED
 from napsim.live.lifecycles import Lifecycles
 
 _DRIFTED: Final = "drifted"
+_EMPTY: Final = "empty"
 _NO_TYPE: Final = ""  # consolidation_type, of drift
 
 
@@ -37,6 +39,7 @@ class Metrics:
         self.decisions = self._counter("karpenter_voluntary_disruption_decisions_total")
         self.decisions_by_nodepool = self._counter("karpenter_voluntary_disruption_decisions_by_nodepool_total")
         self.queue_failures = self._counter("karpenter_voluntary_disruption_queue_failures_total")
+        self.failed_validations = self._counter("karpenter_voluntary_disruption_failed_validations_total")
         self.evictions = self._counter("karpenter_pods_eviction_requests_total")
         self.pods_drained = self._counter("karpenter_pods_drained_total")
         self.requests = self._counter("napsim_api_requests_total")
@@ -77,6 +80,8 @@ class Metrics:
         self.created.labels(action.reason, action.claim.metadata.labels.get(names.NODEPOOL, ""), "false").inc()
 
     def on_disrupted(self, action: DeleteNodeClaim) -> None:
+        if action.reason == NODE_DELETED:
+            return
         labels = action.claim.metadata.labels
         pool, capacity = labels.get(names.NODEPOOL, ""), labels.get(names.CAPACITY_TYPE, "")
         self.disrupted.labels(action.reason, pool, capacity).inc()
@@ -85,6 +90,16 @@ class Metrics:
         """``decision``: replace or delete."""
         self.decisions.labels(decision, _DRIFTED, _NO_TYPE).inc()
         self.decisions_by_nodepool.labels(decision, _DRIFTED, _NO_TYPE, pool).inc()
+
+    def on_emptied(self, pools: tuple[str, ...]) -> None:
+        """One command that deletes empty nodes of these pools."""
+        self.decisions.labels("delete", _EMPTY, _EMPTY).inc()
+        for pool in pools:
+            self.decisions_by_nodepool.labels("delete", _EMPTY, _EMPTY, pool).inc()
+
+    def on_invalidated(self, candidates: int) -> None:
+        """So many of a decision about empty nodes did not outlast its validation."""
+        self.failed_validations.labels(_EMPTY).inc(candidates)
 
     def on_failed(self, command: Command, uninitialized: int) -> None:
         """A command was rolled back. Karpenter puts the decision into consolidation_type here."""

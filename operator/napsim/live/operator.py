@@ -18,10 +18,10 @@ import socket
 import ssl
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import kopf
 from prometheus_client import start_http_server
@@ -31,12 +31,15 @@ from napsim.api import names
 from napsim.controllers.executor import Retry
 from napsim.live.client import Client
 from napsim.live.discovery import until_served
+from napsim.live.drive import KINDS as DRIVE_KINDS
+from napsim.live.drive import Drive
 from napsim.live.engine import Engine
 from napsim.live.errors import ApiError, TransportError
+from napsim.live.events import Recorder
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, Read, Sample, StateCollector
-from napsim.live.readings import readings
+from napsim.live.readings import drive_readings, readings
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)
@@ -69,11 +72,27 @@ class Options:
     probe_port: int = 0
     node_name: str = ""  # the Node we run on, if it is one of the cluster's
     pod: str = ""  # the pod we are, as namespace/name
+    system_namespace: str = ""  # of the ConfigMap with a published window; without one it is not read
+    drive: bool = False  # only write that ConfigMap, for a provider beside us
 
     @property
     def holder(self) -> str:
         """Unique to this process."""
         return self.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+
+class Shell(Protocol):
+    """What acts while this process leads: the engine, which plays a cluster, or drive mode."""
+
+    leading: bool
+    resigned: asyncio.Event
+    recorder: Recorder
+
+    async def run_informers(self) -> None: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def report_last(self) -> None: ...
+    def observe(self, manifest: Mapping[str, Any], *, deleted: bool = False) -> None: ...
 
 
 class Operator:
@@ -84,7 +103,7 @@ class Operator:
         self.identity = options.holder
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
-        self.engine: Engine | None = None
+        self.engine: Shell | None = None
         self._elector: Elector | None = None
 
     async def run(self) -> None:
@@ -94,20 +113,44 @@ class Operator:
         user_agent = f"napsim/{napsim.__version__} ({self.identity})"
         async with Client(connection, observe=self.metrics.observe, user_agent=user_agent) as client:
             elector = self._elector = self._candidate(client)
-            self.engine = Engine(
-                client,
-                elector.is_leader,
-                self.identity,
-                _jitter(),
-                self.metrics,
-                write_seconds=min(ATTEMPT_SECONDS, self.options.lease.margin),
-                own_node=self.options.node_name,
-                own_pod=self.options.pod,
-            )
-            self.metrics.registry.register(_collector(self.engine))
+            self.engine = self._drive(client, elector) if self.options.drive else self._engine(client, elector)
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)
             await self._serve(client, connection, elector, self.engine)
+
+    def _engine(self, client: Client, elector: Elector) -> Engine:
+        engine = Engine(
+            client,
+            elector.is_leader,
+            self.identity,
+            _jitter(),
+            self.metrics,
+            write_seconds=min(ATTEMPT_SECONDS, self.options.lease.margin),
+            own_node=self.options.node_name,
+            own_pod=self.options.pod,
+            system_namespace=self.options.system_namespace,
+        )
+        self.metrics.registry.register(_collector(lambda: readings(engine)))
+        return engine
+
+    def _drive(self, client: Client, elector: Elector) -> Drive:
+        drive = Drive(
+            client,
+            elector.is_leader,
+            self.identity,
+            _jitter(),
+            self.metrics,
+            write_seconds=min(ATTEMPT_SECONDS, self.options.lease.margin),
+            system_namespace=self.options.system_namespace,
+        )
+        self.metrics.registry.register(_collector(lambda: drive_readings(drive)))
+        return drive
+
+    @property
+    def _kinds(self) -> tuple[tuple[str, str, str], ...]:
+        """Group, version and plural of what Kopf watches."""
+        driven = {resource.plural for resource in DRIVE_KINDS}
+        return tuple(kind for kind in _KINDS if not self.options.drive or kind[2] in driven)
 
     def _candidate(self, client: Client) -> Elector:
         return Elector(
@@ -124,7 +167,7 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
 
-    async def _serve(self, client: Client, connection: ConnectionConfig, elector: Elector, engine: Engine) -> None:
+    async def _serve(self, client: Client, connection: ConnectionConfig, elector: Elector, engine: Shell) -> None:
         """Informers, Kopf and leadership side by side; the first that ends ends all."""
         jobs: set[asyncio.Future[Any]] = {
             asyncio.ensure_future(engine.run_informers()),
@@ -138,7 +181,7 @@ class Operator:
             if not job.cancelled() and (error := job.exception()) is not None:
                 raise error
 
-    async def _shut_down(self, elector: Elector, engine: Engine, jobs: set[asyncio.Future[Any]]) -> None:
+    async def _shut_down(self, elector: Elector, engine: Shell, jobs: set[asyncio.Future[Any]]) -> None:
         """Within STOP_SECONDS: finish the writes under way, say what is left to say, give the Lease back."""
         self.stopping.set()
         log.info("stopping")
@@ -156,14 +199,14 @@ class Operator:
             async with asyncio.timeout(STOP_SECONDS * 0.2):
                 await asyncio.gather(*jobs, return_exceptions=True)
 
-    async def _follow_declared(self, client: Client, connection: ConnectionConfig, engine: Engine) -> None:
+    async def _follow_declared(self, client: Client, connection: ConnectionConfig, engine: Shell) -> None:
         """Kopf, once all kinds are served: it may never come to watch one whose CRD is applied while it runs."""
-        await until_served(client, _KINDS)
-        kopf_thread = _Kopf(connection, engine, self.options.probe_port)
+        await until_served(client, self._kinds)
+        kopf_thread = _Kopf(connection, engine, self._kinds, self.options.probe_port)
         kopf_thread.start()
         await kopf_thread.ended
 
-    async def _lead(self, elector: Elector, engine: Engine) -> None:
+    async def _lead(self, elector: Elector, engine: Shell) -> None:
         """Compete, act while leading, compete again."""
         while not self.stopping.is_set():
             await elector.acquire()
@@ -190,7 +233,7 @@ class Operator:
                 await asyncio.sleep(self.options.lease.retry_period * _CHANCES)
             log.warning("no longer the leader: %s is", elector.holder or "nobody")
 
-    async def _while_holding(self, holding: asyncio.Future[None], engine: Engine) -> None:
+    async def _while_holding(self, holding: asyncio.Future[None], engine: Shell) -> None:
         """Until the Lease is lost, or the engine wants somebody else to lead."""
         resigned = asyncio.ensure_future(engine.resigned.wait())
         ends: set[asyncio.Future[Any]] = {holding, resigned}
@@ -207,10 +250,13 @@ class _Kopf(threading.Thread):
     ``ended`` gets the exception, or None, when it ends.
     """
 
-    def __init__(self, connection: ConnectionConfig, engine: Engine, probe_port: int) -> None:
+    def __init__(
+        self, connection: ConnectionConfig, engine: Shell, kinds: Iterable[tuple[str, str, str]], probe_port: int
+    ) -> None:
         super().__init__(name="kopf", daemon=True)
         self._connection = connection
         self._engine = engine
+        self._kinds = tuple(kinds)
         self._probe_port = probe_port
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -237,7 +283,7 @@ class _Kopf(threading.Thread):
         )
 
     def _register(self, registry: kopf.OperatorRegistry) -> None:
-        for group, version, plural in _KINDS:
+        for group, version, plural in self._kinds:
 
             @kopf.on.event(group, version, plural, registry=registry)
             async def observed(event: Mapping[str, Any], **_: object) -> None:
@@ -284,7 +330,7 @@ async def _kopf_connection(connection: ConnectionConfig) -> _KopfConnection:
     )
 
 
-def _collector(engine: Engine) -> StateCollector:
+def _collector(read: Read) -> StateCollector:
     """Scrapes come in threads of the metrics server; the state is read in this loop, between two events."""
     loop = asyncio.get_running_loop()
 
@@ -294,7 +340,7 @@ def _collector(engine: Engine) -> StateCollector:
 
         return asyncio.run_coroutine_threadsafe(reading(), loop).result(_SCRAPE_SECONDS)
 
-    return StateCollector(lambda: readings(engine), on_loop)
+    return StateCollector(read, on_loop)
 
 
 def _jitter() -> Callable[[], float]:

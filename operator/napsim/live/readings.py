@@ -18,8 +18,9 @@ from napsim.core.resources import CPU, amounts, total
 from napsim.core.versions import version_date
 from napsim.live.metrics import Sample
 
-if TYPE_CHECKING:
-    from napsim.live.engine import Engine  # which makes the metrics that this reads for
+if TYPE_CHECKING:  # they make the metrics that this reads for
+    from napsim.live.drive import Drive
+    from napsim.live.engine import Engine
 
 _DAY: Final = timedelta(days=1)
 _MILLI: Final = 1000.0
@@ -35,22 +36,37 @@ def readings(engine: Engine) -> list[Sample]:
     return found
 
 
-def _process(engine: Engine) -> Iterator[Sample]:
+def drive_readings(drive: Drive) -> list[Sample]:
+    """The same for drive mode, which has neither nodes nor a rollout."""
+    found = [*_shell(drive)]
+    if drive.leading:
+        now = drive.clock.now()
+        found += _clock(drive, now)
+        for name, state in sorted(drive.windows.in_force.items()):
+            found += _window(drive, name, state, now)
+    return found
+
+
+def _shell(shell: Engine | Drive) -> Iterator[Sample]:
     yield Sample("napsim_build_info", 1, (napsim.__version__,))
-    for name, queue in engine.queues.items():
+    for name, queue in shell.queues.items():
         yield Sample("napsim_queue_depth", len(queue), (name,))
         yield Sample("napsim_reconcile_failures_total", queue.failures, (name,))
-    yield Sample("napsim_reconcile_failures_total", engine.report_failures, ("reports",))
-    counts = engine.recorder.counts
+    counts = shell.recorder.counts
     results = {"sent": counts.sent, "repeated": counts.repeated, "failed": counts.failed}
     for result, count in (results | {"dropped": counts.dropped.total()}).items():
         yield Sample("napsim_events_total", count, (result,))
+
+
+def _process(engine: Engine) -> Iterator[Sample]:
+    yield from _shell(engine)
+    yield Sample("napsim_reconcile_failures_total", engine.report_failures, ("reports",))
     synced = all(informer.synced.is_set() for informer in engine.informers)
     yield Sample("karpenter_cluster_state_synced", float(synced and not engine.state.unlaunched))
     yield Sample("karpenter_cluster_state_node_count", len(engine.state.nodes))
 
 
-def _clock(engine: Engine, now: datetime) -> Iterator[Sample]:
+def _clock(engine: Engine | Drive, now: datetime) -> Iterator[Sample]:
     yield Sample("napsim_clock_timestamp_seconds", now.timestamp())
     yield Sample("napsim_clock_factor", engine.clock.timeline.factor)
 
@@ -66,7 +82,7 @@ def _windows(engine: Engine, now: datetime) -> Iterator[Sample]:
         yield from _window(engine, name, state, now)
 
 
-def _window(engine: Engine, name: str, state: Effective, now: datetime) -> Iterator[Sample]:
+def _window(engine: Engine | Drive, name: str, state: Effective, now: datetime) -> Iterator[Sample]:
     verdict = gate(state, now)
     yield Sample("napsim_window_open", float(verdict.open), (name,))
     if verdict.window is None:
@@ -117,6 +133,7 @@ def _pools(engine: Engine, now: datetime) -> Iterator[Sample]:
         for state, nodes in engine.rollout.states(name).items():
             yield Sample("napsim_rollout_nodes", nodes, (name, state))
     yield Sample("karpenter_voluntary_disruption_eligible_nodes", eligible, ("drifted",))
+    yield Sample("karpenter_voluntary_disruption_eligible_nodes", engine.disruption.emptiness.eligible, ("empty",))
 
 
 def _used(engine: Engine, pool: str) -> dict[str, int]:

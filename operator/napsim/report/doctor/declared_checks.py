@@ -9,7 +9,7 @@ from typing import Final
 from napsim.api import names
 from napsim.core.configuration_specs import ConfigurationError, from_spec
 from napsim.core.configurations import NODE_OS
-from napsim.core.definitions import Definition, GalleryKind, definitions_for
+from napsim.core.definitions import Definition, definitions_for
 from napsim.core.lead_times import Effective
 from napsim.core.maintenance import status_report
 from napsim.core.nodeclasses import NodeClassState, StatusImage, image_for
@@ -108,7 +108,7 @@ def _needed(readings: Readings) -> Iterator[tuple[str, Definition]]:
     for pool, offer in readings.offers.items():
         class_ = readings.pools[pool].spec.template.spec.node_class_ref.name
         state = readings.classes[class_]
-        definitions = definitions_for(state.selection, readings.kubernetes_version, GalleryKind.CIG)
+        definitions = definitions_for(state.selection, readings.kubernetes_version, readings.gallery)
         by_id = {definition.name: definition for definition in definitions}
         candidates = [StatusImage(name, definition.requirements) for name, definition in by_id.items()]
         for instance_type in offer.types:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from napsim.api import names
+from napsim.core.published_windows import CONFIG_MAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ def _of(verbs: tuple[str, ...], group: str, *resources: str) -> tuple[Permission
 
 # In the order of what napsim does: read, decide, write statuses, replace nodes, lead.
 REQUIRED: Final = (
-    *_of(_FOLLOW, "", "nodes", "pods", "persistentvolumeclaims"),
+    *_of(_FOLLOW, "", "nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "namespaces"),
+    *_of(_FOLLOW, "apps", "daemonsets"),
     *_of(_FOLLOW, "policy", "poddisruptionbudgets"),
-    *_of(_FOLLOW, "storage.k8s.io", "volumeattachments"),
+    *_of(_FOLLOW, "storage.k8s.io", "volumeattachments", "storageclasses"),
     *_of(_FOLLOW, names.KARPENTER_GROUP, "nodepools", "nodeclaims"),
     *_of(_FOLLOW, names.AZURE_GROUP, "aksnodeclasses"),
     *_of(_FOLLOW, names.NAPSIM_GROUP, "maintenanceconfigurations", "nodeimages", "nodeautoprovisionings"),
@@ -61,6 +63,25 @@ REQUIRED: Final = (
 
 DELETE_PODS: Final = Permission("delete", "", "pods")
 """Needed where a NodePool has a terminationGracePeriod: pods that outlast it are deleted."""
+
+
+# What takes the place of REQUIRED where the operator only drives another provider.
+DRIVING: Final = (
+    *_of(_FOLLOW, names.NAPSIM_GROUP, "maintenanceconfigurations", "nodeautoprovisionings"),
+    *_of(("patch",), names.NAPSIM_GROUP, "maintenanceconfigurations/status", "nodeautoprovisionings/status"),
+    *_of(("create",), "events.k8s.io", "events"),
+)
+
+
+def reading_window(namespace: str) -> tuple[Permission, ...]:
+    """What it takes to follow the ConfigMap with a published window."""
+    return tuple(Permission(verb, "", "configmaps", namespace, CONFIG_MAP) for verb in _FOLLOW)
+
+
+def writing_window(namespace: str) -> tuple[Permission, ...]:
+    """What it takes to keep that ConfigMap; a request to create has no name yet."""
+    create = Permission("create", "", "configmaps", namespace)
+    return (create, *reading_window(namespace), Permission("patch", "", "configmaps", namespace, CONFIG_MAP))
 
 
 def leadership(namespace: str, lease: str) -> tuple[Permission, ...]:

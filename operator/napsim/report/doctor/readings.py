@@ -17,6 +17,7 @@ from napsim.api import names
 from napsim.core.adoption import Home
 from napsim.core.clock import WALL_CLOCK, Timeline
 from napsim.core.configurations import DEFAULT_SETTINGS, Settings
+from napsim.core.definitions import GalleryKind
 from napsim.core.images import Catalogue
 from napsim.core.nodeclasses import NodeClassState
 from napsim.core.nodepools import NodePool
@@ -109,6 +110,7 @@ class Readings:
     problems: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     kubernetes_version: str = ""
     fallback_mode: str = "AlwaysOpen"
+    gallery: GalleryKind = GalleryKind.CIG
     window_settings: Settings = DEFAULT_SETTINGS
     service_account: str = ""
     allowed: Mapping[str, bool] = field(default_factory=dict)

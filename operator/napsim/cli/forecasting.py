@@ -1,0 +1,275 @@
+"""From the outcome of a simulation to the document of a forecast."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from napsim.api.scalars import parse_instant
+from napsim.core.reasons import Reason
+from napsim.core.timings import Distribution
+from napsim.core.trace import Record, RecordKind
+from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pending, Pool, Rollout, Step, Window, Workload
+from napsim.report.remedies import WINDOW, remedies
+from napsim.report.times import span, zone_of
+from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
+from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, Scenario
+
+_HOUR: Final = timedelta(hours=1)
+# Records of the trace that a time line is made of; the others are in the trace alone.
+_TOLD: Final = frozenset({
+    RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK, RecordKind.POD_DELETED,
+})  # fmt: skip
+_STEPS: Final = ("launch", "registration", "initialization", "detach")
+
+
+def forecast_of(scenario: Scenario, outcome: Outcome) -> Forecast:
+    """The whole document."""
+    return Forecast(
+        name=scenario.name,
+        start=outcome.started_at,
+        until=scenario.until,
+        ended_at=outcome.ended_at,
+        time_zone=scenario.time_zone,
+        seed=outcome.seed,
+        finished_at=outcome.finished_at,
+        pools=tuple(_pools(scenario, outcome)),
+        timeline=tuple(sorted(_timeline(scenario, outcome), key=lambda moment: moment.at)),
+        blocked=tuple(sorted(_blocked(outcome.blocked), key=lambda item: (item.since, item.node, item.reason))),
+        workloads=tuple(_workload(item, scenario.time_zone) for item in outcome.workloads),
+        windows=tuple(_windows(outcome.trace)),
+        pending=tuple(Pending(pod=item.pod, reason=item.reason) for item in outcome.unplaced),
+        problems=outcome.problems,
+        assumptions=(*scenario.notes, *_assumed(scenario)),
+    )
+
+
+# --- pools ------------------------------------------------------------------------------------------------------------
+
+
+def _pools(scenario: Scenario, outcome: Outcome) -> Iterator[Pool]:
+    classes = _classes(scenario)
+    published = _published(scenario)
+    for pool in outcome.pools:
+        node_class = classes.get(pool.name, "")
+        picked = [item for item in outcome.pick_ups if item.node_class == node_class]
+        yield Pool(
+            name=pool.name,
+            node_class=node_class,
+            nodes=pool.steps[-1].nodes if pool.steps else 0,
+            finished_at=pool.finished_at,
+            replaced=pool.replaced,
+            most_disrupting=pool.most_disrupting,
+            most_disrupting_at=pool.most_disrupting_at,
+            allowed_then=_allowed_at(pool.steps, pool.most_disrupting_at),
+            rollouts=tuple(_rollouts(pool, picked, published)),
+            unfinished=pool.unfinished,
+            remedies=_remedies(pool, outcome),
+            steps=tuple(
+                Step(at=it.at, nodes=it.nodes, disrupting=it.disrupting, allowed=it.allowed, versions=dict(it.versions))
+                for it in pool.steps
+            ),
+        )
+
+
+def _classes(scenario: Scenario) -> dict[str, str]:
+    """NodePool to the AKSNodeClass it names; that of a manifest applied later where the pool comes with it."""
+    later = [event.manifest for event in scenario.events if isinstance(event, Applied)]
+    pools = [it for it in (*reversed(later), *scenario.manifests) if it["kind"] == "NodePool"]
+    return {it["metadata"]["name"]: it["spec"]["template"]["spec"]["nodeClassRef"]["name"] for it in reversed(pools)}
+
+
+def _published(scenario: Scenario) -> Mapping[tuple[str, str], datetime]:
+    """When each version of each definition is published."""
+    images = (it["spec"] for it in scenario.manifests if it["kind"] == "NodeImage")
+    return {
+        (
+            spec["definition"],
+            "-".join(filter(None, (spec["version"], spec.get("securityPatch", "")))),
+        ): parse_instant(spec["publishedAt"])
+        for spec in images
+    }
+
+
+def _allowed_at(steps: Sequence[PoolStep], at: datetime | None) -> int | None:
+    if at is None or not steps:
+        return None
+    return steps[max(bisect_right([step.at for step in steps], at) - 1, 0)].allowed
+
+
+def _rollouts(
+    pool: PoolOutcome, picked: Sequence[PickUp], published: Mapping[tuple[str, str], datetime]
+) -> Iterator[Rollout]:
+    """One for each version picked up of a definition that nodes of the pool run, in order of pick-up."""
+    run = {version for step in pool.steps for version, nodes in step.versions if nodes}
+    for pick_up in picked:
+        if not any(f"-{pick_up.definition}-" in version for version in run):
+            continue
+        new = f"-{pick_up.definition}-{pick_up.to_version}"
+        older = {version for version in _seen_before(pool.steps, pick_up.at) if not version.endswith(new)}
+        after = [step for step in pool.steps if step.at >= pick_up.at]
+        yield Rollout(
+            version=pick_up.to_version,
+            published_at=published.get((pick_up.definition, pick_up.to_version)),
+            picked_up_at=pick_up.at,
+            rule=pick_up.rule,
+            forced=pick_up.forced,
+            first_disrupted_at=next((step.at for step in after if step.disrupting), None),
+            done_at=next((step.at for step in after if _is_free_of(step, older)), None),
+        )
+
+
+def _seen_before(steps: Sequence[PoolStep], at: datetime) -> set[str]:
+    return {version for step in steps if step.at <= at for version, nodes in step.versions if nodes}
+
+
+def _is_free_of(step: PoolStep, older: set[str]) -> bool:
+    return not any(nodes and version in older for version, nodes in step.versions)
+
+
+def _remedies(pool: PoolOutcome, outcome: Outcome) -> tuple[str, ...]:
+    """What would have to change, by what stands in the way at the end."""
+    if pool.finished_at is not None:
+        return ()
+    reasons = {item.reason for item in outcome.blocked if item.node_pool == pool.name and item.until is None}
+    if pool.steps and not pool.steps[-1].allowed:
+        reasons.add(Reason.BUDGET)
+    return remedies(sorted(reasons)) or (() if reasons else (WINDOW,))
+
+
+def _blocked(intervals: Iterable[BlockedInterval]) -> Iterator[Blocked]:
+    """Intervals of one node and reason that follow on one another are one, with the last message."""
+    open_ended: dict[tuple[str, str], Blocked] = {}
+    for item in sorted(intervals, key=lambda interval: interval.since):
+        key = item.node, item.reason
+        before = open_ended.get(key)
+        if before is not None and before.until != item.since:
+            yield open_ended.pop(key)
+            before = None
+        open_ended[key] = Blocked(
+            node=item.node,
+            node_pool=item.node_pool,
+            reason=item.reason,
+            message=item.message,
+            since=before.since if before is not None else item.since,
+            until=item.until,
+        )
+    yield from open_ended.values()
+
+
+# --- what happens -----------------------------------------------------------------------------------------------------
+
+
+def _timeline(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
+    for (definition, version), at in sorted(_published(scenario).items()):
+        if outcome.started_at < at <= outcome.ended_at:
+            yield Moment(at=at, kind="Published", object=f"NodeImage/{definition}-{version}")
+    for event in scenario.events:
+        if event.at <= outcome.ended_at:
+            yield _of_event(event)
+    for pool in outcome.pools:
+        yield from _taken(pool)
+    for record in outcome.trace:
+        if record.kind in _TOLD:
+            yield _moment(record)
+
+
+def _moment(record: Record) -> Moment:
+    return Moment(
+        at=record.at,
+        kind=str(record.kind),
+        object=record.object,
+        reason=record.reason,
+        message=record.message,
+        details=dict(record.details),
+    )
+
+
+def _of_event(event: Event) -> Moment:
+    kind = type(event).__name__
+    if isinstance(event, Applied):
+        metadata = event.manifest["metadata"]
+        named = f"{event.manifest['kind']}/{metadata.get('name', '')}"
+        return Moment(at=event.at, kind=kind, object=named)
+    if isinstance(event, Deleted):
+        return Moment(at=event.at, kind=kind, object=f"{event.kind}/{event.name}")
+    if isinstance(event, NodeFailed):
+        which = f"Node/{event.node}" if event.node else f"NodePool/{event.node_pool}"
+        return Moment(at=event.at, kind=kind, object=which, message=f"{event.count} nodes" if event.node_pool else "")
+    return Moment(at=event.at, kind=kind, object="cluster", message=f"for {span(event.until - event.at)}")
+
+
+def _taken(pool: PoolOutcome) -> Iterator[Moment]:
+    """Each node that is taken, as the number of those that are being disrupted shows."""
+    before = 0
+    for step in pool.steps:
+        for _ in range(step.disrupting - before):
+            yield Moment(at=step.at, kind="CommandStarted", object=f"NodePool/{pool.name}", node_pool=pool.name)
+        before = step.disrupting
+
+
+def _windows(trace: Iterable[Record]) -> Iterator[Window]:
+    opened: dict[str, datetime] = {}
+    for record in trace:
+        name = record.object.split("/", 1)[-1]
+        if record.kind is RecordKind.WINDOW_OPENED:
+            opened.setdefault(name, record.at)
+        elif record.kind is RecordKind.WINDOW_CLOSED and name in opened:
+            yield Window(configuration=name, since=opened.pop(name), until=record.at)
+    for name, since in opened.items():
+        yield Window(configuration=name, since=since, until=None)
+
+
+# --- pods -------------------------------------------------------------------------------------------------------------
+
+
+def _workload(item: WorkloadOutcome, zone_name: str) -> Workload:
+    zone = zone_of(zone_name)
+    return Workload(
+        name=item.name,
+        evicted=item.evicted,
+        deleted=item.deleted,
+        days=len({at.astimezone(zone).date() for at, _ in item.evictions}),
+        most_in_an_hour=_most_in_an_hour(item.evictions),
+        evictions=tuple(Eviction(at=at, pods=pods) for at, pods in item.evictions),
+    )
+
+
+def _most_in_an_hour(evictions: Iterable[tuple[datetime, int]]) -> int:
+    recent: deque[tuple[datetime, int]] = deque()
+    now = most = 0
+    for at, pods in evictions:
+        recent.append((at, pods))
+        now += pods
+        while at - recent[0][0] >= _HOUR:
+            now -= recent.popleft()[1]
+        most = max(most, now)
+    return most
+
+
+# --- what was assumed -------------------------------------------------------------------------------------------------
+
+
+def _assumed(scenario: Scenario) -> Iterator[str]:
+    nodes = ", ".join(f"{step} {_timing(getattr(scenario.timings, step))}" for step in _STEPS)
+    yield f"A node's steps take: {nodes}."
+    yield f"A pod takes {_timing(scenario.pods.start)} to start and {_timing(scenario.pods.termination)} to leave."
+    if scenario.settles:
+        kinds = Counter(it["kind"] for it in scenario.manifests)
+        made = sum(kinds[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"))
+        yield f"No Nodes are given: they are what static pools and the pods of {made} workloads need at the start."
+
+
+def _timing(it: Distribution) -> str:
+    if it.kind == "fixed":
+        return f"{it.low:g}s"
+    numbers = {
+        "uniform": f"{it.low:g}s to {it.high:g}s",
+        "normal": f"mean {it.mean:g}s, deviation {it.deviation:g}s",
+        "lognormal": f"median {it.median:g}s, p95 {it.p95:g}s",
+        "exponential": f"mean {it.mean:g}s",
+    }
+    return f"{it.kind} ({numbers[it.kind]})"

@@ -1,0 +1,96 @@
+"""The same scenario with many seeds, in processes of their own."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
+from napsim.cli.forecasting import forecast_of
+from napsim.report.forecast import Forecast, Quantiles, Runs
+from napsim.sim.scenario import Scenario
+from napsim.sim.simulation import simulate
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What is kept of one run. ``finish_seconds`` from the start; None where it does not finish."""
+
+    seed: int
+    finish_seconds: float | None
+    most_disrupting: int
+    evicted: int
+
+
+def repeated(scenario: Scenario, count: int) -> Forecast:
+    """The forecast of the first seed, with what ``count`` seeds from it on come to. A bar on standard error."""
+    seeds = range(scenario.seed, scenario.seed + count)
+    results = sorted(_results(scenario, seeds), key=lambda result: result.seed)
+    return msgspec.structs.replace(forecast_of(scenario, simulate(scenario)), runs=_runs(results))
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario with another seed, in its settings too."""
+    manifests = tuple(
+        {**manifest, "spec": {**manifest["spec"], "seed": seed}}
+        if manifest["kind"] == NodeAutoProvisioning.__name__
+        else manifest
+        for manifest in scenario.manifests
+    )
+    return replace(scenario, seed=seed, manifests=manifests, timings=replace(scenario.timings, seed=seed))
+
+
+def _results(scenario: Scenario, seeds: range) -> list[_Result]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars,
+        ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool,
+    ):
+        task = bars.add_task("simulating", total=len(seeds))
+        found = []
+        for future in as_completed([pool.submit(_one, with_seed(scenario, seed)) for seed in seeds]):
+            found.append(future.result())
+            bars.advance(task)
+    return found
+
+
+def _one(scenario: Scenario) -> _Result:
+    outcome = simulate(scenario, pods_in_trace=False)
+    ended = outcome.finished_at
+    return _Result(
+        scenario.seed,
+        (ended - outcome.started_at).total_seconds() if ended is not None else None,
+        outcome.most_disrupting,
+        sum(item.evicted for item in outcome.workloads),
+    )
+
+
+def _runs(results: Sequence[_Result]) -> Runs:
+    ends = [result.finish_seconds for result in results if result.finish_seconds is not None]
+    return Runs(
+        count=len(results),
+        seeds=(results[0].seed, results[-1].seed),
+        finished=len(ends),
+        finish=quantiles(ends) if ends else None,
+        most_disrupting=quantiles([float(result.most_disrupting) for result in results]),
+        evicted=quantiles([float(result.evicted) for result in results]),
+    )
+
+
+def quantiles(values: Sequence[float]) -> Quantiles:
+    """p50, p90 and the worst, each a value that was seen: the smallest at or below which that share lies."""
+    ordered = sorted(values)
+
+    def at(share: float) -> float:
+        return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+
+    return Quantiles(p50=at(0.5), p90=at(0.9), worst=ordered[-1])

@@ -1,0 +1,177 @@
+"""The places that pods may be put on, kept as objects change: what simulations of scheduling look at.
+
+Policy (design, section 7): one update an event. A place is a Node with its NodeClaim, or a NodeClaim whose Node is on
+its way. What of a pod cannot be followed (its node affinity, its volumes) is kept as a sentence, and the pod still
+takes its room: fails closed, as nobody can say where else it may go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
+
+from napsim.api import names
+from napsim.core.clusterview import ClusterView, Daemon, daemon_of
+from napsim.core.instancetypes import INSTANCE_TYPES
+from napsim.core.objects import DaemonSet, Node, NodeClaim, Pod
+from napsim.core.podshapes import PodShape
+from napsim.core.resources import Resources
+from napsim.core.targets import NODES, Target, target_of
+from napsim.core.volumes import Storage, claim_keys, needs
+
+Amounts = tuple[Resources, Resources]
+"""Capacity and allocatable."""
+_UNKNOWN: Final[Amounts] = ({}, {})
+
+
+def of_size(claim: NodeClaim) -> Amounts:
+    """What the size that the claim's labels name offers; nothing for one that is not known."""
+    size = INSTANCE_TYPES.get(claim.metadata.labels.get(names.INSTANCE_TYPE, ""))
+    return (size.capacity(), size.allocatable()) if size else _UNKNOWN
+
+
+@dataclass(slots=True)
+class Places:
+    """Fed by ``ClusterState``. ``expected``: a claim's amounts as long as neither it nor its Node says them.
+
+    ``unfollowed``: pods (by key) of which something cannot be followed, and what.
+    """
+
+    storage: Storage
+    expected: Callable[[NodeClaim], Amounts] = of_size
+    view: ClusterView = field(default_factory=ClusterView)
+    unfollowed: dict[str, str] = field(default_factory=dict)
+    _usage: dict[str, Counter[str]] = field(default_factory=dict)
+    _targets: dict[str, Target] = field(default_factory=dict)  # all that are in the view, by key
+    _key_of: dict[str, str] = field(default_factory=dict)  # Node -> key of its place
+    _users: dict[str, set[str]] = field(default_factory=dict)  # claim of a volume -> bound pods with it
+    _daemons: dict[str, Daemon] = field(default_factory=dict)  # DaemonSet -> what it runs
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def usage(self, pool: str) -> Mapping[str, int]:
+        """What the nodes of the pool have between them, those on their way out included, and their number."""
+        return self._usage.get(pool, Counter())
+
+    def users(self, volume_claim: str) -> tuple[str, ...]:
+        """The bound pods with that PersistentVolumeClaim (``namespace/name``)."""
+        return tuple(sorted(self._users.get(volume_claim, ())))
+
+    def shape_of(self, pod: Pod) -> PodShape | str:
+        """What a pending pod asks for; a sentence when that cannot be followed."""
+        wanted = needs(pod, self.storage)
+        if wanted.problem:
+            return wanted.problem
+        try:
+            return self.view.shapes.of(pod, wanted.requirements)
+        except ValueError as fault:
+            return str(fault)
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def put_node(self, node: Node, claim: NodeClaim | None, *, marked: bool) -> None:
+        """The Node as it is, with its claim. ``marked``: it is on its way out, and takes no pods."""
+        target = target_of(node, claim, *(_UNKNOWN if claim is None else self._expected(node, claim)))
+        before = self._key_of.get(node.name)
+        if before is not None and before != target.key:
+            self._remove(before)
+        self._key_of[node.name] = target.key
+        self._put(target, marked)
+
+    def _expected(self, node: Node, claim: NodeClaim) -> Amounts:
+        return _UNKNOWN if node.metadata.labels.get(names.INITIALIZED) == "true" else self.expected(claim)
+
+    def remove_node(self, name: str) -> None:
+        """The Node is gone."""
+        key = self._key_of.pop(name, None)
+        if key is not None:
+            self._remove(key)
+
+    def put_claim(self, claim: NodeClaim) -> None:
+        """A claim whose Node is not there yet, or not any more."""
+        self._put(target_of(None, claim, *self.expected(claim)), claim.deleting)
+
+    def remove_claim(self, name: str) -> None:
+        """The claim is gone, or stands for no node."""
+        target = self._targets.get(name)
+        if target is not None and target.claim_name == name:
+            self._remove(name)
+
+    def _put(self, target: Target, marked: bool) -> None:
+        if self._targets.get(target.key) != target:
+            self._remove(target.key)
+            self._targets[target.key] = target
+            self._use(target, 1)
+        self.view.put(target, marked=marked)
+
+    def _remove(self, key: str) -> None:
+        target = self._targets.pop(key, None)
+        if target is not None:
+            self._use(target, -1)
+            self.view.remove(key)
+
+    def _use(self, target: Target, sign: int) -> None:
+        used = self._usage.setdefault(target.pool, Counter())
+        used[NODES] += sign
+        for resource, amount in target.capacity.items():
+            used[resource] += sign * amount
+
+    # --- pods ---------------------------------------------------------------------------------------------------------
+
+    def bind(self, pod: Pod) -> None:
+        """A pod is on a Node, or a pod there has changed, or what its volumes ask for has."""
+        wanted = needs(pod, self.storage)
+        problem = wanted.problem
+        try:
+            self.view.bind(pod, wanted.requirements)
+        except ValueError as fault:
+            problem = str(fault)
+            self.view.bind(replace(pod, spec=replace(pod.spec, affinity=None)), wanted.requirements)
+        for _, key in claim_keys(pod):
+            self._users.setdefault(key, set()).add(pod.key)
+        if problem:
+            self.unfollowed[pod.key] = problem
+        else:
+            self.unfollowed.pop(pod.key, None)
+
+    def unbind(self, pod: Pod) -> None:
+        """A pod is gone, or on no Node."""
+        self.view.unbind(pod.key)
+        self.unfollowed.pop(pod.key, None)
+        for _, key in claim_keys(pod):
+            users = self._users.get(key)
+            if users is not None:
+                users.discard(pod.key)
+                if not users:
+                    del self._users[key]
+
+    # --- what concerns all nodes --------------------------------------------------------------------------------------
+
+    def on_daemon_set(self, old: DaemonSet | None, new: DaemonSet | None) -> str:
+        """A DaemonSet came, changed or went. What of it cannot be followed; it then counts as it was, or not at all."""
+        if old is not None and new is not None and old.spec == new.spec:
+            return ""
+        try:
+            daemon = _daemon(new, self.view) if new is not None else None
+        except ValueError as fault:
+            return str(fault)
+        key = (new or old).key  # type: ignore[union-attr]  # one of the two is always there
+        if daemon is None:
+            self._daemons.pop(key, None)
+        else:
+            self._daemons[key] = daemon
+        self.view.set_daemons(self._daemons[name] for name in sorted(self._daemons))
+        return ""
+
+    def on_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """The namespace has these labels; None: it is gone."""
+        if self.view.namespaces.get(name) != labels:
+            self.view.set_namespace(name, labels)
+
+
+def _daemon(item: DaemonSet, view: ClusterView) -> Daemon:
+    return daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), view.shapes)

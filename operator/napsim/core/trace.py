@@ -1,0 +1,161 @@
+"""What was decided and what came of it, as records: one format, JSON lines, for live and simulated runs alike.
+
+A record follows from two states of an object, or from one decision; never from who looked. So two runs of one story
+give the same records, and ``diff`` of two traces shows the first that differs.
+
+| Kind | Object | When |
+|---|---|---|
+| PickedUp | AKSNodeClass | it adopts another image; ``details``: definition, from, to |
+| Drifted | NodeClaim | its condition turns True; reason is the condition's |
+| CommandStarted, CommandRolledBack | Node | the record of a command comes, or goes while the node stays |
+| ClaimCreated, ClaimLaunched, ClaimRegistered, ClaimInitialized | NodeClaim | it is there, a condition turns True |
+| ClaimDeleted, ClaimGone | NodeClaim | it is asked to go; reason is why; it is no more |
+| NodeJoined, NodeGone | Node | it is there, it is no more |
+| PodEvicted, PodDeleted | Pod | the eviction is granted; it is deleted for lack of time |
+| Blocked, Unblocked | NodeClaim | a candidate is set aside, or is so no more; ``wake_at`` is when that ends by itself |
+| WindowOpened, WindowClosed | MaintenanceConfiguration | images may be picked up from now on, or may not |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.clock import rfc3339
+from napsim.core.objects import Condition, Node, NodeClaim, condition
+
+
+class RecordKind(StrEnum):
+    """See the table above."""
+
+    PICKED_UP = "PickedUp"
+    DRIFTED = "Drifted"
+    COMMAND_STARTED = "CommandStarted"
+    COMMAND_ROLLED_BACK = "CommandRolledBack"
+    CLAIM_CREATED = "ClaimCreated"
+    CLAIM_LAUNCHED = "ClaimLaunched"
+    CLAIM_REGISTERED = "ClaimRegistered"
+    CLAIM_INITIALIZED = "ClaimInitialized"
+    CLAIM_DELETED = "ClaimDeleted"
+    CLAIM_GONE = "ClaimGone"
+    NODE_JOINED = "NodeJoined"
+    NODE_GONE = "NodeGone"
+    POD_EVICTED = "PodEvicted"
+    POD_DELETED = "PodDeleted"
+    BLOCKED = "Blocked"
+    UNBLOCKED = "Unblocked"
+    WINDOW_OPENED = "WindowOpened"
+    WINDOW_CLOSED = "WindowClosed"
+
+
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that happened. ``at`` and ``wake_at`` are virtual; ``object`` is ``Kind/name`` or ``Kind/ns/name``."""
+
+    at: datetime
+    kind: RecordKind
+    object: str
+    reason: str = ""
+    message: str = ""
+    wake_at: datetime | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+def line(record: Record) -> str:
+    """The record as one line of JSON, without the line's end. Keys in a fixed order, empty ones left out."""
+    written = {
+        "at": rfc3339(record.at),
+        "kind": str(record.kind),
+        "object": record.object,
+        "reason": record.reason,
+        "message": record.message,
+        "wakeAt": rfc3339(record.wake_at) if record.wake_at else "",
+        "details": dict(sorted(record.details.items())),
+    }
+    return msgspec.json.encode({key: value for key, value in written.items() if value}).decode()
+
+
+_MILESTONES: Final = (
+    (names.LAUNCHED, RecordKind.CLAIM_LAUNCHED),
+    (names.REGISTERED_CONDITION, RecordKind.CLAIM_REGISTERED),
+    (names.INITIALIZED_CONDITION, RecordKind.CLAIM_INITIALIZED),
+)
+
+
+def claim_records(old: NodeClaim | None, new: NodeClaim | None, at: datetime) -> Iterator[Record]:
+    """What a change of a NodeClaim tells."""
+    item = new or old
+    assert item is not None
+    name = f"NodeClaim/{item.name}"
+    if old is None:
+        annotations = item.metadata.annotations
+        replaces = {"replaces": annotations[names.REPLACES]} if names.REPLACES in annotations else {}
+        pool = item.metadata.labels.get(names.NODEPOOL, "")
+        yield Record(at, RecordKind.CLAIM_CREATED, name, details={"nodePool": pool, **replaces})
+    if new is None:
+        yield Record(at, RecordKind.CLAIM_GONE, name)
+        return
+    before = old.status.conditions if old is not None else ()
+    if before is new.status.conditions:
+        return
+    for type_, kind in _MILESTONES:
+        if _turned_true(before, new.status.conditions, type_):
+            image = {"image": new.status.image_id} if kind is RecordKind.CLAIM_LAUNCHED else _NOTHING
+            yield Record(at, kind, name, details=image)
+    if drifted := _turned_true(before, new.status.conditions, names.DRIFTED):
+        yield Record(at, RecordKind.DRIFTED, name, drifted.reason)
+
+
+def _turned_true(old: tuple[Condition, ...], new: tuple[Condition, ...], type_: str) -> Condition | None:
+    now = condition(new, type_)
+    if now is None or now.status != "True":
+        return None
+    was = condition(old, type_)
+    return None if was is not None and was.status == "True" else now
+
+
+def node_records(old: Node | None, new: Node | None, at: datetime) -> Iterator[Record]:
+    """What a change of a Node tells."""
+    item = new or old
+    assert item is not None
+    name = f"Node/{item.name}"
+    if old is None:
+        version = item.metadata.labels.get(names.NODE_IMAGE_VERSION, "")
+        yield Record(at, RecordKind.NODE_JOINED, name, details={"imageVersion": version})
+    before = old.metadata.annotations.get(names.COMMAND) if old is not None else None
+    after = new.metadata.annotations.get(names.COMMAND) if new is not None else None
+    if before is None and after is not None:
+        yield _command(at, RecordKind.COMMAND_STARTED, name, after)
+    elif before is not None and after is None and new is not None:
+        yield _command(at, RecordKind.COMMAND_ROLLED_BACK, name, before)
+    if new is None:
+        yield Record(at, RecordKind.NODE_GONE, name)
+
+
+def _command(at: datetime, kind: RecordKind, name: str, text: str) -> Record:
+    """Not read as a command: somebody else may have written it."""
+    try:
+        written = msgspec.json.decode(text, type=_Command)
+    except msgspec.DecodeError:
+        return Record(at, kind, name)
+    return Record(
+        at, kind, name, written.reason, details={"replacements": " ".join(i.name for i in written.replacements)}
+    )
+
+
+class _Replacement(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class _Command(msgspec.Struct, frozen=True):
+    reason: str = ""
+    replacements: tuple[_Replacement, ...] = ()

@@ -1,0 +1,120 @@
+"""Names of a snapshot replaced by hashes: the same name gives the same hash, with the same salt, everywhere.
+
+Kept are Kubernetes' own words and keys, those of Karpenter, AKS and napsim, resource amounts, zones, instance types and
+image versions. Everything else that people choose is replaced: names, namespaces, label keys and values. Messages,
+subnets, tags and commands in flight are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from napsim.api import names
+
+_PUBLIC: Final = (
+    "kubernetes.io",
+    "k8s.io",
+    "karpenter.sh",
+    "karpenter.azure.com",
+    "napsim.dev",
+    "kubernetes.azure.com",
+)
+# Well-known keys whose values are names all the same.
+_NAMED_BY: Final = frozenset({
+    names.HOSTNAME,
+    names.NODEPOOL,
+    names.AKSNODECLASS,
+    names.PLAYS_NODEPOOL,
+    names.REPLACES,
+    "kubernetes.azure.com/cluster",
+    "kubernetes.io/metadata.name",
+    "statefulset.kubernetes.io/pod-name",
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/part-of",
+    "app.kubernetes.io/component",
+})  # fmt: skip
+_NAMES: Final = frozenset({
+    "name", "namespace", "uid", "nodeName", "claimName", "volumeName", "persistentVolumeName", "storageClassName",
+    "nominatedNodeName", "generateName",
+})  # fmt: skip
+_LABELS: Final = frozenset({"labels", "matchLabels", "nodeSelector"})
+_LEFT_OUT: Final = frozenset({"tags", "vnetSubnetID", "userData", "disruptedPods", "display"})
+_COMMANDS: Final = (names.COMMAND, names.ADOPTS, names.IN_PLACE)
+_OWN_NAMES: Final = frozenset({"NodeAutoProvisioning", "MaintenanceConfiguration", "NodeImage"})
+_SYSTEM: Final = ("system-",)
+
+
+class Pseudonyms:
+    """The hashes of one salt. Without one, who guesses a name can confirm it."""
+
+    def __init__(self, salt: str = "") -> None:
+        self._salt = salt.encode()[:64]
+
+    def of(self, name: str) -> str:
+        """A valid Kubernetes name; the empty text stays so."""
+        if not name:
+            return name
+        return f"x{hashlib.blake2b(name.encode(), key=self._salt, digest_size=6).hexdigest()}"
+
+    def manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """One object."""
+        replaced: dict[str, Any] = self._part(manifest)
+        if manifest["kind"] in _OWN_NAMES:
+            replaced["metadata"]["name"] = manifest["metadata"]["name"]
+        if manifest["kind"] == "MaintenanceConfiguration":
+            replaced["spec"] = manifest["spec"]
+        return replaced
+
+    def _part(self, value: Any) -> Any:  # noqa: ANN401 - JSON is any value
+        if isinstance(value, list | tuple):
+            return [self._part(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        if "key" in value and ("operator" in value or "effect" in value):
+            return self._term(value)
+        return {key: self._field(key, item) for key, item in value.items() if key not in _LEFT_OUT}
+
+    def _field(self, key: str, value: Any) -> Any:  # noqa: ANN401 - JSON is any value
+        if key in _LABELS and isinstance(value, Mapping):
+            return {self._key(label): self._value(label, text) for label, text in value.items()}
+        if key == "annotations" and isinstance(value, Mapping):
+            return {label: self._value(label, text) for label, text in value.items() if label not in _COMMANDS}
+        if key == "message":  # a required field of conditions
+            return ""
+        if key == "topologyKey":
+            return self._key(value)
+        if key in {"matchLabelKeys", "mismatchLabelKeys"}:
+            return [self._key(label) for label in value]
+        if key == "namespaces":
+            return [self.of(name) for name in value]
+        if key == "providerID" and value:
+            return f"azure:///{self.of(value)}"
+        if key == "priorityClassName" and isinstance(value, str):
+            return value if value.startswith(_SYSTEM) else self.of(value)
+        if key in _NAMES and isinstance(value, str):
+            return self.of(value)
+        return self._part(value)
+
+    def _term(self, term: Mapping[str, Any]) -> dict[str, Any]:
+        """A requirement, taint or toleration."""
+        key = term["key"]
+        replaced = {**term, "key": self._key(key)}
+        if "values" in term:
+            replaced["values"] = [self._value(key, text) for text in term["values"]]
+        if isinstance(term.get("value"), str):
+            replaced["value"] = self._value(key, term["value"])
+        return replaced
+
+    def _key(self, key: str) -> str:
+        return key if not key or _is_public(key) else self.of(key)
+
+    def _value(self, key: str, text: str) -> str:
+        return text if _is_public(key) and key not in _NAMED_BY else self.of(text)
+
+
+def _is_public(key: str) -> bool:
+    domain = key.partition("/")[0] if "/" in key else ""
+    return any(domain == public or domain.endswith(f".{public}") for public in _PUBLIC)

@@ -1,0 +1,173 @@
+"""A forecast as one document: what ``napsim simulate --output json`` writes, and what every other form is made from.
+
+Version ``napsim.dev/forecast/v1`` (docs/forecast-schema.json). Fields are added within a version; one that goes or
+changes its meaning makes a new one. All instants are RFC 3339 in UTC, all lengths of time are seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+SCHEMA: Final = "napsim.dev/forecast/v1"
+
+
+class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of all parts of the document."""
+
+
+class Step(Part, frozen=True):
+    """How a pool stands from ``at`` on. ``versions``: nodes by image version."""
+
+    at: datetime
+    nodes: int
+    disrupting: int
+    allowed: int
+    versions: dict[str, int]
+
+
+class Rollout(Part, frozen=True):
+    """One image version in one pool: published, picked up by its class, first node disrupted, last node replaced."""
+
+    version: str
+    published_at: datetime | None
+    picked_up_at: datetime
+    rule: str
+    forced: bool
+    first_disrupted_at: datetime | None
+    done_at: datetime | None
+
+
+class Pool(Part, frozen=True):
+    """One NodePool. ``finished_at``: since when all its nodes are on the newest image; null: they are not at the end.
+
+    ``unfinished`` says why not, and ``remedies`` what would have to change. ``allowed_then`` is the budget at the
+    instant of the most disruptions.
+    """
+
+    name: str
+    node_class: str
+    nodes: int
+    finished_at: datetime | None
+    replaced: int
+    most_disrupting: int
+    most_disrupting_at: datetime | None
+    allowed_then: int | None
+    rollouts: tuple[Rollout, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class Moment(Part, frozen=True):
+    """One thing that happens. ``kind`` is that of a trace's record, or Published, or that of an event."""
+
+    at: datetime
+    kind: str
+    object: str
+    node_pool: str = ""
+    reason: str = ""
+    message: str = ""
+    details: dict[str, str] = {}
+
+
+class Blocked(Part, frozen=True):
+    """A drifted node that cannot go. ``until`` is null where it still cannot at the end."""
+
+    node: str
+    node_pool: str
+    reason: str
+    message: str
+    since: datetime
+    until: datetime | None
+
+
+class Eviction(Part, frozen=True):
+    """So many pods of one workload at one instant."""
+
+    at: datetime
+    pods: int
+
+
+class Workload(Part, frozen=True):
+    """What was done to the pods of one controller. ``days`` on which it lost pods; ``deleted`` bypassed PDBs."""
+
+    name: str
+    evicted: int
+    deleted: int
+    days: int
+    most_in_an_hour: int
+    evictions: tuple[Eviction, ...] = ()
+
+
+class Window(Part, frozen=True):
+    """A maintenance window as it was played. ``until`` is null where it is open at the end."""
+
+    configuration: str
+    since: datetime
+    until: datetime | None
+
+
+class Pending(Part, frozen=True):
+    """A pod that is on no node at the end, and why."""
+
+    pod: str
+    reason: str
+
+
+class Quantiles(Part, frozen=True):
+    """Of many runs half are at or below ``p50``, nine of ten at or below ``p90``, all at or below ``worst``."""
+
+    p50: float
+    p90: float
+    worst: float
+
+
+class Runs(Part, frozen=True):
+    """Many seeds. ``finish`` in seconds from the start, of the runs that finish; null where none does."""
+
+    count: int
+    seeds: tuple[int, int]
+    finished: int
+    finish: Quantiles | None
+    most_disrupting: Quantiles
+    evicted: Quantiles
+
+
+class Forecast(Part, frozen=True, kw_only=True):
+    """The whole answer. ``finished_at`` is null where the rollout is not over by ``ended_at``."""
+
+    schema: Literal["napsim.dev/forecast/v1"] = SCHEMA
+    name: str
+    start: datetime
+    until: datetime
+    ended_at: datetime
+    time_zone: str
+    seed: int
+    finished_at: datetime | None
+    pools: tuple[Pool, ...]
+    timeline: tuple[Moment, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    windows: tuple[Window, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    problems: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    runs: Runs | None = None
+
+    @property
+    def finishes(self) -> bool:
+        return self.finished_at is not None
+
+
+def document(forecast: Forecast) -> str:
+    """The forecast as JSON, indented, without the last line's end."""
+    return msgspec.json.format(msgspec.json.encode(forecast), indent=2).decode()
+
+
+def schema() -> str:
+    """The JSON Schema of ``document``."""
+    made = msgspec.json.schema(Forecast)
+    return msgspec.json.format(msgspec.json.encode(made, order="deterministic"), indent=2).decode() + "\n"

@@ -1,0 +1,329 @@
+"""A forecast as lines for a terminal, at most 80 columns wide. What a line is for decides its colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from napsim.api.names import MAX_INT32
+from napsim.core.pickup import PickupRule
+from napsim.report.forecast import Blocked, Forecast, Moment, Pool, Runs, Workload
+from napsim.report.times import full, span, zone_of
+
+WIDTH: Final = 80
+MOST_ROWS: Final = 30  # of one section; --output json has them all
+_MESSAGE: Final = 220  # characters of one message
+_PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
+
+
+class Tone(StrEnum):
+    """What a line is: a heading, good, bad, worth a look, or aside."""
+
+    HEADING = "heading"
+    GOOD = "good"
+    BAD = "bad"
+    WARNING = "warning"
+    ASIDE = "aside"
+    PLAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+def lines(forecast: Forecast) -> Iterator[Line]:
+    """The whole report."""
+    page = _Page(forecast)
+    yield from page.head()
+    if forecast.runs is not None:
+        yield from page.runs(forecast.runs)
+    for title, body in (
+        ("POOLS", page.pools()),
+        ("TIME LINE", page.timeline()),
+        ("BLOCKED", page.blocked()),
+        ("PODS EVICTED", page.workloads()),
+        ("FORCED", page.forced()),
+        ("NEVER FINISHES", page.unfinished()),
+        ("ASSUMED", page.assumed()),
+    ):
+        yield from _section(title, body)
+
+
+def _section(title: str, body: Iterable[Line]) -> Iterator[Line]:
+    """A heading and its rows, too many of them cut off; nothing where there are none."""
+    rows = list(body)
+    if not rows:
+        return
+    yield Line()
+    yield Line(title, Tone.HEADING)
+    yield from rows[:MOST_ROWS]
+    if len(rows) > MOST_ROWS:
+        yield Line(f"  … {len(rows) - MOST_ROWS} more lines; --output json has everything", Tone.ASIDE)
+
+
+def _wrapped(text: str, tone: Tone = Tone.PLAIN, indent: str = "  ", more: str = "  ") -> Iterator[Line]:
+    for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + more) or [""]:
+        yield Line(line, tone)
+
+
+def _allowed(count: int) -> str:
+    """A budget; what no budget restricts is unlimited."""
+    return "unlimited" if count == MAX_INT32 else str(count)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+class _Page:
+    """One forecast, under its own time zone."""
+
+    def __init__(self, forecast: Forecast) -> None:
+        self._forecast = forecast
+        self._zone: tzinfo = zone_of(forecast.time_zone)
+
+    # --- instants -----------------------------------------------------------------------------------------------------
+
+    def _both(self, at: datetime) -> str:
+        """``Sun 2026-03-08 02:41 CET (01:41 UTC)``; UTC alone where that is the zone."""
+        if self._is_utc(at):
+            return f"{full(at)} UTC"
+        local = at.astimezone(self._zone)
+        same_day = local.date() == at.astimezone(UTC).date()
+        utc = f"{at.astimezone(UTC):%H:%M}" if same_day else f"{at.astimezone(UTC):%m-%d %H:%M}"
+        return f"{full(at, self._zone)} {local:%Z} ({utc} UTC)"
+
+    def _local(self, at: datetime) -> str:
+        return full(at, self._zone)
+
+    def _is_utc(self, at: datetime) -> bool:
+        return not at.astimezone(self._zone).utcoffset()
+
+    def _clock(self, at: datetime, beside: datetime) -> str:
+        """The time alone on the day of ``beside``."""
+        local, other = at.astimezone(self._zone), beside.astimezone(self._zone)
+        return f"{local:%H:%M}" if local.date() == other.date() else self._local(at)
+
+    # --- sections -----------------------------------------------------------------------------------------------------
+
+    def head(self) -> Iterator[Line]:
+        it = self._forecast
+        yield Line(f"Forecast{f' of {it.name}' if it.name else ''}", Tone.HEADING)
+        yield Line(f"  from  {self._both(it.start)}")
+        yield Line(f"  to    {self._both(it.ended_at)}, {span(it.ended_at - it.start)} later; seed {it.seed}")
+        yield Line()
+        if it.finished_at is not None:
+            after = span(it.finished_at - it.start)
+            yield from _wrapped(f"All nodes are on the newest image: {self._both(it.finished_at)}, {after} after the"
+                                " start.", Tone.GOOD, "", "")  # fmt: skip
+        else:
+            yield from _wrapped(
+                f"Not all nodes are on the newest image by {self._both(it.ended_at)}.", Tone.BAD, "", ""
+            )
+
+    def pools(self) -> Iterator[Line]:
+        for pool in self._forecast.pools:
+            yield from self._pool(pool)
+
+    def _pool(self, pool: Pool) -> Iterator[Line]:
+        count = f"{_plural(pool.nodes, 'node')}, {pool.replaced} replaced"
+        if pool.finished_at is None:
+            yield Line(f"  {pool.name}: {count}; not done", Tone.BAD)
+        else:
+            yield Line(f"  {pool.name}: {count}; done {self._both(pool.finished_at)}")
+        if pool.most_disrupting_at is not None:
+            allowed = "" if pool.allowed_then is None else f" of {_allowed(pool.allowed_then)} allowed then"
+            at = self._local(pool.most_disrupting_at)
+            yield from _wrapped(f"most disrupted at once: {pool.most_disrupting}{allowed}, {at}", indent="    ")
+        for rollout in pool.rollouts:
+            yield from _wrapped(self._rollout_text(pool, rollout.version), indent="    ")
+
+    def _rollout_text(self, pool: Pool, version: str) -> str:
+        rollout = next(item for item in pool.rollouts if item.version == version)
+        published = f"published {self._local(rollout.published_at)}, " if rollout.published_at else ""
+        done = f", done {self._local(rollout.done_at)}" if rollout.done_at else ", not done"
+        first = f", first node {self._local(rollout.first_disrupted_at)}" if rollout.first_disrupted_at else ""
+        return (
+            f"{version}: {published}picked up {self._local(rollout.picked_up_at)} ({_rule(rollout.rule)}){first}{done}"
+        )
+
+    def timeline(self) -> Iterator[Line]:
+        zone = "" if self._is_utc(self._forecast.start) else f" in {self._forecast.time_zone}"
+        rows = sorted([*self._moments(), *self._disruptions(), *self._given_up()], key=lambda row: row[0])
+        if rows and zone:
+            yield Line(f"  times are{zone}", Tone.ASIDE)
+        for at, text in rows:
+            yield from _wrapped(f"{self._local(at)}  {text}", more=" " * 22)
+
+    def _moments(self) -> Iterator[tuple[datetime, str]]:
+        told = (item for item in self._forecast.timeline if item.kind in _TOLD)
+        for (at, kind), group in groupby(told, key=lambda item: (item.at, item.kind)):
+            yield at, _TOLD[kind](list(group))
+
+    def _disruptions(self) -> Iterator[tuple[datetime, str]]:
+        """Nodes taken one after another in one pool, in one line."""
+        for pool in self._forecast.pools:
+            started = [
+                item.at
+                for item in self._forecast.timeline
+                if item.kind == "CommandStarted" and item.node_pool == pool.name
+            ]
+            for run in _runs(started):
+                until = "" if run[0] == run[-1] else f", the last at {self._clock(run[-1], run[0])}"
+                yield run[0], f"{pool.name}: {_plural(len(run), 'node')} taken{until}"
+
+    def _given_up(self) -> Iterator[tuple[datetime, str]]:
+        """Commands that were rolled back one after another, in one line."""
+        given_up = [item for item in self._forecast.timeline if item.kind == "CommandRolledBack"]
+        for run in _runs([item.at for item in given_up]):
+            among = [item for item in given_up if run[0] <= item.at <= run[-1]]
+            until = "" if run[0] == run[-1] else f", the last time at {self._clock(run[-1], run[0])}"
+            nodes = _listed(sorted({item.object.split("/", 1)[-1] for item in among}))
+            yield run[0], f"{nodes} left in place again {_plural(len(run), 'time')}{until}: no replacement"
+
+    def blocked(self) -> Iterator[Line]:
+        """By pool and reason: what still holds first, then what held longest."""
+        groups: dict[tuple[str, str], list[Blocked]] = {}
+        for item in self._forecast.blocked:
+            groups.setdefault((item.node_pool, item.reason), []).append(item)
+        for (pool, reason), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
+            nodes = sorted({item.node for item in group})
+            last = max(group, key=self._length)
+            yield from _wrapped(f"{pool}: {_plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
+            yield from _wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
+            yield from _wrapped(_listed(nodes), Tone.ASIDE, "    ")
+
+    def _length(self, item: Blocked) -> timedelta:
+        return (item.until or self._forecast.ended_at) - item.since
+
+    def _weight(self, group: Sequence[Blocked]) -> tuple[bool, timedelta]:
+        return any(item.until is None for item in group), max(map(self._length, group))
+
+    def _span(self, group: Sequence[Blocked]) -> str:
+        lasting = [item.since for item in group if item.until is None]
+        if lasting:
+            return f"since {self._local(min(lasting))}, still so at the end"
+        first = self._local(min(item.since for item in group))
+        return f"from {first}, for {span(max(map(self._length, group)))} at the longest"
+
+    def workloads(self) -> Iterator[Line]:
+        ordered = sorted(self._forecast.workloads, key=lambda item: (-item.evicted - item.deleted, item.name))
+        for item in ordered:
+            if item.evicted or item.deleted:
+                yield from _wrapped(_workload_text(item), indent="  ", more="    ")
+
+    def forced(self) -> Iterator[Line]:
+        for pool in self._forecast.pools:
+            for rollout in pool.rollouts:
+                if rollout.forced:
+                    at = self._local(rollout.picked_up_at)
+                    yield from _wrapped(
+                        f"{at}  {pool.node_class} ({pool.name}) takes {rollout.version} whatever the window says:"
+                        f" {_rule(rollout.rule)}",
+                        Tone.WARNING,
+                    )
+        for item in self._forecast.workloads:
+            if item.deleted:
+                told = f"{item.name}: {_plural(item.deleted, 'pod')} deleted past PodDisruptionBudgets"
+                yield from _wrapped(told, Tone.WARNING)
+
+    def unfinished(self) -> Iterator[Line]:
+        for pool in self._forecast.pools:
+            if pool.finished_at is not None:
+                continue
+            yield Line(f"  {pool.name}", Tone.BAD)
+            for cause in pool.unfinished:
+                yield from _wrapped(cause, indent="    ")
+            for remedy in pool.remedies:
+                yield from _wrapped(f"→ {remedy}", indent="    ")
+        for pending in self._forecast.pending[:MOST_ROWS]:
+            yield from _wrapped(f"pod {pending.pod} is on no node: {pending.reason}", Tone.WARNING)
+
+    def assumed(self) -> Iterator[Line]:
+        for text in (*self._forecast.assumptions, *self._forecast.problems):
+            yield from _wrapped(f"- {text}", Tone.ASIDE)
+
+    def runs(self, runs: Runs) -> Iterator[Line]:
+        first, last = runs.seeds
+        yield Line()
+        yield Line(f"{runs.count} RUNS, seeds {first} to {last}", Tone.HEADING)
+        yield Line(f"  {runs.finished} of {runs.count} finish by {self._both(self._forecast.until)}")
+        yield Line(f"  {'':24}{'p50':>14}{'p90':>14}{'worst':>14}")
+        if runs.finish is not None:
+            ends = [span(timedelta(seconds=item)) for item in (runs.finish.p50, runs.finish.p90, runs.finish.worst)]
+            yield Line(f"  {'finished after':24}" + "".join(f"{text:>14}" for text in ends))
+        for title, found in (("most disrupted at once", runs.most_disrupting), ("pods evicted", runs.evicted)):
+            values = (found.p50, found.p90, found.worst)
+            yield Line(f"  {title:24}" + "".join(f"{value:>14g}" for value in values))
+
+
+def _rule(rule: str) -> str:
+    return _RULES.get(rule, rule)
+
+
+_RULES: Final[Mapping[str, str]] = {
+    PickupRule.WINDOW_OPEN: "the window is open",
+    PickupRule.NO_WINDOW: "no window is defined",
+    PickupRule.NEW_NODE_CLASS: "the class is new",
+    PickupRule.IMAGE_EXPIRED: "the 90-day rule",
+    PickupRule.KUBERNETES_UPGRADE: "Kubernetes was upgraded",
+}
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def _names(group: Sequence[Moment]) -> str:
+    return _listed([item.object.split("/", 1)[-1] for item in group])
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def _picked_up(group: Sequence[Moment]) -> str:
+    first = group[0]
+    version = first.details.get("to", "")
+    classes = _listed(sorted({item.object.split("/", 1)[-1] for item in group}))
+    return (
+        f"{classes} picks {version} up: {_rule(first.reason)}"
+        if version
+        else f"{classes}: {first.message or first.reason}"
+    )
+
+
+_TOLD: Final[Mapping[str, Callable[[Sequence[Moment]], str]]] = {
+    "Published": lambda group: f"published: {_names(group)}",
+    "PickedUp": _picked_up,
+    "PodDeleted": lambda group: f"{_plural(len(group), 'pod')} deleted past PodDisruptionBudgets: {_names(group)}",
+    "Applied": lambda group: f"applied: {_names(group)}",
+    "Deleted": lambda group: f"deleted: {_names(group)}",
+    "NodeFailed": lambda group: f"fails: {_names(group)}",
+    "NoCapacity": lambda group: f"no capacity {group[0].message}",
+    "Stopped": lambda group: f"the cluster is stopped {group[0].message}",
+}
+
+
+def _runs(instants: Sequence[datetime]) -> Iterator[list[datetime]]:
+    """Instants in order, cut where an hour passes between two."""
+    run: list[datetime] = []
+    for at in instants:
+        if run and at - run[-1] > _PAUSE:
+            yield run
+            run = []
+        run.append(at)
+    if run:
+        yield run
+
+
+def _workload_text(item: Workload) -> str:
+    days = f" on {_plural(item.days, 'day')}" if item.days else ""
+    most = f", at most {item.most_in_an_hour} within an hour" if item.most_in_an_hour else ""
+    return f"{item.name}: {_plural(item.evicted, 'eviction')}{days}{most}"

@@ -1,0 +1,264 @@
+"""Puts a scenario's objects into the cluster, and lets its events happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.instances import is_fake
+from napsim.core.objects import (
+    Condition,
+    KubeObject,
+    Node,
+    NodeClaim,
+    PersistentVolumeClaim,
+    Pod,
+    PodDisruptionBudget,
+    PodStatus,
+    VolumeAttachment,
+)
+from napsim.sim.cluster import Store, metadata_of, replace
+from napsim.sim.manifests import DECLARED
+from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario, Stopped
+from napsim.sim.simulator import SERVER_VERSION, Simulator
+
+_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+_ORDER: Final = (
+    *DECLARED, "PersistentVolumeClaim", "VolumeAttachment", "PodDisruptionBudget", *_WORKLOADS, "Node", "NodeClaim",
+    "Pod",
+)  # fmt: skip
+_AGE: Final = timedelta(days=1)  # of what was declared before the scenario: longer than any lead time
+Item = TypeVar("Item", bound=KubeObject)
+
+
+class Applying:
+    """``found`` puts the objects there, ``begin`` starts the scenario's own time."""
+
+    def __init__(self, simulator: Simulator, scenario: Scenario) -> None:
+        self.simulator = simulator
+        self.scenario = scenario
+        self.events_left = 0
+        self._publications: list[datetime] = []
+        self._handlers: Mapping[type, Callable[[Any], None]] = {
+            Applied: lambda event: self.apply(event.manifest),
+            Deleted: self._delete,
+            NodeFailed: self._fail,
+            Stopped: self._stop,
+        }
+
+    # --- the beginning ------------------------------------------------------------------------------------------------
+
+    def found(self, at: datetime) -> None:
+        """All objects, in an order that does not depend on how they were given."""
+        simulator = self.simulator
+        simulator.settling = self.scenario.settles
+        simulator.declared.server_version = SERVER_VERSION
+        known = {kind: position for position, kind in enumerate(_ORDER)}
+        ordered = sorted(
+            (item for item in self.scenario.manifests if item["kind"] in known),
+            key=lambda item: (known[item["kind"]], _key(item)),
+        )
+        for manifest in ordered:
+            self.apply(manifest, at - _AGE)
+        simulator.adopt()
+        simulator.leading = True
+        simulator.add_everything()
+        for name in sorted(simulator.declared.pools):
+            simulator.recorder.pool(name)
+
+    def begin(self) -> None:
+        """The scenario starts: what has happened so far was there before."""
+        simulator, kernel = self.simulator, self.simulator.kernel
+        simulator.recorder.begin()
+        simulator.kubelets.timings = self.scenario.pods
+        if simulator.settling:
+            simulator.settling = False
+            manifest = simulator.manifests.get("NodeAutoProvisioning", "default")
+            if manifest is not None:
+                simulator.observe(manifest)
+        for event in self.scenario.events:
+            self.events_left += 1
+            kernel.at(event.at, self._happen, event)
+        self._follow_images()
+
+    def images_left(self, now: datetime) -> bool:
+        """Whether an image is still to be published."""
+        return bool(self._publications) and self._publications[-1] > now
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _happen(self, event: Event) -> None:
+        self.events_left -= 1
+        self._handlers[type(event)](event)
+
+    def _fail(self, event: NodeFailed) -> None:
+        nodes = self.simulator.cluster.nodes.objects
+        if event.node:
+            chosen = [event.node]
+        else:
+            of_pool = (name for name in sorted(nodes) if _pool(nodes[name]) == event.node_pool)
+            chosen = list(of_pool)[: event.count]
+        for name in chosen:
+            self.simulator.kubelets.fail(name)
+            if event.until is not None:
+                self.simulator.kernel.at(event.until, self.simulator.kubelets.recover, name)
+
+    def _stop(self, event: Stopped) -> None:
+        """Whatever is due happens when the cluster runs again. The operator starts anew: its lists are gone."""
+        self.simulator.declared.caches.clear()
+        self.simulator.kernel.freeze(event.until)
+        self.simulator.kernel.at(event.until, self._start_anew, None)
+
+    def _start_anew(self, _: None) -> None:
+        self.simulator.add_everything()
+
+    def _delete(self, event: Deleted) -> None:
+        simulator, cluster = self.simulator, self.simulator.cluster
+        key = f"{event.namespace}/{event.name}" if event.namespace else event.name
+        if event.kind in DECLARED:
+            self._delete_declared(event.kind, event.name)
+        elif event.kind in _WORKLOADS:
+            simulator.workloads.delete(event.kind, event.namespace, event.name)
+        elif event.kind == "Pod":
+            pod = cluster.pods.get(key)
+            if pod is not None:
+                cluster.delete_pod(key, pod.metadata.uid)
+        else:
+            self._store(event.kind).delete(key)
+
+    def _delete_declared(self, kind: str, name: str) -> None:
+        """The claims of a NodePool go with it: they are owned by it."""
+        simulator = self.simulator
+        if (kind, name) not in simulator.manifests:
+            return
+        before = simulator.manifests.get(kind, name)
+        assert before is not None
+        left = simulator.manifests.delete(kind, name)
+        simulator.observe(left or before, deleted=left is None)
+        if kind == "NodePool" and left is None:
+            for claim in sorted(simulator.state.claims_of_pool.get(name, ())):
+                simulator.cluster.claims.delete(claim)
+
+    # --- objects ------------------------------------------------------------------------------------------------------
+
+    def apply(self, manifest: Manifest, created: datetime | None = None) -> None:
+        """What ``kubectl apply`` does. ``created``: since when it is there, if not since now."""
+        kind, simulator = manifest["kind"], self.simulator
+        since = created or simulator.kernel.now
+        try:
+            if kind in DECLARED:
+                simulator.observe(simulator.manifests.apply(manifest, created))
+                if kind == "NodeImage" and simulator.leading:
+                    self._follow_images()
+            elif kind in _WORKLOADS:
+                workload = simulator.workloads.apply(manifest)
+                simulator.api.on_scale(workload.kind, workload.key)
+            elif kind in _READERS:
+                self._put(_READERS[kind](manifest, since))
+        except msgspec.ValidationError as fault:
+            simulator.recorder.problem(f"{kind}/{_key(manifest)}: {fault}")
+
+    def _follow_images(self) -> None:
+        """Pools stand otherwise from the instant on at which an image is published."""
+        simulator, now = self.simulator, self.simulator.kernel.now
+        self._publications = sorted({image.published_at for image in simulator.declared.catalogue.images})
+        for published_at in self._publications:
+            if published_at > now:
+                simulator.kernel.at(published_at, simulator.published, None)
+
+    def _put(self, item: KubeObject) -> None:
+        """Create it, or make what is there this."""
+        store = self._store(type(item).__name__)
+        old = store.get(item.key)
+        if old is None:
+            store.create(item)
+            return
+        kept = {
+            part: getattr(old.metadata, part)
+            for part in ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
+        }
+        changed = getattr(old, "spec", None) != getattr(item, "spec", None)
+        metadata = replace(item.metadata, generation=old.metadata.generation + changed, **kept)
+        status = {"status": getattr(old, "status")} if hasattr(old, "status") else {}  # noqa: B009
+        store.update(replace(item, metadata=metadata, **status))
+
+    def _store(self, kind: str) -> Store[Any]:
+        cluster = self.simulator.cluster
+        stores: dict[str, Store[Any]] = {
+            "Node": cluster.nodes,
+            "NodeClaim": cluster.claims,
+            "Pod": cluster.pods,
+            "PodDisruptionBudget": cluster.pdbs,
+            "PersistentVolumeClaim": cluster.volume_claims,
+            "VolumeAttachment": cluster.attachments,
+        }
+        return stores[kind]
+
+
+def _key(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _pool(node: Node) -> str:
+    return node.metadata.labels.get(names.NODEPOOL, "")
+
+
+# --- given objects, as the cluster holds them -------------------------------------------------------------------------
+
+
+def _plain(type_: type[Item]) -> Callable[[Manifest, datetime], Item]:
+    def read(manifest: Manifest, created: datetime) -> Item:
+        item = msgspec.convert(manifest, type_)
+        return replace(item, metadata=metadata_of(item.metadata, created))
+
+    return read
+
+
+def _played_id(provider_id: str) -> str:
+    """Nodes of a real cluster are played from here on: napsim deletes no other."""
+    return provider_id if not provider_id or provider_id.startswith("napsim://") else f"napsim://{provider_id}"
+
+
+def _node(manifest: Manifest, created: datetime) -> Node:
+    node = _plain(Node)(manifest, created)
+    if names.NODEPOOL not in node.metadata.labels:
+        return node
+    annotations = {**node.metadata.annotations, names.KWOK_NODE: names.KWOK_NODE_VALUE}
+    played = replace(
+        node,
+        metadata=replace(node.metadata, annotations=annotations),
+        spec=replace(node.spec, provider_id=_played_id(node.spec.provider_id)),
+    )
+    assert is_fake(played) or not played.spec.provider_id
+    return played
+
+
+def _claim(manifest: Manifest, created: datetime) -> NodeClaim:
+    claim = _plain(NodeClaim)(manifest, created)
+    return replace(claim, status=replace(claim.status, provider_id=_played_id(claim.status.provider_id)))
+
+
+def _pod(manifest: Manifest, created: datetime) -> Pod:
+    """A pod on a node that says nothing of itself runs."""
+    pod = _plain(Pod)(manifest, created)
+    if pod.status.phase:
+        return pod
+    if not pod.spec.node_name:
+        return replace(pod, status=PodStatus(phase="Pending"))
+    ready = Condition(names.READY, "True", "", "", created)
+    return replace(pod, status=PodStatus("Running", created, "", (ready,)))
+
+
+_READERS: Final[Mapping[str, Callable[[Manifest, datetime], KubeObject]]] = {
+    "Node": _node,
+    "NodeClaim": _claim,
+    "Pod": _pod,
+    "PodDisruptionBudget": _plain(PodDisruptionBudget),
+    "PersistentVolumeClaim": _plain(PersistentVolumeClaim),
+    "VolumeAttachment": _plain(VolumeAttachment),
+}

@@ -1,0 +1,162 @@
+"""The in-memory cluster: API objects, and what the API server does to them.
+
+Mirrors kubernetes v1.36 ``staging/src/k8s.io/apiserver/pkg/registry/rest`` and ``pkg/registry/core/pod``: a uid and a
+resourceVersion for every object, deletion that waits for finalizers, graceful deletion of pods. Every change is told to
+``watchers`` at once, as (old, new); None is not there.
+
+Left out: optimistic concurrency (nothing is written at the same time) and namespaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from napsim.core.objects import (
+    KubeObject,
+    Node,
+    NodeClaim,
+    ObjectMeta,
+    PersistentVolumeClaim,
+    Pod,
+    PodDisruptionBudget,
+    VolumeAttachment,
+)
+from napsim.sim.kernel import Kernel
+
+Stored = TypeVar("Stored", bound=KubeObject)
+Watcher = Callable[[Stored | None, Stored | None], None]
+replace: Final = msgspec.structs.replace
+
+
+class AlreadyExists(Exception):
+    """An object of that kind and name is there."""
+
+
+@dataclass(slots=True)
+class Versions:
+    """The cluster's one counter of changes."""
+
+    number: int = 0
+
+    def next(self) -> str:
+        self.number += 1
+        return str(self.number)
+
+
+@dataclass(slots=True)
+class Store(Generic[Stored]):
+    """The objects of one kind, by key. ``watchers`` are told of each change, in order."""
+
+    kind: str
+    kernel: Kernel
+    versions: Versions
+    objects: dict[str, Stored] = field(default_factory=dict)
+    watchers: list[Watcher[Stored]] = field(default_factory=list)
+
+    def get(self, key: str) -> Stored | None:
+        return self.objects.get(key)
+
+    def create(self, item: Stored) -> Stored:
+        """Raises AlreadyExists. A uid that was given is kept."""
+        if item.key in self.objects:
+            raise AlreadyExists(f"{self.kind} {item.key}")
+        version = self.versions.next()
+        metadata = replace(
+            item.metadata,
+            uid=item.metadata.uid or uid_of(self.kind, item.key, version),
+            resource_version=version,
+            generation=item.metadata.generation or 1,
+            creation_timestamp=item.metadata.creation_timestamp or self.kernel.now,
+        )
+        created: Stored = replace(item, metadata=metadata)
+        self.objects[created.key] = created
+        self._tell(None, created)
+        return created
+
+    def update(self, new: Stored) -> Stored:
+        """``new`` is the object there now, changed. Nothing happens when it is the same; the last finalizer ends it."""
+        key = new.key
+        old = self.objects[key]
+        if new is old or new == old:
+            return old
+        if new.metadata.deletion_timestamp is not None and not new.metadata.finalizers and old.metadata.finalizers:
+            self.remove(new)
+            return new
+        stored: Stored = replace(new, metadata=replace(new.metadata, resource_version=self.versions.next()))
+        self.objects[key] = stored
+        self._tell(old, stored)
+        return stored
+
+    def delete(self, key: str, uid: str = "") -> bool:
+        """Ask an object to go: it goes with its last finalizer. False: not there, another uid, or asked before."""
+        item = self.objects.get(key)
+        if item is None or (uid and item.metadata.uid != uid) or item.deleting:
+            return False
+        if item.metadata.finalizers:
+            metadata = replace(item.metadata, deletion_timestamp=self.kernel.now)
+            self.update(replace(item, metadata=metadata))
+        else:
+            self.remove(item)
+        return True
+
+    def remove(self, item: Stored) -> None:
+        """The object is gone, finalizers or not."""
+        old = self.objects.pop(item.key, None)
+        if old is not None:
+            self.versions.next()
+            self._tell(old, None)
+
+    def _tell(self, old: Stored | None, new: Stored | None) -> None:
+        for watcher in self.watchers:
+            watcher(old, new)
+
+
+def uid_of(*identity: str) -> str:
+    """A UUID in form, and always the same for the same identity."""
+    digest = hashlib.blake2b("/".join(identity).encode(), digest_size=16).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:]}"
+
+
+class Cluster:
+    """The stores, and what is particular about pods."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.versions = Versions()
+        self.nodes: Store[Node] = Store("Node", kernel, self.versions)
+        self.claims: Store[NodeClaim] = Store("NodeClaim", kernel, self.versions)
+        self.pods: Store[Pod] = Store("Pod", kernel, self.versions)
+        self.pdbs: Store[PodDisruptionBudget] = Store("PodDisruptionBudget", kernel, self.versions)
+        self.volume_claims: Store[PersistentVolumeClaim] = Store("PersistentVolumeClaim", kernel, self.versions)
+        self.attachments: Store[VolumeAttachment] = Store("VolumeAttachment", kernel, self.versions)
+
+    def delete_pod(self, key: str, uid: str, grace_seconds: int | None = None) -> bool:
+        """Ask a pod to go within its grace period, or that one; whether it was there. A later one can only be shorter.
+
+        A pod that is on no node goes at once: no kubelet has to let go of it.
+        """
+        pod = self.pods.get(key)
+        if pod is None or pod.metadata.uid != uid:
+            return False
+        seconds = pod.spec.termination_grace_period_seconds if grace_seconds is None else grace_seconds
+        if not pod.spec.node_name or seconds <= 0:
+            self.pods.remove(pod)
+            return True
+        ends = self.kernel.now + timedelta(seconds=seconds)
+        asked = pod.metadata.deletion_timestamp
+        if asked is None or ends < asked:
+            self.pods.update(replace(pod, metadata=replace(pod.metadata, deletion_timestamp=ends)))
+        return True
+
+
+def metadata_of(manifest_metadata: ObjectMeta, created: datetime) -> ObjectMeta:
+    """Metadata of an object that was given: as old as the cluster unless it says so itself."""
+    if manifest_metadata.creation_timestamp is not None:
+        return manifest_metadata
+    return replace(manifest_metadata, creation_timestamp=created)

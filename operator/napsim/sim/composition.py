@@ -1,0 +1,293 @@
+"""Documents become a scenario: what was not said is filled in, and what was filled in or left out is noted.
+
+Policy: napsim's own. Raises ``BadInput`` with all mistakes of all documents at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, Final
+
+from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
+from napsim.api.scalars import write_instant
+from napsim.api.scenario import Scenario as Declared
+from napsim.api.scenario import ScenarioEvent, ScenarioSpec
+from napsim.api.timings import Timing
+from napsim.controllers.settings import distribution_of, from_spec
+from napsim.core.versions import at_least
+from napsim.sim.judgement import SCENARIO_KIND, mistakes_of
+from napsim.sim.publications import from_event, supply
+from napsim.sim.scenario import (
+    KINDS,
+    NAMESPACED,
+    Applied,
+    Deleted,
+    Event,
+    Manifest,
+    NodeFailed,
+    PodTimings,
+    Scenario,
+    Stopped,
+)
+from napsim.sim.sources import BadInput, Document, Mistake
+
+DEFAULT_LENGTH: Final = timedelta(days=120)
+DEFAULT_KUBERNETES: Final = "1.35.0"
+_NODE_TIMINGS: Final = ("launch", "registration", "initialization", "detach")
+_NAP: Final = "NodeAutoProvisioning"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says, which goes before what the documents say. ``now`` is the wall clock's time."""
+
+    now: datetime
+    start: datetime | None = None
+    until: datetime | None = None
+    seed: int | None = None
+
+
+def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[Mistake] = ()) -> Scenario:
+    """The scenario that documents describe. ``mistakes`` are those of reading them, told with all others."""
+    found = [*mistakes, *chain.from_iterable(mistakes_of(document) for document in documents)]
+    told = _Told()
+    for document in documents:
+        if isinstance(document.manifest, dict):
+            _sort_in(document, told, found)
+    found += _missing(told, documents)
+    spec, name = ScenarioSpec(), ""
+    if told.scenario is not None and not any(mistake.object == told.scenario.named for mistake in found):
+        declared = Declared.parse(told.scenario.manifest)
+        spec, name = declared.spec, declared.metadata.name
+    if found:
+        raise BadInput(sorted(found, key=lambda mistake: (mistake.file, mistake.line)))
+    return _Composition(told, spec, asked).scenario(name)
+
+
+@dataclass(slots=True)
+class _Told:
+    """The documents by what they are."""
+
+    objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)  # kind, namespace, name
+    places: dict[tuple[str, str, str], Document] = field(default_factory=dict)
+    scenario: Document | None = None
+    ignored: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Manifest]:
+        return [manifest for (its, _, _), manifest in self.objects.items() if its == kind]
+
+
+def _sort_in(document: Document, told: _Told, found: list[Mistake]) -> None:
+    manifest = document.manifest
+    kind, version = str(manifest.get("kind", "")), str(manifest.get("apiVersion", ""))
+    if kind == SCENARIO_KIND and version.startswith("napsim.dev/"):
+        if told.scenario is not None:
+            first = f"{told.scenario.file}:{told.scenario.line}"
+            found.append(document.mistake("kind", kind, f"there is at most one Scenario, and one is in {first}"))
+        told.scenario = told.scenario or document
+    elif version in KINDS.get(kind, ()):
+        if isinstance(manifest.get("metadata"), dict):
+            _put(document, told)
+    elif not version.startswith(("napsim.dev/", "karpenter.sh/", "karpenter.azure.com/")):
+        told.ignored[kind] = told.ignored.get(kind, 0) + 1
+
+
+def _put(document: Document, told: _Told) -> None:
+    manifest = _with_namespace(document.manifest)
+    key = _key(manifest)
+    if key in told.places:
+        first = told.places[key]
+        told.notes.append(
+            f"{document.named} comes twice: that of {document.file}:{document.line} holds,"
+            f" not that of {first.file}:{first.line}"
+        )
+        del told.objects[key]
+    told.objects[key], told.places[key] = manifest, document
+
+
+def _key(manifest: Manifest) -> tuple[str, str, str]:
+    metadata = manifest["metadata"]
+    return str(manifest["kind"]), str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def _with_namespace(manifest: Manifest) -> Manifest:
+    metadata = manifest["metadata"]
+    if manifest["kind"] in NAMESPACED and not metadata.get("namespace"):
+        return {**manifest, "metadata": {**metadata, "namespace": "default"}}
+    return manifest
+
+
+def _missing(told: _Told, documents: Sequence[Document]) -> list[Mistake]:
+    if any(kind == "NodePool" for kind, _, _ in told.objects):
+        return []
+    files = sorted({document.file for document in documents})
+    return [Mistake(files[0] if files else "(no input)", 0, "", "", None, "there must be at least one NodePool")]
+
+
+# --- filling in -------------------------------------------------------------------------------------------------------
+
+
+class _Composition:
+    """One scenario in the making: the settings first, then the images that its classes could use."""
+
+    def __init__(self, told: _Told, spec: ScenarioSpec, asked: Asked) -> None:
+        self._told = told
+        self._spec = spec
+        self._notes = list(told.notes)
+        nap = told.objects.get((_NAP, "", "default"))
+        declared = NodeAutoProvisioning.parse(nap).spec if nap else NodeAutoProvisioningSpec()
+        self._start = asked.start or spec.start or declared.clock.start or asked.now.replace(microsecond=0)
+        said_until = asked.until or spec.until
+        self._until = said_until or self._start + DEFAULT_LENGTH
+        self._ends_early = spec.ends_early if spec.ends_early is not None else said_until is None
+        self._seed = next(seed for seed in (asked.seed, spec.seed, declared.seed) if seed is not None)
+        self._kubernetes = declared.kubernetes_version or self._kubernetes_of_objects()
+        self._nap: dict[str, Any] = self._settings(nap)
+        self._check_end()
+
+    def scenario(self, name: str) -> Scenario:
+        settings = from_spec(NodeAutoProvisioning.parse(self._nap, strict=True).spec)
+        images = self._images()
+        self._note_what_is_left_out()
+        return Scenario(
+            start=self._start,
+            until=self._until,
+            manifests=(*self._objects(), self._nap, *images),
+            seed=self._seed,
+            timings=settings.timings,
+            pods=self._pod_timings(),
+            events=self._events(),
+            ends_early=self._ends_early,
+            settles=not self._told.of("Node"),
+            time_zone=self._spec.time_zone or self._zone_of_windows(),
+            name=name,
+            notes=tuple(self._notes),
+        )
+
+    def _check_end(self) -> None:
+        if self._until > self._start:
+            return
+        message = f"must be after the start, {write_instant(self._start)}"
+        place = self._told.scenario
+        if place is not None:
+            raise BadInput([place.mistake("spec.until", write_instant(self._until), message)])
+        raise BadInput([Mistake("(command line)", 0, "", "until", write_instant(self._until), message)])
+
+    # --- settings -----------------------------------------------------------------------------------------------------
+
+    def _settings(self, nap: Manifest | None) -> dict[str, Any]:
+        given = dict(nap or {"apiVersion": "napsim.dev/v1alpha1", "kind": _NAP, "metadata": {"name": "default"}})
+        spec = dict(given.get("spec") or {})
+        spec.pop("clock", None)
+        given.pop("status", None)
+        timings = dict(spec.get("timings") or {})
+        for step in _NODE_TIMINGS:
+            timing: Timing | None = getattr(self._spec.timings, step)
+            if timing is not None:
+                timings[step] = timing.stored()
+        if timings:
+            spec["timings"] = timings
+        failures = [*(spec.get("failures") or ()), *_without_capacity(self._spec.events)]
+        if failures:
+            spec["failures"] = failures
+        return {**given, "spec": {**spec, "seed": self._seed, "kubernetesVersion": self._kubernetes}}
+
+    def _kubernetes_of_objects(self) -> str:
+        classes = [str((it.get("status") or {}).get("kubernetesVersion", "")) for it in self._told.of("AKSNodeClass")]
+        nodes = [
+            str(((it.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
+            for it in self._told.of("Node")
+        ]
+        known = sorted({version.removeprefix("v") for version in (*classes, *nodes) if at_least(version, 1, 0)})
+        if known:
+            return max(
+                known, key=lambda version: [int(part) for part in version.split("-")[0].split("+")[0].split(".")]
+            )
+        self._notes.append(f"Kubernetes {DEFAULT_KUBERNETES}, as no object says which.")
+        return DEFAULT_KUBERNETES
+
+    def _pod_timings(self) -> PodTimings:
+        default, timings = PodTimings(), self._spec.timings
+        return PodTimings(
+            distribution_of(timings.pod_start) if timings.pod_start else default.start,
+            distribution_of(timings.pod_termination) if timings.pod_termination else default.termination,
+        )
+
+    def _zone_of_windows(self) -> str:
+        zones = sorted({str(it["spec"]["timeZone"]) for it in self._windows() if it["spec"].get("timeZone")})
+        return zones[0] if zones else next(filter(None, map(_zone_of_offset, self._windows())), "UTC")
+
+    def _windows(self) -> list[Manifest]:
+        return self._told.of("MaintenanceConfiguration")
+
+    def _objects(self) -> list[Manifest]:
+        return [manifest for (kind, _, _), manifest in self._told.objects.items() if kind not in {_NAP, "NodeImage"}]
+
+    # --- images and events --------------------------------------------------------------------------------------------
+
+    def _images(self) -> tuple[Manifest, ...]:
+        given = [*self._told.of("NodeImage")]
+        given += [from_event(event.image, event.at) for event in self._spec.events if event.image is not None]
+        applied = [dict(event.apply) for event in self._spec.events if event.apply is not None]
+        classes = [*self._told.of("AKSNodeClass"), *(it for it in applied if it.get("kind") == "AKSNodeClass")]
+        span = (self._start, self._until)
+        found = supply(self._spec.images, given, classes, self._told.of("Node"), self._kubernetes, span)
+        self._notes += found.notes
+        return found.images
+
+    def _events(self) -> tuple[Event, ...]:
+        found = [event for declared in self._spec.events if (event := _event(declared)) is not None]
+        late = sum(event.at > self._until for event in found)
+        if late:
+            self._notes.append(f"{late} events are after the end, and never happen.")
+        return tuple(sorted(found, key=lambda event: event.at))
+
+    def _note_what_is_left_out(self) -> None:
+        for kind, count in sorted(self._told.ignored.items()):
+            self._notes.append(f"{count} {kind or 'object without a kind'} left out: a forecast does not depend on it.")
+        classes = {str(it["metadata"].get("name")) for it in self._told.of("AKSNodeClass")}
+        for pool in self._told.of("NodePool"):
+            wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]
+            if wanted.get("kind") != "AKSNodeClass":
+                self._notes.append(f"NodePool/{pool['metadata']['name']}: a {wanted.get('kind')} is not modelled.")
+            elif wanted.get("name") not in classes:
+                self._notes.append(
+                    f"NodePool/{pool['metadata']['name']}: there is no AKSNodeClass {wanted.get('name')},"
+                    " so that it launches no node."
+                )
+
+
+def _zone_of_offset(window: Manifest) -> str:
+    """The IANA zone of a window's fixed offset in whole hours: ``Etc/GMT-1`` for ``+01:00``; empty for any other."""
+    offset = str((window["spec"].get("maintenanceWindow") or {}).get("utcOffset") or "")
+    if not offset.endswith(":00") or offset[1:3] == "00":
+        return ""
+    return f"Etc/GMT{'-' if offset[0] == '+' else '+'}{int(offset[1:3])}"
+
+
+def _without_capacity(events: Iterable[ScenarioEvent]) -> Iterator[dict[str, Any]]:
+    """``noCapacity`` as NodeAutoProvisioning says it."""
+    for event in events:
+        if event.no_capacity is not None and event.until is not None:
+            pool = event.no_capacity.node_pool
+            span = {"from": write_instant(event.at), "until": write_instant(event.until)}
+            yield {"kind": "NoCapacity", **span, **({"nodePools": [pool]} if pool else {})}
+
+
+def _event(declared: ScenarioEvent) -> Event | None:
+    """An event as a value; None for an image, which is a NodeImage, and for noCapacity, which is in the settings."""
+    at, until = declared.at, declared.until
+    if declared.apply is not None:
+        return Applied(at, _with_namespace(dict(declared.apply)))
+    if declared.delete is not None:
+        gone = declared.delete
+        namespace = gone.namespace or ("default" if gone.kind in NAMESPACED else "")
+        return Deleted(at, gone.kind, gone.name, namespace)
+    if declared.node_fails is not None:
+        fails = declared.node_fails
+        return NodeFailed(at, until, fails.node or "", fails.node_pool or "", fails.count)
+    return Stopped(at, until) if until is not None and declared.stopped else None

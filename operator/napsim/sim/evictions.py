@@ -1,0 +1,280 @@
+"""The eviction subresource and the disruption controller: what PodDisruptionBudgets let go.
+
+Mirrors kubernetes v1.36 ``pkg/registry/core/pod/storage/eviction.go`` and
+``pkg/controller/disruption/disruption.go``. Fails closed: a PDB whose status was not written yet allows nothing.
+
+| Pod | PDBs | Answer |
+|---|---|---|
+| pending, ended or on its way out | any | 200, unasked |
+| any | none | 200 |
+| any | several | 500 |
+| not ready | one, AlwaysAllow | 200, not counted |
+| not ready | one with as many healthy pods as it wants (at least one) | 200, not counted |
+| any | one that allows a disruption | 200, counted in its status |
+| any | one that allows none | 429 |
+
+The controller's status follows at the instant of the change; upstream's follows within a moment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from napsim.core.objects import Pod, PodDisruptionBudget, PodDisruptionBudgetStatus
+from napsim.core.pdbs import PdbIndex, selects
+from napsim.core.pods import is_terminal, ready_status
+from napsim.sim.cluster import Cluster, replace
+
+STALE_AFTER: Final = timedelta(minutes=2)  # disruption.go: an eviction that was granted and came to nothing
+_MOST_DISRUPTED: Final = 2000  # eviction.go: MaxDisruptedPodSize
+
+
+class Answer(IntEnum):
+    """HTTP codes of the eviction subresource."""
+
+    EVICTED = 200
+    NOT_FOUND = 404
+    CONFLICT = 409
+    BLOCKED = 429
+    SEVERAL_PDBS = 500
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The pods that a PDB selects: how many, the healthy ones, and who owns how many of them."""
+
+    pods: int = 0
+    healthy: int = 0
+    owners: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, namespace/name) of controllers
+    unmanaged: int = 0
+
+
+_Part = tuple[bool, tuple[str, str]]  # healthy, controller
+
+
+@dataclass(slots=True)
+class Disruptions:
+    """Keeps the status of every PDB, and answers evictions. ``scale_of`` is the wanted size of a pod's controller."""
+
+    cluster: Cluster
+    scale_of: Callable[[str, str], int | None]  # kind, namespace/name -> spec.replicas; None: it has no scale
+    _tallies: dict[str, _Tally] = field(default_factory=dict)
+    _parts: dict[str, _Part] = field(default_factory=dict)  # pod -> what it adds to its PDBs
+    _pdbs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # pod -> keys of the PDBs that select it
+    _index: PdbIndex = field(default_factory=PdbIndex)
+    _dirty: set[str] = field(default_factory=set)
+
+    # --- the subresource ----------------------------------------------------------------------------------------------
+
+    def evict(self, key: str, uid: str) -> Answer:
+        """One eviction with a precondition on the uid, and what follows from it."""
+        pod = self.cluster.pods.get(key)
+        if pod is None:
+            return Answer.NOT_FOUND
+        if pod.metadata.uid != uid:
+            return Answer.CONFLICT
+        if not is_terminal(pod) and not pod.deleting and pod.status.phase != "Pending":
+            answer = self._permission(pod)
+            if answer is not Answer.EVICTED:
+                return answer
+        self.cluster.delete_pod(key, uid)
+        return Answer.EVICTED
+
+    def pdbs_of(self, pod: str) -> tuple[str, ...]:
+        """The PDBs that select the pod, by key."""
+        return self._pdbs_of.get(pod, ())
+
+    def _permission(self, pod: Pod) -> Answer:
+        matching = self._pdbs_of.get(pod.key, ())
+        if not matching:
+            return Answer.EVICTED
+        if len(matching) > 1:
+            return Answer.SEVERAL_PDBS
+        pdb = self.cluster.pdbs.objects[matching[0]]
+        if ready_status(pod) != "True" and self._lets_unhealthy_go(pdb):
+            return Answer.EVICTED
+        return self._counted(pdb, pod)
+
+    def _lets_unhealthy_go(self, pdb: PodDisruptionBudget) -> bool:
+        status = pdb.status
+        if pdb.spec.unhealthy_pod_eviction_policy == "AlwaysAllow":
+            return True
+        return status.current_healthy >= status.desired_healthy > 0
+
+    def _counted(self, pdb: PodDisruptionBudget, pod: Pod) -> Answer:
+        """One disruption less is allowed from here on, until the controller has seen the pod go."""
+        status = pdb.status
+        stale = status.observed_generation < pdb.metadata.generation
+        if stale or status.disruptions_allowed <= 0 or len(status.disrupted_pods) > _MOST_DISRUPTED:
+            return Answer.BLOCKED
+        counted = replace(
+            status,
+            disruptions_allowed=status.disruptions_allowed - 1,
+            disrupted_pods={**status.disrupted_pods, pod.name: self.cluster.kernel.now},
+        )
+        self.cluster.pdbs.update(replace(pdb, status=counted))
+        return Answer.EVICTED
+
+    # --- the controller -----------------------------------------------------------------------------------------------
+
+    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        """Count the pod in its PDBs; they are looked at once the instant's other changes are done."""
+        pod = new or old
+        assert pod is not None
+        key = pod.key
+        if old is None or new is None or old.metadata.labels != new.metadata.labels:
+            before = self._pdbs_of.pop(key, ())
+            if before:
+                self._add(before, self._parts.pop(key), -1)
+            if new is None:
+                self._settle_all()
+                return
+            matching = tuple(pdb.key for pdb in self._index.matching(new))
+            if not matching:
+                return
+            self._pdbs_of[key] = matching
+        elif key not in self._pdbs_of:
+            return
+        part = (_is_healthy(new), _controller(new))
+        known = self._parts.get(key)
+        if known == part:
+            return
+        matching = self._pdbs_of[key]
+        if known is not None:
+            self._add(matching, known, -1)
+        self._parts[key] = part
+        self._add(matching, part, 1)
+        self._settle_all()
+
+    def _add(self, pdbs: tuple[str, ...], part: _Part, sign: int) -> None:
+        healthy, controller = part
+        for key in pdbs:
+            tally = self._tallies[key]
+            tally.pods += sign
+            tally.healthy += sign * healthy
+            if controller[0]:
+                left = tally.owners.get(controller, 0) + sign
+                tally.owners[controller] = left
+                if not left:
+                    del tally.owners[controller]
+            else:
+                tally.unmanaged += sign
+            self._dirty.add(key)
+
+    def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
+        """A PDB came, went, or selects others."""
+        if old is not None and new is not None and (old.spec is new.spec or old.spec == new.spec):
+            return
+        item = new or old
+        assert item is not None
+        self._forget(item.key)
+        if new is None:
+            self._index.remove(item)
+            return
+        self._index.put(new)
+        self._tallies[new.key] = _Tally()
+        for pod in self.cluster.pods.objects.values():
+            if pod.metadata.namespace == new.metadata.namespace and selects(new.spec.selector, pod.metadata.labels):
+                self._join(pod, new.key)
+        self._dirty.add(new.key)
+        self.cluster.kernel.soon(self._settle, None)
+
+    def _join(self, pod: Pod, pdb: str) -> None:
+        part = self._parts.setdefault(pod.key, (_is_healthy(pod), _controller(pod)))
+        self._pdbs_of[pod.key] = tuple(sorted((*self._pdbs_of.get(pod.key, ()), pdb)))
+        self._add((pdb,), part, 1)
+
+    def _forget(self, pdb: str) -> None:
+        if self._tallies.pop(pdb, None) is None:
+            return
+        self._dirty.discard(pdb)
+        for pod, keys in list(self._pdbs_of.items()):
+            if pdb in keys:
+                left = tuple(key for key in keys if key != pdb)
+                self._pdbs_of[pod] = left
+                if not left:
+                    del self._pdbs_of[pod], self._parts[pod]
+
+    def on_scale(self, kind: str, key: str) -> None:
+        """A controller is to have another number of pods."""
+        self._dirty.update(pdb for pdb, tally in self._tallies.items() if (kind, key) in tally.owners)
+        self._settle_all()
+
+    def _settle(self, _: None) -> None:
+        self._settle_all()
+
+    def _settle_all(self) -> None:
+        while self._dirty:
+            key = min(self._dirty)
+            self._dirty.discard(key)
+            pdb = self.cluster.pdbs.get(key)
+            if pdb is not None and not pdb.deleting:
+                self.cluster.pdbs.update(replace(pdb, status=self._status(pdb)))
+
+    def _status(self, pdb: PodDisruptionBudget) -> PodDisruptionBudgetStatus:
+        tally, now = self._tallies[pdb.key], self.cluster.kernel.now
+        disrupted = self._still_disrupted(pdb, now) if pdb.status.disrupted_pods else {}
+        healthy = tally.healthy - sum(self._is_counted(pdb, name) for name in disrupted)
+        expected, desired = self._wanted(pdb, tally)
+        return PodDisruptionBudgetStatus(
+            disruptions_allowed=max(healthy - desired, 0) if expected > 0 else 0,
+            current_healthy=healthy,
+            desired_healthy=desired,
+            expected_pods=expected,
+            observed_generation=pdb.metadata.generation,
+            disrupted_pods=disrupted,
+        )
+
+    def _still_disrupted(self, pdb: PodDisruptionBudget, now: datetime) -> dict[str, datetime]:
+        """Pods whose eviction was granted, that are not yet on their way out, and may still be."""
+        found = {}
+        for name, at in pdb.status.disrupted_pods.items():
+            pod = self.cluster.pods.get(f"{pdb.metadata.namespace}/{name}")
+            if pod is not None and not pod.deleting and at + STALE_AFTER > now:
+                found[name] = at
+        return found
+
+    def _is_counted(self, pdb: PodDisruptionBudget, name: str) -> bool:
+        healthy, _ = self._parts.get(f"{pdb.metadata.namespace}/{name}", (False, ("", "")))
+        return healthy
+
+    def _wanted(self, pdb: PodDisruptionBudget, tally: _Tally) -> tuple[int, int]:
+        """Expected pods and desired healthy ones."""
+        most, least = pdb.spec.max_unavailable, pdb.spec.min_available
+        if most is not None:
+            expected = self._scale(tally)
+            return expected, max(expected - share(most, expected), 0)
+        if isinstance(least, str):
+            expected = self._scale(tally)
+            return expected, share(least, expected)
+        return tally.pods, least or 0
+
+    def _scale(self, tally: _Tally) -> int:
+        """What the controllers of the pods are to have; pods without one are not counted (upstream: an error)."""
+        sizes = (self.scale_of(*owner) for owner in tally.owners)
+        return sum(size for size in sizes if size is not None)
+
+
+def share(value: int | str, of: int) -> int:
+    """A number, or a percentage rounded up (``GetScaledValueFromIntOrPercent``). Raises ValueError on other texts."""
+    if isinstance(value, int):
+        return value
+    if not value.endswith("%"):
+        raise ValueError(f"{value!r}: must be a number or a percentage. For example, 25%")
+    return math.ceil(int(value[:-1]) * of / 100)
+
+
+def _is_healthy(pod: Pod) -> bool:
+    return not pod.deleting and ready_status(pod) == "True"
+
+
+def _controller(pod: Pod) -> tuple[str, str]:
+    for reference in pod.metadata.owner_references:
+        if reference.controller:
+            return reference.kind, f"{pod.metadata.namespace}/{reference.name}"
+    return "", ""

@@ -1,0 +1,252 @@
+"""What is wrong with a document of a scenario, in words a person can act on, all at once.
+
+Kinds of Karpenter, the Azure provider and napsim are judged by their models (``api.validation``), as the API server
+judges them by schema and CEL. Of Kubernetes' own kinds only what a simulation reads is judged, by the rules of the API
+server's validation (kubernetes v1.36 ``pkg/apis/{core,apps,policy}/validation``): the table below, and the types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api.base import NAME_MESSAGE
+from napsim.api.registry import kind_of
+from napsim.api.scenario import SCENARIO
+from napsim.api.validation import errors_of
+from napsim.core.objects import Node, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, PodTemplate
+from napsim.core.objects import StorageClass as Class
+from napsim.core.objects import VolumeAttachment as Attachment
+from napsim.core.resources import parse_quantity
+from napsim.sim.scenario import KINDS
+from napsim.sim.sources import Document, Mistake
+
+SCENARIO_KIND: Final = "Scenario"
+_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+_ABSENT: Final = object()
+
+
+# --- checks: what is allowed if the value is not, else nothing --------------------------------------------------------
+
+Check = Callable[[Any], str]
+
+
+def _is(type_: type, name: str) -> Check:
+    return lambda value: "" if isinstance(value, type_) and not isinstance(value, bool) else f"must be of type {name}"
+
+
+_OBJECT: Final = _is(dict, "object")
+_TEXT: Final = _is(str, "string")
+_NAME_FORM: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_PERCENTAGE: Final = re.compile(r"[0-9]+%")
+
+
+def _name(value: object) -> str:
+    return "" if isinstance(value, str) and _NAME_FORM.fullmatch(value) and len(value) <= 253 else NAME_MESSAGE
+
+
+def _count(value: object) -> str:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return "" if whole and int(str(value)) >= 0 else "must be an integer, 0 or greater"
+
+
+def _share(value: object) -> str:
+    if isinstance(value, str):
+        return (
+            ""
+            if _PERCENTAGE.fullmatch(value)
+            else "must be an integer, 0 or greater, or a percentage. For example, 25%"
+        )
+    return _count(value)
+
+
+def _containers(value: object) -> str:
+    return "" if isinstance(value, list) and value else "must be an array of at least one container"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A field of some kinds. Where it is required and missing, ``check`` is not asked."""
+
+    kinds: tuple[str, ...]
+    field: str
+    check: Check
+    required: bool = False
+
+
+_ROWS: Final = (
+    _Row((), "metadata.name", _name, required=True),
+    _Row((), "metadata.namespace", _name),
+    _Row(("Deployment", "ReplicaSet", "StatefulSet"), "spec.replicas", _count),
+    _Row(_WORKLOADS, "spec.selector", _OBJECT, required=True),
+    _Row(_WORKLOADS, "spec.template", _OBJECT, required=True),
+    _Row(_WORKLOADS, "spec.template.spec.containers", _containers, required=True),
+    _Row(_WORKLOADS, "spec.template.spec.terminationGracePeriodSeconds", _count),
+    _Row(("Pod",), "spec.containers", _containers, required=True),
+    _Row(("Pod",), "spec.terminationGracePeriodSeconds", _count),
+    _Row(("StatefulSet",), "spec.serviceName", _TEXT),
+    _Row(("PodDisruptionBudget",), "spec", _OBJECT, required=True),
+    _Row(("PodDisruptionBudget",), "spec.minAvailable", _share),
+    _Row(("PodDisruptionBudget",), "spec.maxUnavailable", _share),
+)
+
+# The types of the fields that decisions read: where they stand in each kind, and what they are read as.
+_READ_AS: Final[Mapping[str, tuple[str, Any]]] = {
+    **dict.fromkeys(_WORKLOADS, ("spec.template", PodTemplate)),
+    "Pod": ("", Pod),
+    "Node": ("", Node),
+    "PodDisruptionBudget": ("", PodDisruptionBudget),
+    "PersistentVolumeClaim": ("", PersistentVolumeClaim),
+    "PersistentVolume": ("", PersistentVolume),
+    "StorageClass": ("", Class),
+    "VolumeAttachment": ("", Attachment),
+}
+
+
+def mistakes_of(document: Document) -> Iterator[Mistake]:
+    """Every mistake of a document of a kind that a scenario has; what else it holds is for ``composition`` to note."""
+    manifest = document.manifest
+    if not isinstance(manifest, dict):
+        yield document.mistake("", manifest, "a manifest must be an object")
+        return
+    for field in ("apiVersion", "kind"):
+        if not isinstance(manifest.get(field), str) or not manifest[field]:
+            yield document.mistake(field, None, f"Required value: {field} must be set")
+    for field, value, message in judged(manifest):
+        yield document.mistake(field, value, message)
+
+
+def judged(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """(field, value, what is allowed) for every mistake of a manifest that has a kind."""
+    kind = manifest.get("kind")
+    if kind == SCENARIO_KIND and str(manifest.get("apiVersion", "")).startswith("napsim.dev/"):
+        faults = errors_of(manifest, kind=SCENARIO)
+        yield from _of_events(manifest)
+    else:
+        faults = errors_of(manifest)
+    for fault in faults:
+        yield fault.field, fault.value, fault.message
+    if kind in KINDS and kind_of(manifest) is None and manifest.get("apiVersion") in KINDS[str(kind)]:
+        yield from _builtin(str(kind), manifest)
+
+
+def _of_events(scenario: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """What is wrong with the manifests that events apply, and with what they delete."""
+    events = value_at(scenario, "spec.events")
+    for index, event in enumerate(events if isinstance(events, list) else ()):
+        applied = event.get("apply") if isinstance(event, dict) else None
+        if isinstance(applied, dict):
+            yield from _applied(f"spec.events[{index}].apply", applied)
+        gone = value_at(event, "delete.kind") if isinstance(event, dict) else None
+        if isinstance(gone, str) and gone not in KINDS:
+            yield f"spec.events[{index}].delete.kind", gone, f"must be one of {', '.join(KINDS)}"
+
+
+def _applied(place: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    kind = str(manifest.get("kind", ""))
+    if manifest.get("apiVersion") not in KINDS.get(kind, ()):
+        served = ", ".join(f"{name} ({' or '.join(versions)})" for name, versions in KINDS.items())
+        yield f"{place}.kind", kind, f"must be one of {served}"
+        return
+    for where, value, message in judged(manifest):
+        yield f"{place}.{where}", value, message
+
+
+def _builtin(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    found = [*_by_table(kind, manifest), *_across(kind, manifest)]
+    yield from found
+    if not found:
+        yield from _types(kind, manifest)
+
+
+def _by_table(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    for row in _ROWS:
+        if row.kinds and kind not in row.kinds:
+            continue
+        value = value_at(manifest, row.field)
+        if value is _ABSENT or value is None:
+            if row.required:
+                yield row.field, None, f"Required value: {row.field.rpartition('.')[2]} must be set"
+        elif told := row.check(value):
+            yield row.field, value, told
+
+
+def value_at(manifest: Mapping[str, Any], location: str) -> object:
+    """The value at a path of names; ``_ABSENT`` where a part of it is missing."""
+    value: object = manifest
+    for part in location.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return _ABSENT
+        value = value[part]
+    return value
+
+
+# --- rules over several fields ----------------------------------------------------------------------------------------
+
+
+def _across(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    if kind in _WORKLOADS:
+        yield from _selected(manifest)
+        yield from _requests(manifest, "spec.template.spec")
+    if kind == "Pod":
+        yield from _requests(manifest, "spec")
+    if kind == "PodDisruptionBudget":
+        spec = manifest.get("spec")
+        if isinstance(spec, dict) and spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+            yield "spec.maxUnavailable", spec["maxUnavailable"], "must not be set together with minAvailable"
+
+
+def _selected(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """The pods of a workload must be its own."""
+    wanted, labels = (
+        value_at(manifest, "spec.selector.matchLabels"),
+        value_at(manifest, "spec.template.metadata.labels"),
+    )
+    if not isinstance(wanted, dict):
+        return
+    carried = labels if isinstance(labels, dict) else {}
+    for key, value in wanted.items():
+        if carried.get(key) != value:
+            place = (
+                f"spec.template.metadata.labels.{key}" if "." not in key else f"spec.template.metadata.labels[{key}]"
+            )
+            yield place, carried.get(key), f"must be {value!r}, as spec.selector.matchLabels has it"
+
+
+def _requests(manifest: Mapping[str, Any], spec: str) -> Iterator[tuple[str, object, str]]:
+    containers = value_at(manifest, f"{spec}.containers")
+    for index, container in enumerate(containers if isinstance(containers, list) else ()):
+        requests = value_at(container, "resources.requests") if isinstance(container, dict) else None
+        for resource, quantity in requests.items() if isinstance(requests, dict) else ():
+            if not _is_quantity(quantity):
+                place = f"{spec}.containers[{index}].resources.requests.{resource}"
+                yield place, quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
+
+
+def _is_quantity(value: object) -> bool:
+    if not isinstance(value, str | int | float):
+        return False
+    try:
+        return parse_quantity(value) >= 0
+    except ValueError:
+        return False
+
+
+_WHERE: Final = re.compile(r"^(?P<told>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+def _types(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """What msgspec says of the first value that has not the type it is read as."""
+    if kind not in _READ_AS:
+        return
+    field, type_ = _READ_AS[kind]
+    try:
+        msgspec.convert(value_at(manifest, field) if field else manifest, type_)
+    except msgspec.ValidationError as error:
+        found = _WHERE.match(str(error))
+        assert found is not None
+        yield (field + (found["path"] or "")).lstrip("."), None, found["told"].replace("`", "'")

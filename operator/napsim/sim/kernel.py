@@ -1,0 +1,90 @@
+"""Discrete events on virtual time: whatever happens at one instant, in the order in which it was asked for.
+
+Policy (design, section 5): ties are broken by a sequence number, nothing by chance. What is due while the cluster is
+stopped happens when it runs again, in the order in which it was due.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+MOST_AT_ONE_INSTANT: Final = 20_000_000
+Argument = TypeVar("Argument")
+
+
+class Stuck(Exception):
+    """The same instant went on and on: two parties answer each other without end."""
+
+
+class Kernel:
+    """``now`` is the virtual instant (aware, UTC). ``soon`` and ``at`` ask for a call; ``run`` makes them."""
+
+    __slots__ = ("_frozen_until", "_heap", "_ready", "_sequence", "now", "steps")
+
+    def __init__(self, start: datetime) -> None:
+        self.now = start
+        self.steps = 0
+        self._sequence = 0
+        self._heap: list[tuple[datetime, int, Callable[[Any], None], Any]] = []
+        self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._frozen_until: datetime | None = None
+
+    def soon(self, call: Callable[[Argument], None], argument: Argument) -> None:
+        """At this instant, after what was asked for before."""
+        self._ready.append((call, argument))
+
+    def at(self, when: datetime, call: Callable[[Argument], None], argument: Argument) -> None:
+        """At that instant; at this one if it has passed."""
+        self._sequence += 1
+        heapq.heappush(self._heap, (max(when, self.now), self._sequence, call, argument))
+
+    def freeze(self, until: datetime) -> None:
+        """Nothing more happens before that instant."""
+        self._frozen_until = until if self._frozen_until is None else max(until, self._frozen_until)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When something happens next; None when nothing does."""
+        if self._ready:
+            return self.now
+        if not self._heap:
+            return None
+        due = self._heap[0][0]
+        return due if self._frozen_until is None else max(due, self._frozen_until)
+
+    def run(self, until: datetime, on_instant: Callable[[], bool]) -> None:
+        """Everything up to ``until``, it included. ``on_instant`` is asked once an instant is over: True ends it there.
+
+        Raises Stuck.
+        """
+        while True:
+            self._finish_instant()
+            if on_instant():
+                return
+            due = self.next_at
+            if due is None or due > until:
+                self.now = max(self.now, until)
+                return
+            self.now = due
+
+    def _finish_instant(self) -> None:
+        """Calls until nothing is due now; what they ask for at this instant included."""
+        ready, heap, now, steps = self._ready, self._heap, self.now, 0
+        while True:
+            while ready:
+                call, argument = ready.popleft()
+                call(argument)
+                steps += 1
+                if steps > MOST_AT_ONE_INSTANT:
+                    raise Stuck(
+                        f"{now.isoformat()}: more than {MOST_AT_ONE_INSTANT} calls at one instant, last {call!r}"
+                    )
+            if not heap or heap[0][0] > now or (self._frozen_until is not None and now < self._frozen_until):
+                break
+            _, _, call, argument = heapq.heappop(heap)
+            ready.append((call, argument))
+        self.steps += steps

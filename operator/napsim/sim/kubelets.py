@@ -1,0 +1,175 @@
+"""The kubelets, and what watches over them: pods start and end, nodes are ready or silent.
+
+Mirrors kubernetes v1.36 ``pkg/kubelet``, ``pkg/controller/nodelifecycle`` (a silent node is not ready after 50 s, and
+its pods with it), ``pkg/controller/tainteviction`` (NoExecute taints end pods, after their ``tolerationSeconds``) and
+``pkg/controller/podgc`` (pods of a node that is gone go). Policy: how long a pod takes to start and to end is the
+scenario's; a node is ready the moment it joins; pods of a node that is gone go at once, not after 40 to 60 s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Final
+
+from napsim.api import names
+from napsim.core.instances import is_failed
+from napsim.core.objects import Condition, Node, Pod, PodStatus, Taint
+from napsim.core.pods import is_terminal
+from napsim.core.timings import Distribution
+from napsim.sim.cluster import Cluster, replace
+from napsim.sim.scenario import PodTimings
+
+MONITOR_GRACE: Final = timedelta(seconds=50)
+TOLERATED: Final = timedelta(seconds=300)  # what the DefaultTolerationSeconds admission plugin gives every pod
+_UNREACHABLE: Final = (
+    Taint(names.UNREACHABLE_TAINT, "NoSchedule"),
+    Taint(names.UNREACHABLE_TAINT, "NoExecute"),
+)
+
+
+class Kubelets:
+    """``on_node`` and ``on_pod`` are told of changes; ``fail`` and ``recover`` are what happens to a node."""
+
+    def __init__(self, cluster: Cluster, timings: PodTimings, seed: int) -> None:
+        self.cluster = cluster
+        self.timings = timings
+        self.seed = seed
+        self.silent: set[str] = set()
+        self._on: dict[str, set[str]] = {}  # node -> pods
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def on_node(self, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            assert old is not None
+            self.silent.discard(old.name)
+            for key in sorted(self._on.get(old.name, ())):
+                pod = self.cluster.pods.get(key)
+                if pod is not None:
+                    self.cluster.pods.remove(pod)
+        elif old is None and not any(item.type == names.READY for item in new.status.conditions):
+            self.cluster.kernel.soon(self._join, new.name)
+        elif old is not None and (is_failed(old) is not is_failed(new)):
+            self.cluster.kernel.soon(self.fail if is_failed(new) else self.recover, new.name)
+
+    def _join(self, name: str) -> None:
+        node = self.cluster.nodes.get(name)
+        if node is not None:
+            self._turn(node, "True", "KubeletReady", "kubelet is posting ready status")
+
+    def _turn(
+        self, node: Node, status: str, reason: str, message: str, taints: tuple[Taint, ...] | None = None
+    ) -> None:
+        ready = Condition(names.READY, status, reason, message, self.cluster.kernel.now)
+        others = tuple(item for item in node.status.conditions if item.type != names.READY)
+        spec = node.spec if taints is None else replace(node.spec, taints=taints)
+        self.cluster.nodes.update(replace(node, spec=spec, status=replace(node.status, conditions=(*others, ready))))
+
+    def fail(self, name: str) -> None:
+        """The kubelet falls silent now."""
+        if name in self.cluster.nodes.objects:
+            self.silent.add(name)
+            self.cluster.kernel.at(self.cluster.kernel.now + MONITOR_GRACE, self._miss, name)
+
+    def _miss(self, name: str) -> None:
+        node = self.cluster.nodes.get(name)
+        if node is None or name not in self.silent:
+            return
+        taints = (*(item for item in node.spec.taints if item.key != names.UNREACHABLE_TAINT), *_UNREACHABLE)
+        self._turn(node, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.", taints)
+        for key in sorted(self._on.get(name, ())):
+            self._set_ready(key, "False")
+        self.cluster.kernel.at(self.cluster.kernel.now + TOLERATED, self._drive_out, name)
+
+    def _drive_out(self, name: str) -> None:
+        """The pods are asked to go; their kubelet does not hear it."""
+        if name not in self.silent:
+            return
+        for key in sorted(self._on.get(name, ())):
+            pod = self.cluster.pods.get(key)
+            if pod is not None and not pod.deleting and not self._stays(pod):
+                self.cluster.delete_pod(key, pod.metadata.uid)
+
+    def _stays(self, pod: Pod) -> bool:
+        """DaemonSets' pods tolerate silent nodes for ever."""
+        return any(
+            item.key == names.UNREACHABLE_TAINT and item.operator == "Exists" and item.effect in ("", "NoExecute")
+            for item in pod.spec.tolerations
+        )
+
+    def recover(self, name: str) -> None:
+        """The kubelet is back."""
+        node = self.cluster.nodes.get(name)
+        if node is None or name not in self.silent:
+            return
+        self.silent.discard(name)
+        taints = tuple(item for item in node.spec.taints if item.key != names.UNREACHABLE_TAINT)
+        self._turn(node, "True", "KubeletReady", "kubelet is posting ready status", taints)
+        for key in sorted(self._on.get(name, ())):
+            pod = self.cluster.pods.get(key)
+            if pod is not None and pod.deleting:
+                self._end(pod)
+            else:
+                self._set_ready(key, "True")
+
+    # --- pods ---------------------------------------------------------------------------------------------------------
+
+    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        if new is None:
+            assert old is not None
+            if old.spec.node_name:
+                self._on[old.spec.node_name].discard(old.key)
+            return
+        if not new.spec.node_name or is_terminal(new):
+            return
+        if old is None or not old.spec.node_name:
+            self._on.setdefault(new.spec.node_name, set()).add(new.key)
+            if new.status.phase != "Running":
+                at = self.cluster.kernel.now + self._draw(self.timings.start, "pod-start", new.key)
+                self.cluster.kernel.at(at, self._start, (new.key, new.metadata.uid))
+        asked = new.metadata.deletion_timestamp
+        if asked is not None and (old is None or old.metadata.deletion_timestamp != asked):
+            self._end(new)
+
+    def _start(self, identity: tuple[str, str]) -> None:
+        pod = self._same(identity)
+        if pod is None or pod.deleting or pod.spec.node_name in self.silent:
+            return
+        now = self.cluster.kernel.now
+        running = PodStatus("Running", now, "", (Condition(names.READY, "True", "", "", now),))
+        self.cluster.pods.update(replace(pod, status=running))
+
+    def _end(self, pod: Pod) -> None:
+        """The pod is asked to go: it takes its time, within what it was given. A silent kubelet does not hear it."""
+        if pod.spec.node_name in self.silent:
+            return
+        deadline = pod.metadata.deletion_timestamp
+        assert deadline is not None
+        takes = self.cluster.kernel.now + self._draw(self.timings.termination, "pod-termination", pod.key)
+        self.cluster.kernel.at(min(takes, deadline), self._gone, (pod.key, pod.metadata.uid))
+
+    def _gone(self, identity: tuple[str, str]) -> None:
+        pod = self._same(identity)
+        if pod is not None and pod.spec.node_name not in self.silent:
+            self.cluster.pods.remove(pod)
+
+    def _same(self, identity: tuple[str, str]) -> Pod | None:
+        pod = self.cluster.pods.get(identity[0])
+        return pod if pod is not None and pod.metadata.uid == identity[1] else None
+
+    def _set_ready(self, key: str, status: str) -> None:
+        pod = self.cluster.pods.get(key)
+        if pod is None or pod.status.phase != "Running":
+            return
+        now = self.cluster.kernel.now
+        ready = (Condition(names.READY, status, "", "", now),)
+        self.cluster.pods.update(replace(pod, status=replace(pod.status, conditions=ready)))
+
+    def _draw(self, timing: Distribution, step: str, pod: str) -> timedelta:
+        """As ``core.timings`` draws for NodeClaims."""
+        if timing.kind == "fixed":
+            return timedelta(seconds=timing.low)
+        digest = hashlib.blake2b(f"{self.seed}/{step}/{pod}".encode(), digest_size=7).digest()
+        quantile = ((int.from_bytes(digest) >> 4) + 0.5) / 2**52
+        return timedelta(seconds=round(timing.at(quantile), 3))

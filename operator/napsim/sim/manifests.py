@@ -1,0 +1,127 @@
+"""Objects of the low-count kinds, as the API server keeps them: defaults filled in, merge patches, a generation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from napsim.api.crd import object_schema
+from napsim.api.openapi import Schema
+from napsim.api.registry import KINDS, kind_of
+from napsim.core.clock import rfc3339
+from napsim.sim.cluster import Versions, uid_of
+
+Manifest = dict[str, Any]
+DECLARED: Final = (
+    "NodeAutoProvisioning",
+    "MaintenanceConfiguration",
+    "NodeImage",
+    "AKSNodeClass",
+    "NodePool",
+)  # settings first: what comes after is read by them
+_SERVERS: Final = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
+
+
+class Manifests:
+    """By kind and name. ``now`` is the virtual instant."""
+
+    def __init__(self, versions: Versions, now: Callable[[], datetime]) -> None:
+        self._versions = versions
+        self._now = now
+        self._objects: dict[tuple[str, str], Manifest] = {}
+
+    def get(self, kind: str, name: str) -> Manifest | None:
+        """A copy of it."""
+        found = self._objects.get((kind, name))
+        return deepcopy(found) if found is not None else None
+
+    def apply(self, given: Mapping[str, Any], created: datetime | None = None) -> Manifest:
+        """Create the object, or make it what is given (its status stays). Returns a copy of it.
+
+        ``created``: since when it has been there, if not since now.
+        """
+        manifest = defaulted(given)
+        kind, metadata = manifest["kind"], manifest.setdefault("metadata", {})
+        old = self._objects.get((kind, metadata["name"]))
+        if old is None:
+            at = rfc3339(created or self._now())
+            fresh = {"uid": uid_of(kind, metadata["name"], at), "generation": 1, "creationTimestamp": at}
+            manifest["metadata"] = {**fresh, **metadata}
+        else:
+            kept = {key: old["metadata"][key] for key in _SERVERS if key in old["metadata"]}
+            annotations = {**old["metadata"].get("annotations", {}), **(metadata.get("annotations") or {})}
+            changed = old.get("spec") != manifest.get("spec")
+            generation = old["metadata"]["generation"] + changed
+            manifest["metadata"] = {**metadata, **kept, "annotations": annotations, "generation": generation}
+            manifest["status"] = old.get("status", {})
+        manifest["metadata"]["resourceVersion"] = self._versions.next()
+        self._objects[kind, metadata["name"]] = manifest
+        return deepcopy(manifest)
+
+    def delete(self, kind: str, name: str) -> Manifest | None:
+        """Ask it to go: None when it is gone, else a copy of what waits for its finalizers. Raises KeyError."""
+        manifest = self._objects[kind, name]
+        if not manifest["metadata"].get("finalizers"):
+            del self._objects[kind, name]
+            return None
+        manifest["metadata"].setdefault("deletionTimestamp", rfc3339(self._now()))
+        manifest["metadata"]["resourceVersion"] = self._versions.next()
+        return deepcopy(manifest)
+
+    def patch(self, kind: str, name: str, changes: Mapping[str, Any]) -> Manifest:
+        """RFC 7386. A copy of the object as it is then; without its last finalizer it is gone. Raises KeyError."""
+        manifest = self._objects[kind, name]
+        before = manifest.get("spec")
+        patched: Manifest = merged(manifest, changes)
+        metadata = patched["metadata"]
+        metadata["resourceVersion"] = self._versions.next()
+        metadata["generation"] += patched.get("spec") != before
+        self._objects[kind, name] = patched
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
+            del self._objects[kind, name]
+        return deepcopy(patched)
+
+    def __contains__(self, identity: tuple[str, str]) -> bool:
+        return identity in self._objects
+
+
+def merged(old: Any, changes: Any) -> Any:  # noqa: ANN401 - JSON is any value
+    """``old`` with a merge patch applied; None removes, lists are replaced."""
+    if not isinstance(changes, Mapping):
+        return deepcopy(changes)
+    result = dict(old) if isinstance(old, Mapping) else {}
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def defaulted(manifest: Mapping[str, Any]) -> Manifest:
+    """A copy with the defaults of its CRD filled in, as the API server stores it."""
+    kind = kind_of(manifest)
+    result = deepcopy(dict(manifest))
+    if kind is not None:
+        _fill(result, _schema(kind.name))
+    return result
+
+
+def _fill(value: Any, schema: Schema) -> None:  # noqa: ANN401 - JSON is any value
+    if isinstance(value, dict):
+        for name, part in schema.get("properties", {}).items():
+            if name not in value and "default" in part:
+                value[name] = deepcopy(part["default"])
+            if name in value:
+                _fill(value[name], part)
+    elif isinstance(value, list):
+        for item in value:
+            _fill(item, schema.get("items", {}))
+
+
+@cache
+def _schema(kind: str) -> Schema:
+    return object_schema(next(item for item in KINDS if item.name == kind).model)

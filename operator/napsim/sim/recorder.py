@@ -1,0 +1,303 @@
+"""Writes down what happens: the trace, how pools stand over time, evictions, blocked nodes, pick-ups.
+
+Told of changes by the controllers (``Counters``) and by the simulated cluster; costs what changed, not the cluster.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from napsim.api import names
+from napsim.core import commands
+from napsim.core.budgets import PoolCount
+from napsim.core.clock import Timeline
+from napsim.core.commands import Command
+from napsim.core.objects import Node, NodeClaim, is_true
+from napsim.core.pickup import Pickup, PickupRule
+from napsim.core.reasons import Reason, Verdict
+from napsim.core.trace import Record, RecordKind, claim_records, node_records
+from napsim.sim.outcome import BlockedInterval, PickUp, PoolStep, WorkloadOutcome
+
+FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
+
+
+@dataclass(slots=True)
+class PoolCourse:
+    """One pool so far."""
+
+    versions: Counter[str] = field(default_factory=Counter)
+    unsettled: set[str] = field(default_factory=set)  # claims that are drifted, leaving, or not initialized yet
+    steps: list[PoolStep] = field(default_factory=list)
+    quiet_since: datetime | None = None
+    most: int = 0
+    most_at: datetime | None = None
+    replaced: int = 0
+
+
+@dataclass(slots=True)
+class _Evictions:
+    evicted: int = 0
+    deleted: int = 0
+    instants: list[tuple[datetime, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocked:
+    node: str
+    pool: str
+    verdict: Verdict
+    since: datetime
+
+
+class Recorder:
+    """``begin`` forgets what was before the scenario's start. With ``pods`` each eviction is a record of the trace."""
+
+    def __init__(self, *, pods: bool) -> None:
+        self.pods = pods
+        self.pools: dict[str, PoolCourse] = {}
+        self.pick_ups: list[PickUp] = []
+        self.blocked: list[BlockedInterval] = []
+        self.problems: dict[str, None] = {}
+        self.trace: list[Record] = []
+        self.most = 0
+        self.most_at: datetime | None = None
+        self.dirty: set[str] = set()
+        self._evictions: dict[str, _Evictions] = {}
+        self._held: dict[str, _Blocked] = {}
+        self._released: set[str] = set()  # of those, in this instant
+
+    def begin(self) -> None:
+        """From here on it counts."""
+        for course in self.pools.values():
+            course.steps.clear()
+            course.most, course.most_at, course.replaced = 0, None, 0
+        self.pick_ups.clear()
+        self.blocked.clear()
+        self.trace.clear()
+        self.most, self.most_at = 0, None
+        self._evictions.clear()
+        self.dirty.update(self.pools)
+
+    def pool(self, name: str) -> PoolCourse:
+        course = self.pools.get(name)
+        if course is None:
+            course = self.pools[name] = PoolCourse()
+            self.dirty.add(name)
+        return course
+
+    # --- what the controllers tell ------------------------------------------------------------------------------------
+
+    def on_decision(self, decision: str, pool: str) -> None:
+        """The trace has it from the Node."""
+
+    def on_emptied(self, pools: tuple[str, ...]) -> None:
+        """The trace has it from the Nodes."""
+
+    def on_invalidated(self, candidates: int) -> None:
+        """Nothing came of it."""
+
+    def on_failed(self, command: Command, uninitialized: int) -> None:
+        """The trace has it from the Node."""
+
+    def on_node(
+        self,
+        old: Node | None,
+        new: Node | None,
+        claim: NodeClaim | None,  # noqa: ARG002 - the name is the protocol's
+        timeline: Timeline,  # noqa: ARG002 - as claim
+        now: datetime,
+    ) -> None:
+        self.trace.extend(node_records(old, new, now))
+        before, after = _place(old), _place(new)
+        if before != after:
+            for place, sign in ((before, -1), (after, 1)):
+                if place is not None:
+                    versions = self.pool(place[0]).versions
+                    versions[place[1]] += sign
+                    if not versions[place[1]]:
+                        del versions[place[1]]
+        for place in (before, after):
+            if place is not None:
+                self.dirty.add(place[0])
+
+    def on_claim(
+        self,
+        old: NodeClaim | None,
+        new: NodeClaim | None,
+        timeline: Timeline,  # noqa: ARG002 - the name is the protocol's
+        now: datetime,
+    ) -> None:
+        self.trace.extend(claim_records(old, new, now))
+        claim = new or old
+        assert claim is not None
+        name = claim.metadata.labels.get(names.NODEPOOL, "")
+        course = self.pool(name)
+        if new is None:
+            course.unsettled.discard(claim.name)
+            course.replaced += commands.replaces(claim)
+        elif _is_settled(new):
+            course.unsettled.discard(claim.name)
+        else:
+            course.unsettled.add(claim.name)
+        self.dirty.add(name)
+
+    # --- what the cluster tells ---------------------------------------------------------------------------------------
+
+    def claim_deleted(self, claim: str, reason: str, now: datetime) -> None:
+        """A NodeClaim is asked to go."""
+        self.trace.append(Record(now, RecordKind.CLAIM_DELETED, f"NodeClaim/{claim}", reason))
+
+    def evicted(self, pod: str, workload: str, node: str, now: datetime) -> None:
+        """An eviction was granted."""
+        found = self._evictions.setdefault(workload, _Evictions())
+        found.evicted += 1
+        if found.instants and found.instants[-1][0] == now:
+            found.instants[-1] = (now, found.instants[-1][1] + 1)
+        else:
+            found.instants.append((now, 1))
+        if self.pods:
+            details = {"node": node, "workload": workload}
+            self.trace.append(Record(now, RecordKind.POD_EVICTED, f"Pod/{pod}", details=details))
+
+    def deleted(self, pod: str, workload: str, node: str, grace_seconds: int, now: datetime) -> None:
+        """A pod was deleted for lack of time, whatever its PDB says."""
+        self._evictions.setdefault(workload, _Evictions()).deleted += 1
+        if self.pods:
+            details = {"node": node, "workload": workload, "graceSeconds": str(grace_seconds)}
+            self.trace.append(Record(now, RecordKind.POD_DELETED, f"Pod/{pod}", details=details))
+
+    def picked_up(self, node_class: str, pickup: Pickup, now: datetime) -> None:
+        for change in pickup.changes:
+            rule = str(change.rule)
+            found = PickUp(
+                now, node_class, change.definition, change.from_version, change.to_version, rule, change.message,
+                change.rule in FORCED,
+            )  # fmt: skip
+            self.pick_ups.append(found)
+            details = {"definition": change.definition, "from": change.from_version, "to": change.to_version}
+            self.trace.append(
+                Record(now, RecordKind.PICKED_UP, f"AKSNodeClass/{node_class}", rule, change.message, details=details)
+            )
+
+    def window(self, name: str, *, opened: bool, now: datetime, changes_at: datetime | None) -> None:
+        kind = RecordKind.WINDOW_OPENED if opened else RecordKind.WINDOW_CLOSED
+        self.trace.append(Record(now, kind, f"MaintenanceConfiguration/{name}", wake_at=changes_at))
+
+    def problem(self, text: str) -> None:
+        """Something that the scenario holds cannot be used."""
+        self.problems[text] = None
+
+    # --- blocked ------------------------------------------------------------------------------------------------------
+
+    def block(self, claim: str, node: str, pool: str, verdict: Verdict, now: datetime) -> None:
+        """A candidate is set aside. The same again, be it asked anew in between, is the same interval."""
+        held = self._held.get(claim)
+        if held is not None:
+            self._released.discard(claim)
+            if _is_same(held.verdict, verdict):
+                return
+            self._close(claim, held, now)
+        self._held[claim] = _Blocked(node, pool, verdict, now)
+        reason, at = str(verdict.reason), verdict.wake_at
+        self.trace.append(
+            Record(now, RecordKind.BLOCKED, f"NodeClaim/{claim}", reason, verdict.message, at, {"node": node})
+        )
+
+    def unblock(self, claim: str) -> None:
+        """It is asked anew, or gone: once the instant is over, it is known what came of it."""
+        if claim in self._held:
+            self._released.add(claim)
+
+    def _let_go(self, now: datetime) -> None:
+        for claim in sorted(self._released):
+            held = self._held.pop(claim)
+            self._close(claim, held, now)
+            reason = str(held.verdict.reason)
+            self.trace.append(Record(now, RecordKind.UNBLOCKED, f"NodeClaim/{claim}", reason))
+        self._released.clear()
+
+    def _close(self, claim: str, held: _Blocked, until: datetime | None) -> None:
+        verdict = held.verdict
+        self.blocked.append(
+            BlockedInterval(
+                held.node, claim, held.pool, str(verdict.reason), verdict.message, held.since, until, verdict.wake_at
+            )
+        )
+
+    def still_blocked(self, pool: str) -> Counter[str]:
+        """Nodes of the pool that are blocked now, by the sentence that says why."""
+        return Counter(held.verdict.message for held in self._held.values() if held.pool == pool)
+
+    def all_blocked(self) -> tuple[BlockedInterval, ...]:
+        """Those that are over, and those that are not, by when they began."""
+        for claim in sorted(self._held):
+            self._close(claim, self._held[claim], None)
+        self._held.clear()
+        return tuple(sorted(self.blocked, key=lambda item: (item.since, item.node_claim)))
+
+    # --- over time ----------------------------------------------------------------------------------------------------
+
+    def flush(
+        self,
+        now: datetime,
+        count: Callable[[str], PoolCount],
+        allowed: Callable[[str], int],
+        waits: Callable[[str], bool],
+    ) -> None:
+        """The instant is over: how do the pools that changed stand? ``waits``: an image is to be picked up."""
+        if self._released:
+            self._let_go(now)
+        for name in sorted(self.dirty):
+            course, nodes = self.pools[name], count(name)
+            versions = tuple(sorted(course.versions.items()))
+            step = PoolStep(now, nodes.total_nodes, nodes.disrupting_nodes, allowed(name), versions)
+            last = course.steps[-1] if course.steps else None
+            if last is None or _differs(last, step):
+                course.steps.append(step)
+            if nodes.disrupting_nodes > course.most:
+                course.most, course.most_at = nodes.disrupting_nodes, now
+            quiet = not course.unsettled and not waits(name)
+            course.quiet_since = (course.quiet_since or now) if quiet else None
+        self.dirty.clear()
+        everywhere = sum(course.steps[-1].disrupting for course in self.pools.values() if course.steps)
+        if everywhere > self.most:
+            self.most, self.most_at = everywhere, now
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all pools are on the newest images, and nothing is on its way."""
+        return all(course.quiet_since is not None for course in self.pools.values())
+
+    def workloads(self) -> tuple[WorkloadOutcome, ...]:
+        return tuple(
+            WorkloadOutcome(name, found.evicted, found.deleted, tuple(found.instants))
+            for name, found in sorted(self._evictions.items())
+        )
+
+
+def _is_same(one: Verdict, other: Verdict) -> bool:
+    """Which pods have no room changes with every look; that there is none does not."""
+    return one.reason == other.reason and (one.message == other.message or one.reason is Reason.UNSCHEDULABLE)
+
+
+def _differs(one: PoolStep, other: PoolStep) -> bool:
+    return (one.nodes, one.disrupting, one.allowed, one.versions) != (
+        other.nodes, other.disrupting, other.allowed, other.versions,
+    )  # fmt: skip
+
+
+def _place(node: Node | None) -> tuple[str, str] | None:
+    if node is None or names.NODEPOOL not in node.metadata.labels:
+        return None
+    return node.metadata.labels[names.NODEPOOL], node.metadata.labels.get(names.NODE_IMAGE_VERSION, "")
+
+
+def _is_settled(claim: NodeClaim) -> bool:
+    conditions = claim.status.conditions
+    if claim.deleting or not is_true(conditions, names.INITIALIZED_CONDITION):
+        return False
+    return not is_true(conditions, names.DRIFTED)

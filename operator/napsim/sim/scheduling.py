@@ -1,0 +1,184 @@
+"""The scheduler: which node a pod goes to.
+
+Filters are kube-scheduler's as far as ``core`` has them (resources, taints, node selector and affinity, pod affinity
+and anti-affinity, topology spread, host ports). Its scoring is approximated: of the nodes that take the pod, the one
+with the most free CPU, ties by name; a pod that topology concerns goes to the first by name. Wishes are demands until
+no node meets them. Deterministic.
+
+Upstream: kubernetes v1.36 ``pkg/scheduler``. A pod that fits nowhere is tried again when a node or the room on one
+changes, all pods of its kind with it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from napsim.api import names
+from napsim.core.clusterview import AlikeNodes, ClusterView, Place
+from napsim.core.objects import Condition, Node, Pod
+from napsim.core.pods import is_terminal
+from napsim.core.podshapes import PodShape, port_conflict
+from napsim.core.resources import CPU, fits
+from napsim.core.scheduler import Scheduler as Simulated
+from napsim.core.simulation import waiting
+from napsim.core.targets import target_of
+from napsim.sim.cluster import Cluster, replace
+
+SCHEDULED: Final = "PodScheduled"
+_FITS_NOWHERE: Final = Condition(SCHEDULED, "False", "Unschedulable", "no node takes the pod")
+
+
+class Scheduling:
+    """Binds pods to nodes. ``on_pod`` and ``on_node`` are told of changes."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.view = ClusterView()
+        self._line: dict[str, PodShape] = {}  # pods to be tried, in order
+        self._unplaced: dict[PodShape, dict[str, None]] = {}  # pods that fit nowhere, by shape, in order
+        self._shape_of: dict[str, PodShape] = {}  # pods that fit nowhere
+        self._looking = False
+
+    @property
+    def unplaced(self) -> list[str]:
+        """Pods that fit nowhere now, by key."""
+        return sorted(self._shape_of)
+
+    # --- what the cluster tells ---------------------------------------------------------------------------------------
+
+    def on_node(self, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            assert old is not None
+            self.view.remove(old.name)
+            return
+        if old is not None and _same(old, new):
+            return
+        self.view.put(target_of(new, None), marked=new.deleting or new.spec.unschedulable)
+        self._try_again()
+
+    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        if new is None:
+            assert old is not None
+            self._forget(old.key)
+            if old.spec.node_name:
+                self.view.unbind(old.key)
+                self._try_again()
+        elif new.spec.node_name:
+            if old is None or not old.spec.node_name or old.deleting != new.deleting or is_terminal(new):
+                self._forget(new.key)
+                self.view.bind(new)
+        elif old is None and not new.deleting:
+            self._line[new.key] = self.view.shapes.of(new)
+            self._look()
+
+    def _forget(self, key: str) -> None:
+        self._line.pop(key, None)
+        shape = self._shape_of.pop(key, None)
+        if shape is not None:
+            alike = self._unplaced[shape]
+            alike.pop(key, None)
+            if not alike:
+                del self._unplaced[shape]
+
+    def _try_again(self) -> None:
+        if self._unplaced:
+            self._look()
+
+    def _look(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.cluster.kernel.soon(self._schedule, None)
+
+    # --- one look -----------------------------------------------------------------------------------------------------
+
+    def _schedule(self, _: None) -> None:
+        """Those that wait first, one of each shape after another until one fits nowhere; then the new ones."""
+        self._looking = False
+        for shape in list(self._unplaced):
+            for key in list(self._unplaced.get(shape, ())):
+                if not self._bind(key, shape):
+                    break
+        while self._line:
+            key = next(iter(self._line))
+            shape = self._line.pop(key)
+            if self._waits(shape) or not self._bind(key, shape):
+                self._set_aside(key, shape)
+
+    def _waits(self, shape: PodShape) -> bool:
+        """Whether pods of that shape fit nowhere, whoever asks: nothing of it depends on the pod itself."""
+        return shape in self._unplaced and not shape.rules
+
+    def _set_aside(self, key: str, shape: PodShape) -> None:
+        pod = self.cluster.pods.objects[key]
+        self._unplaced.setdefault(shape, {})[key] = None
+        self._shape_of[key] = shape
+        self.cluster.pods.update(replace(pod, status=replace(pod.status, conditions=(_FITS_NOWHERE,))))
+
+    def _bind(self, key: str, shape: PodShape) -> bool:
+        pod = self.cluster.pods.get(key)
+        if pod is None:
+            return True
+        node = self._node_for(pod, shape)
+        if node is None:
+            return False
+        self.cluster.pods.update(
+            replace(pod, spec=replace(pod.spec, node_name=node), status=replace(pod.status, conditions=()))
+        )
+        return True
+
+    def _node_for(self, pod: Pod, shape: PodShape) -> str | None:
+        self.view.watch_for(shape)
+        if shape.rules or self.view.repelling():
+            return self._by_rules(pod, shape)
+        wanted: PodShape | None = shape
+        while wanted is not None:
+            place = self._freest(wanted)
+            if place is not None:
+                return place.target.node_name
+            wanted = self.view.shapes.relaxed(wanted, tolerate_prefer_no_schedule=True)
+        return None
+
+    def _freest(self, shape: PodShape) -> Place | None:
+        found: tuple[int, str] | None = None
+        for alike in self.view.alike():
+            if alike.accepts(shape):
+                best = self._freest_of(alike, shape)
+                if best is not None and (found is None or best < found):
+                    found = best
+        return self.view.place_of(found[1]) if found is not None else None
+
+    def _freest_of(self, alike: AlikeNodes, shape: PodShape) -> tuple[int, str] | None:
+        """Free CPU, negative, and the place."""
+        special = shape.host_ports or names.HOSTNAME in shape.requirements or names.HOSTNAME in shape.volumes
+
+        def accept(place_id: str) -> bool:
+            return not special or _takes(self.view.place_of(place_id), shape)
+
+        best = alike.fit.freest(CPU, shape.requests, accept)
+        return None if best is None else (-self.view.place_of(best).free.get(CPU, 0), best)
+
+    def _by_rules(self, pod: Pod, shape: PodShape) -> str | None:
+        simulated = Simulated(self.view, (), (waiting(pod, shape),), "")
+        simulated.solve()
+        return simulated.placed.get(pod.key)
+
+
+def _takes(place: Place, shape: PodShape) -> bool:
+    if not fits(shape.requests, place.free):
+        return False
+    for wanted in (shape.requirements, shape.volumes):
+        allowed = wanted.get(names.HOSTNAME)
+        if allowed is not None and not allowed.allows(place.target.hostname):
+            return False
+    taken = [port for ports in place.ports.values() for port in ports]
+    return port_conflict(shape.host_ports, taken) is None
+
+
+def _same(old: Node, new: Node) -> bool:
+    """Whether nothing of a node has changed that scheduling asks for."""
+    return (
+        old.spec == new.spec
+        and old.deleting == new.deleting
+        and old.metadata.labels == new.metadata.labels
+        and old.status.allocatable == new.status.allocatable
+    )

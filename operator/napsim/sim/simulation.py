@@ -1,0 +1,129 @@
+"""From a scenario to its outcome.
+
+The simulation begins ten minutes before the scenario where it has to make the nodes first: then everything takes no
+time, so that the cluster stands when the scenario starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from napsim.sim.applying import Applying
+from napsim.sim.outcome import Outcome, PoolOutcome, UnplacedPod
+from napsim.sim.recorder import Recorder
+from napsim.sim.scenario import Scenario
+from napsim.sim.simulator import Simulator
+
+SETTLES_FOR: Final = timedelta(minutes=10)
+_PROGRESS_EVERY: Final = timedelta(hours=6)
+
+
+def simulate(
+    scenario: Scenario, on_progress: Callable[[datetime], None] | None = None, *, pods_in_trace: bool = True
+) -> Outcome:
+    """Run it. ``on_progress`` is told the virtual instant every six hours of it.
+
+    ``pods_in_trace``: a record for each evicted pod. Raises Stuck and Suspended: mistakes in napsim.
+    """
+    recorder = Recorder(pods=pods_in_trace)
+    begin = scenario.start - SETTLES_FOR if scenario.settles else scenario.start
+    simulator = Simulator(scenario, begin, recorder)
+    applying = Applying(simulator, scenario)
+    applying.found(begin)
+    if scenario.settles:
+        simulator.kernel.run(scenario.start - timedelta(microseconds=1), lambda: False)
+    simulator.kernel.now = scenario.start
+    applying.begin()
+    run = _Run(simulator, applying, scenario, on_progress)
+    simulator.kernel.run(scenario.until, run.on_instant)
+    return run.outcome()
+
+
+class _Run:
+    """The scenario's own time."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        applying: Applying,
+        scenario: Scenario,
+        on_progress: Callable[[datetime], None] | None,
+    ) -> None:
+        self.simulator = simulator
+        self.applying = applying
+        self.scenario = scenario
+        self._on_progress = on_progress
+        self._told = scenario.start
+
+    def on_instant(self) -> bool:
+        """An instant is over: whether the forecast is."""
+        now = self.simulator.kernel.now
+        self.simulator.flush()
+        if self._on_progress is not None and now - self._told >= _PROGRESS_EVERY:
+            self._told = now
+            self._on_progress(now)
+        if not self.scenario.ends_early or self.applying.events_left or not self.simulator.recorder.quiet:
+            return False
+        return not self.applying.images_left(now) and not self.simulator.scheduling.unplaced
+
+    def outcome(self) -> Outcome:
+        simulator, recorder = self.simulator, self.simulator.recorder
+        recorder.dirty.update(recorder.pools)
+        simulator.flush()
+        return Outcome(
+            started_at=self.scenario.start,
+            ended_at=simulator.kernel.now,
+            seed=self.scenario.seed,
+            pools=tuple(self._pool(name) for name in sorted(recorder.pools)),
+            workloads=recorder.workloads(),
+            pick_ups=tuple(recorder.pick_ups),
+            unplaced=self._unplaced(),
+            problems=tuple(recorder.problems),
+            most_disrupting=recorder.most,
+            most_disrupting_at=recorder.most_at,
+            steps=simulator.kernel.steps,
+            blocked=recorder.all_blocked(),
+            trace=tuple(recorder.trace),
+        )
+
+    def _pool(self, name: str) -> PoolOutcome:
+        course = self.simulator.recorder.pools[name]
+        return PoolOutcome(
+            name=name,
+            finished_at=course.quiet_since,
+            unfinished=() if course.quiet_since is not None else tuple(self._causes(name)),
+            steps=tuple(course.steps),
+            most_disrupting=course.most,
+            most_disrupting_at=course.most_at,
+            replaced=course.replaced,
+        )
+
+    def _causes(self, pool: str) -> list[str]:
+        """Why nodes of the pool are not on the newest image: a sentence for each cause."""
+        simulator, found = self.simulator, []
+        entry = simulator.declared.pools.get(pool)
+        reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
+        found += [f"{version} is published and not picked up yet" for version in simulator.waiting(reference)]
+        held = simulator.recorder.still_blocked(pool)
+        found += [f"{_nodes(count)} blocked: {message}" for message, count in sorted(held.items())]
+        course, now = simulator.recorder.pools[pool], simulator.kernel.now
+        leaving = sum(simulator.state.claims[name].deleting for name in course.unsettled)
+        if leaving:
+            found.append(f"{_nodes(leaving)} on the way out")
+        others = len(course.unsettled) - sum(held.values()) - leaving
+        if others > 0:
+            allowed = simulator.allowed(pool)
+            found.append(f"{_nodes(others)} to come, of which the budgets allow {allowed} at once at {now.isoformat()}")
+        return found
+
+    def _unplaced(self) -> tuple[UnplacedPod, ...]:
+        reasons = self.simulator.provisioner.unplaced
+        return tuple(
+            UnplacedPod(key, reasons.get(key, "no node takes the pod")) for key in self.simulator.scheduling.unplaced
+        )
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"

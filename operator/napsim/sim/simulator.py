@@ -1,0 +1,226 @@
+"""One simulated cluster: the operator's own controllers, over the in-memory cluster, on virtual time.
+
+The virtual clock and the API server's are one: nothing is scaled. Statuses of NodePools, NodeImages and
+NodeAutoProvisioning are not written, except for what a decision rests on: nobody reads them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from napsim.controllers.clock import VirtualClock
+from napsim.controllers.controllers import Controllers, Queue
+from napsim.controllers.declared import Manifest
+from napsim.controllers.settings import Settings
+from napsim.core.actions import DeleteNodeClaim
+from napsim.core.budgets import next_change
+from napsim.core.failures import Failures
+from napsim.core.objects import NodeClaim, Pod
+from napsim.core.pickup import Pickup
+from napsim.core.timings import INSTANT, Timings
+from napsim.sim.cluster import Cluster
+from napsim.sim.evictions import Disruptions
+from napsim.sim.evictor import Evictor
+from napsim.sim.executor import Executor
+from napsim.sim.kernel import Kernel
+from napsim.sim.kubelets import Kubelets
+from napsim.sim.manifests import Manifests
+from napsim.sim.queues import WorkQueue
+from napsim.sim.recorder import Recorder
+from napsim.sim.scenario import PodTimings, Scenario
+from napsim.sim.scheduling import Scheduling
+from napsim.sim.workloads import Workloads
+
+SERVER_VERSION: Final = "1.34.2"
+"""What the control plane runs where the scenario does not say."""
+
+
+class Blocked(dict[str, datetime]):
+    """Since when which candidate is set aside, as the disruption controller keeps it; each change is told."""
+
+    def __init__(self, on_block: Callable[[str], None], on_unblock: Callable[[str], None]) -> None:
+        super().__init__()
+        self._on_block, self._on_unblock = on_block, on_unblock
+
+    def setdefault(self, name: str, since: datetime) -> datetime:
+        found = super().setdefault(name, since)
+        self._on_block(name)
+        return found
+
+    def pop(self, name: str, *default: Any) -> Any:  # noqa: ANN401 - as dict's own
+        if name in self:
+            self._on_unblock(name)
+        return super().pop(name, *default)
+
+
+class Simulator(Controllers):
+    """``start`` settles what is there; ``kernel.run`` does the rest."""
+
+    def __init__(self, scenario: Scenario, start: datetime, recorder: Recorder) -> None:
+        self.scenario = scenario
+        self.recorder = recorder
+        self.kernel = Kernel(start)
+        self.cluster = Cluster(self.kernel)
+        self.manifests = Manifests(self.cluster.versions, lambda: self.kernel.now)
+        hands = self.hands = Executor(self.cluster, self.manifests)
+        super().__init__(VirtualClock(lambda: self.kernel.now), hands, recorder)
+        self.workloads = Workloads(self.cluster)
+        self.api = Disruptions(self.cluster, self.workloads.scale_of)
+        self.kubelets = Kubelets(self.cluster, PodTimings(INSTANT, INSTANT), scenario.seed)
+        self.scheduling = Scheduling(self.cluster)
+        self.evictor = Evictor(self.kernel, self.state, self.api, self._evicted)
+        self.evictions = self.evictor
+        self.work = {name: WorkQueue(name, reconcile, self.kernel) for name, reconcile, _ in self.reconcilers()}
+        self.queues: dict[str, Queue] = dict(self.work)
+        self.settling = True
+        self._windows_open: dict[str, bool] = {}
+        self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        """Who is told of what, in this order: nobody changes objects of a kind while others are still to be told."""
+        cluster = self.cluster
+        cluster.claims.watchers.append(self.on_claim)
+        cluster.nodes.watchers += [self.on_node, self.scheduling.on_node, self.workloads.on_node, self.kubelets.on_node]
+        cluster.pods.watchers += [
+            self.on_pod, self.evictor.on_change, self.scheduling.on_pod, self.workloads.on_pod, self.kubelets.on_pod,
+            self.api.on_pod,
+        ]  # fmt: skip
+        cluster.pdbs.watchers += [self.api.on_pdb, self.on_pdb]
+        cluster.volume_claims.watchers.append(self.state.on_volume_claim)
+        cluster.attachments.watchers.append(self.state.on_attachment)
+        self.hands.evict = self.evictor.ask
+        self.hands.on_claim_deleted = self._claim_deleted
+        self.hands.on_pod_deleted = self._pod_deleted
+        self.classes.on_pickup = self._picked_up
+        self.disruption.blocked_since = Blocked(self._block, self._unblock)
+
+    # --- what controllers ask of their shell --------------------------------------------------------------------------
+
+    async def refresh_node(self, name: str) -> None:
+        """What is known is what is: nothing is read anew."""
+
+    def hand_over(self, claim: NodeClaim) -> bool:  # noqa: ARG002 - the name is the base's
+        """There is nobody to hand over to."""
+        return False
+
+    def on_settings(self) -> None:
+        """NodeAutoProvisioning has changed."""
+        self.declared.settings = self._played(self.declared.settings)
+        if self.leading:
+            self.add_everything()
+
+    def _played(self, settings: Settings) -> Settings:
+        """Nodes that are there before the scenario starts are there at once, and nothing fails."""
+        if self.settling:
+            return replace(settings, timings=Timings(seed=self.scenario.seed), failures=Failures())
+        return settings
+
+    def observe(self, manifest: Manifest, *, deleted: bool = False) -> None:
+        """An object of the low-count kinds, as it is now."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if deleted:
+            self.declared.drop(kind, name)
+        elif not self.declared.take(manifest, self.kernel.now):
+            for fault in self.declared.problems[kind, name]:
+                self.recorder.problem(fault)
+            return
+        if kind == "NodeAutoProvisioning":
+            self.declared.settings = self._played(self.declared.settings)
+        if self.leading:
+            self.on_declared(kind, name)
+        self.recorder.dirty.update(self.recorder.pools)
+
+    # --- what is written down -----------------------------------------------------------------------------------------
+
+    def _evicted(self, pod: Pod) -> None:
+        self.recorder.evicted(pod.key, self._workload(pod), pod.spec.node_name, self.kernel.now)
+
+    def _pod_deleted(self, pod: Pod, grace_seconds: int) -> None:
+        self.recorder.deleted(pod.key, self._workload(pod), pod.spec.node_name, grace_seconds, self.kernel.now)
+
+    def _workload(self, pod: Pod) -> str:
+        found = self.workloads.of(pod)
+        return found.declared_key if found is not None else f"{pod.metadata.namespace}/Pod/{pod.name}"
+
+    def _claim_deleted(self, action: DeleteNodeClaim) -> None:
+        self.recorder.claim_deleted(action.claim.name, action.reason, self.kernel.now)
+
+    async def _picked_up(self, node_class: str, pickup: Pickup, now: datetime) -> None:
+        self.recorder.picked_up(node_class, pickup, now)
+        self.recorder.dirty.update(self.recorder.pools)
+        await self.rollout.picked_up(node_class, pickup, now)
+
+    def _block(self, claim_name: str) -> None:
+        claim = self.state.claims.get(claim_name)
+        if claim is None:
+            return
+        for pool in sorted(self.disruption.queues):
+            verdict = self.disruption.queues[pool].blocked.get(claim_name)
+            if verdict is not None:
+                node = self.state.node_of(claim)
+                self.recorder.block(claim_name, node.name if node else "", pool, verdict, self.kernel.now)
+
+    def _unblock(self, claim: str) -> None:
+        self.recorder.unblock(claim)
+        self.recorder.dirty.update(self.recorder.pools)
+
+    async def _reconcile_window(self, name: str) -> datetime | None:
+        again_at = await super()._reconcile_window(name)
+        governing = self.windows.node_os()
+        if governing is not None and governing[0] == name:
+            verdict = self.windows.verdict(self.kernel.now)
+            if self._windows_open.get(name) is not verdict.open:
+                self._windows_open[name] = verdict.open
+                self.recorder.window(name, opened=verdict.open, now=self.kernel.now, changes_at=verdict.wake_at)
+        return again_at
+
+    # --- how pools stand ----------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """The instant is over."""
+        if self.recorder.dirty:
+            self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.waits)
+
+    def allowed(self, pool: str) -> int:
+        """How many nodes of the pool may be disrupted now; looked at again when the budgets' schedules change it."""
+        entry = self.declared.pools.get(pool)
+        if entry is None:
+            return 0
+        now, total = self.kernel.now, self.state.count(pool).total_nodes
+        known = self._allowed.get(pool)
+        if known is not None and known[0] is entry and known[1] == total and (known[2] is None or now < known[2]):
+            return known[3]
+        changes_at = next_change(entry.budgets, now)
+        if changes_at is not None and (known is None or known[2] != changes_at):
+            self.kernel.at(changes_at, self._stand_anew, pool)
+        allowed = self.disruption.allowance(entry, now).allowed
+        self._allowed[pool] = (entry, total, changes_at, allowed)
+        return allowed
+
+    def _stand_anew(self, pool: str) -> None:
+        self.recorder.dirty.add(pool)
+
+    def published(self, _: object) -> None:
+        """An image is there from this instant on."""
+        self.recorder.dirty.update(self.recorder.pools)
+
+    def waits(self, pool: str) -> bool:
+        """Whether a published image is newer than what the pool's class has adopted, or there is no class."""
+        entry = self.declared.pools.get(pool)
+        if entry is None:
+            return False
+        reference = entry.pool.spec.template.spec.node_class_ref.name
+        return bool(self.waiting(reference))
+
+    def waiting(self, node_class: str) -> tuple[str, ...]:
+        """The versions that wait for the class to adopt them."""
+        entry, cache = self.declared.node_classes.get(node_class), self.declared.cache_of(node_class)
+        if entry is None or cache is None or not entry.state.images:
+            return ()
+        adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
+        latest = self.declared.catalogue.latest(cache.key, self.kernel.now)
+        return tuple(sorted({image.full_version for image in latest} - adopted))

@@ -1,0 +1,203 @@
+"""Files, folders and standard input as documents that know where they stand, and mistakes that say it.
+
+A document of YAML or JSON is read as kubectl reads it. One on a line of its own that begins with ``{`` is read as JSON,
+which is many times as fast: so ``napsim snapshot`` writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from napsim.api.manifests import load_documents
+
+STDIN: Final = "-"
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+_SEPARATOR: Final = re.compile(r"^---[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with the input. ``line`` counts from 1 (0: none), ``object`` is ``Kind/name``.
+
+    ``field`` is a path as Kubernetes writes it, ``value`` what stands there, ``message`` what is allowed.
+    """
+
+    file: str
+    line: int
+    object: str
+    field: str
+    value: Any
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        plain = isinstance(self.value, (str, int, float))
+        shown = f"{self.value!r:.80}" if plain else ""
+        return ": ".join(part for part in (place, self.object, self.field, shown, self.message) if part)
+
+
+class BadInput(Exception):
+    """The input cannot be used. ``mistakes`` are all that were found, in the order of the input."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file. ``path`` leads to it inside that of a List: ``("items", 3)``."""
+
+    file: str
+    line: int
+    manifest: Any
+    text: str = ""  # what it was read from as JSON: its nodes are composed only when a line is asked for
+    start: int = 0  # lines before that text
+    node: yaml.Node | None = field(default=None, repr=False, compare=False)
+    path: tuple[str | int, ...] = ()
+
+    @property
+    def named(self) -> str:
+        """``Kind/name``, or what of that is known."""
+        manifest = self.manifest if isinstance(self.manifest, dict) else {}
+        metadata = manifest.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        return f"{manifest.get('kind') or 'object'}/{name or '(no name)'}"
+
+    def mistake(self, location: str, value: object, message: str) -> Mistake:
+        """A mistake at a field, such as ``spec.disruption.budgets[0].nodes``."""
+        return Mistake(self.file, self.line_of(location), self.named, location, value, message)
+
+    def line_of(self, location: str) -> int:
+        """The line of the field, or of the nearest one above it that is there."""
+        node = self.node or _composed(self.text)
+        if node is None:
+            return self.line
+        before = 0 if self.node else self.start
+        return before + _line(node, (*self.path, *_parts(location)))
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return next((node for _, node in load_documents(text)), None)
+    except yaml.YAMLError:  # JSON indented by tabs, which YAML does not allow
+        return None
+
+
+_PART: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
+
+
+def _parts(location: str) -> Iterator[str | int]:
+    """``spec.budgets[0].nodes`` taken apart; ``[a.b/c]`` is one key."""
+    for bracketed, plain in _PART.findall(location):
+        yield int(bracketed) if bracketed.isdigit() else bracketed or plain
+
+
+def _line(node: yaml.Node, path: Iterable[str | int]) -> int:
+    line = node.start_mark.line
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            break
+        key, node = child
+        line = key.start_mark.line
+    return int(line) + 1
+
+
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Document], list[Mistake]]:
+    """Every document of files, of the YAML and JSON files below folders, and of ``-``, by path; Lists taken apart."""
+    documents: list[Document] = []
+    mistakes: list[Mistake] = []
+    for path in paths:
+        for name, text in _texts(path, stdin, mistakes):
+            documents += _documents(name, text, mistakes)
+    return documents, mistakes
+
+
+def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[tuple[str, str]]:
+    if path == STDIN:
+        yield "(stdin)", stdin()
+        return
+    for file in _files(Path(path)):
+        try:
+            yield str(file), file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            mistakes.append(Mistake(str(file), 0, "", "", None, f"cannot be read: {_reason(error)}"))
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return "it must be UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+
+
+def _documents(name: str, text: str, mistakes: list[Mistake]) -> Iterator[Document]:
+    line = 1
+    for part in _split(text):
+        stripped = part.lstrip()
+        before = part[: len(part) - len(stripped)].count("\n")
+        try:
+            yield from _parsed(name, line + before, stripped)
+        except msgspec.DecodeError:  # flow style is not always JSON, and the YAML parser knows the line
+            yield from _yaml(name, line, part, mistakes)
+        line += part.count("\n")
+
+
+def _split(text: str) -> list[str]:
+    """The documents of a text all of whose documents are JSON objects; any other text as it is."""
+    if not text.lstrip().startswith(("{", "---")):
+        return [text]
+    parts = _SEPARATOR.split(text)
+    return parts if all(part.lstrip()[:1] in {"", "{"} for part in parts) else [text]
+
+
+def _parsed(name: str, line: int, text: str) -> Iterator[Document]:
+    if not text.startswith("{"):
+        raise msgspec.DecodeError("not JSON")
+    yield from _items(Document(name, line, msgspec.json.decode(text), text, line - 1))
+
+
+def _yaml(name: str, line: int, text: str, mistakes: list[Mistake]) -> Iterator[Document]:
+    padded = "\n" * (line - 1) + text
+    try:
+        for manifest, node in load_documents(padded):
+            yield from _items(Document(name, node.start_mark.line + 1, manifest, node=node))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        told = getattr(error, "problem", None) or str(error)
+        mistakes.append(Mistake(name, mark.line + 1 if mark else 0, "", "", None, f"not valid YAML: {told}"))
+
+
+def _items(document: Document) -> Iterator[Document]:
+    """The document, or the items of a List."""
+    manifest = document.manifest
+    items = manifest.get("items") if isinstance(manifest, dict) else None
+    if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
+        yield document
+        return
+    for index, item in enumerate(items):
+        path = ("items", index)
+        line = _line(document.node, path) if document.node else document.line
+        yield Document(document.file, line, item, document.text, document.start, document.node, path)

@@ -1,0 +1,333 @@
+"""The workload controllers: who makes pods anew when they go.
+
+Mirrors kubernetes v1.36 ``pkg/controller/{replicaset,deployment,statefulset,daemon}``.
+
+| Kind | A pod that is on its way out | Order |
+|---|---|---|
+| Deployment, ReplicaSet | is replaced at once, under another name | none |
+| StatefulSet | is replaced once it is gone, under the same name | each after all before it are ready, unless Parallel |
+| DaemonSet | is replaced once it is gone, where the node still takes it | none |
+
+Left out: rolling updates. A changed template counts for pods made from then on; a changed size at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from napsim.api import names
+from napsim.core.clusterview import Daemon, daemon_of
+from napsim.core.objects import Node, ObjectMeta, OwnerReference, Pod, PodSpec, PodStatus, Toleration
+from napsim.core.pods import is_terminal, ready_status
+from napsim.core.podshapes import PodShapes
+from napsim.sim.cluster import Cluster, replace, uid_of
+
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
+DAEMON_TOLERATIONS: Final = tuple(
+    Toleration(key=f"node.kubernetes.io/{condition}", operator="Exists", effect=effect)
+    for condition, effect in (
+        ("not-ready", "NoExecute"),
+        ("unreachable", "NoExecute"),
+        ("disk-pressure", "NoSchedule"),
+        ("memory-pressure", "NoSchedule"),
+        ("pid-pressure", "NoSchedule"),
+        ("unschedulable", "NoSchedule"),
+    )
+)  # pkg/controller/daemon/util/daemonset_util.go
+UNSCHEDULED: Final = PodStatus(phase="Pending")
+
+
+@dataclass(slots=True)
+class Workload:
+    """One controller of pods: as declared, and the pods it has (key -> uid)."""
+
+    kind: str  # the kind of the pods' owner: ReplicaSet for a Deployment
+    declared_as: str
+    namespace: str
+    name: str  # of the pods' owner
+    uid: str
+    replicas: int
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    spec: PodSpec
+    ordered: bool = True
+    first: int = 0  # ordinal of a StatefulSet's first pod
+    pods: set[str] = field(default_factory=set)
+    active: int = 0  # of the pods, those that neither ended nor are on their way out
+    made: int = 0
+    daemon: Daemon | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def declared_key(self) -> str:
+        """``namespace/kind/name`` as people know it."""
+        name = self.name if self.declared_as == self.kind else self.name.rsplit("-", 1)[0]
+        return f"{self.namespace}/{self.declared_as}/{name}"
+
+    def owner(self) -> OwnerReference:
+        return OwnerReference(
+            kind=self.kind, name=self.name, uid=self.uid, controller=True, api_version="apps/v1",
+            block_owner_deletion=True,
+        )  # fmt: skip
+
+
+class Workloads:
+    """All of them. ``apply`` and ``delete`` are what people do; ``on_pod`` and ``on_node`` what the cluster tells."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.by_key: dict[tuple[str, str], Workload] = {}  # (kind of the pods' owner, namespace/name)
+        self._deployments: dict[str, Workload] = {}  # by namespace/name
+        self._daemon_sets: list[Workload] = []
+        self._shapes = PodShapes()
+        self._waiting: set[tuple[str, str]] = set()
+        self._missing: dict[tuple[str, str], set[str]] = {}  # DaemonSet -> nodes to be looked at
+        self._nodes_of: dict[str, dict[tuple[str, str], str]] = {}  # node -> DaemonSet -> its pod there
+
+    def scale_of(self, kind: str, key: str) -> int | None:
+        """The wanted number of pods of a controller; a DaemonSet has no scale for the disruption controller."""
+        workload = self._find(kind, key)
+        return None if workload is None or workload.kind == "DaemonSet" else workload.replicas
+
+    def of(self, pod: Pod) -> Workload | None:
+        """The pod's controller; any ReplicaSet of a Deployment stands for it."""
+        for reference in pod.metadata.owner_references:
+            if reference.controller:
+                return self._find(reference.kind, f"{pod.metadata.namespace}/{reference.name}")
+        return None
+
+    def _find(self, kind: str, key: str) -> Workload | None:
+        found = self.by_key.get((kind, key))
+        if found is None and kind == "ReplicaSet":
+            found = self._deployments.get(key.rpartition("-")[0])
+        return found
+
+    # --- what people do -----------------------------------------------------------------------------------------------
+
+    def apply(self, manifest: Mapping[str, Any]) -> Workload:
+        """A Deployment, ReplicaSet, StatefulSet or DaemonSet is created, or changed. Raises what msgspec raises."""
+        new = _read(manifest)
+        if new.kind == "ReplicaSet" and new.declared_as == "ReplicaSet" and self._find("ReplicaSet", new.key):
+            return self._find("ReplicaSet", new.key) or new
+        known = self.by_key.get((new.kind, new.key))
+        if known is not None:
+            new.pods, new.active, new.made, new.uid = known.pods, known.active, known.made, known.uid
+            if known in self._daemon_sets:
+                self._daemon_sets.remove(known)
+        self.by_key[new.kind, new.key] = new
+        if new.declared_as == "Deployment":
+            self._deployments[new.key.rpartition("-")[0]] = new
+        if new.kind == "DaemonSet":
+            new.daemon = daemon_of(Pod(ObjectMeta(name=new.name, namespace=new.namespace), new.spec), self._shapes)
+            self._daemon_sets.append(new)
+            self._daemon_sets.sort(key=lambda item: item.key)
+            for name in sorted(self.cluster.nodes.objects):
+                self._look_at(new, name)
+        self._look(new)
+        return new
+
+    def delete(self, kind: str, namespace: str, name: str) -> Workload | None:
+        """The controller goes, and its pods after it. None: there is none of that name."""
+        found = next(
+            (
+                item
+                for item in self.by_key.values()
+                if (item.declared_as, item.declared_key) == (kind, f"{namespace}/{kind}/{name}")
+            ),
+            None,
+        )
+        if found is None:
+            return None
+        del self.by_key[found.kind, found.key]
+        self._deployments.pop(found.key.rpartition("-")[0], None)
+        if found in self._daemon_sets:
+            self._daemon_sets.remove(found)
+        for key in sorted(found.pods):
+            pod = self.cluster.pods.get(key)
+            if pod is not None and not pod.deleting:
+                self.cluster.delete_pod(key, pod.metadata.uid)
+        return found
+
+    # --- what the cluster tells ---------------------------------------------------------------------------------------
+
+    def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        assert pod is not None
+        workload = self.of(pod)
+        if workload is None:
+            return
+        workload.active += _is_active(new) - _is_active(old)
+        if new is None:
+            workload.pods.discard(pod.key)
+            if workload.kind == "DaemonSet":
+                self._daemon_is_gone(workload, pod)
+        elif old is None:
+            workload.pods.add(pod.key)
+            if workload.kind == "DaemonSet":
+                self._nodes_of.setdefault(pod.spec.node_name, {})[workload.kind, workload.key] = pod.key
+            return
+        elif workload.kind == "StatefulSet":
+            if ready_status(old) == ready_status(new):
+                return
+        elif old.deleting == new.deleting and old.status.phase == new.status.phase:
+            return
+        self._look(workload)
+
+    def _daemon_is_gone(self, workload: Workload, pod: Pod) -> None:
+        there = self._nodes_of.get(pod.spec.node_name, {})
+        if there.get((workload.kind, workload.key)) == pod.key:
+            del there[workload.kind, workload.key]
+        self._look_at(workload, pod.spec.node_name)
+
+    def on_node(self, old: Node | None, new: Node | None) -> None:
+        """A node may take DaemonSets' pods that it did not take before."""
+        if new is None:
+            assert old is not None
+            self._nodes_of.pop(old.name, None)
+            return
+        if old is not None and old.spec.taints == new.spec.taints and old.metadata.labels == new.metadata.labels:
+            return
+        for workload in self._daemon_sets:
+            self._look_at(workload, new.name)
+            self._look(workload)
+
+    def _look_at(self, workload: Workload, node: str) -> None:
+        self._missing.setdefault((workload.kind, workload.key), set()).add(node)
+
+    def _look(self, workload: Workload) -> None:
+        identity = (workload.kind, workload.key)
+        if identity not in self._waiting:
+            self._waiting.add(identity)
+            self.cluster.kernel.soon(self._sync, identity)
+
+    # --- one look -----------------------------------------------------------------------------------------------------
+
+    def _sync(self, identity: tuple[str, str]) -> None:
+        self._waiting.discard(identity)
+        workload = self.by_key.get(identity)
+        if workload is None:
+            return
+        if workload.kind == "ReplicaSet":
+            self._sync_replicas(workload)
+        elif workload.kind == "StatefulSet":
+            self._sync_ordinals(workload)
+        else:
+            self._sync_nodes(workload)
+
+    def _sync_replicas(self, workload: Workload) -> None:
+        for _ in range(workload.replicas - workload.active):
+            self._create(workload, f"{workload.name}-{_suffix(workload.key, workload.made)}")
+        if workload.active > workload.replicas:  # upstream: pods without a node first, then those that are not ready
+            found = (self.cluster.pods.objects[key] for key in workload.pods)
+            active = [pod for pod in found if _is_active(pod)]
+            active.sort(key=lambda pod: (bool(pod.spec.node_name), ready_status(pod) == "True", pod.key))
+            for pod in active[: len(active) - workload.replicas]:
+                self.cluster.delete_pod(pod.key, pod.metadata.uid)
+
+    def _sync_ordinals(self, workload: Workload) -> None:
+        """From the first on; in order, the next is made when all before it are ready and none is on its way out."""
+        end = workload.first + workload.replicas
+        for ordinal in range(workload.first, end):
+            name = f"{workload.name}-{ordinal}"
+            pod = self.cluster.pods.get(f"{workload.namespace}/{name}")
+            if pod is None:
+                self._create(workload, name, {"statefulset.kubernetes.io/pod-name": name})
+                pod = self.cluster.pods.objects[f"{workload.namespace}/{name}"]
+            if workload.ordered and (pod.deleting or ready_status(pod) != "True"):
+                return
+        if len(workload.pods) <= workload.replicas:
+            return
+        for key in sorted(workload.pods, key=lambda item: -_ordinal(item)):
+            pod = self.cluster.pods.objects[key]
+            if _ordinal(key) >= end or _ordinal(key) < workload.first:
+                if not pod.deleting:
+                    self.cluster.delete_pod(key, pod.metadata.uid)
+                if workload.ordered:
+                    return
+
+    def _sync_nodes(self, workload: Workload) -> None:
+        identity = (workload.kind, workload.key)
+        assert workload.daemon is not None
+        for name in sorted(self._missing.pop(identity, ())):
+            node = self.cluster.nodes.get(name)
+            if node is None:
+                continue
+            there = self._nodes_of.get(name, {}).get(identity)
+            pod = self.cluster.pods.get(there) if there else None
+            if pod is None and not node.deleting and workload.daemon.runs_on(node.spec.taints, _labels(node)):
+                self._create(workload, f"{workload.name}-{_suffix(name, workload.made)}", node=name)
+            elif pod is not None and not pod.deleting and not self._may_stay(workload.daemon, node):
+                self.cluster.delete_pod(pod.key, pod.metadata.uid)
+
+    def _may_stay(self, daemon: Daemon, node: Node) -> bool:
+        driving_out = (taint for taint in node.spec.taints if taint.effect == "NoExecute")
+        return daemon.runs_on(driving_out, _labels(node))
+
+    def _create(
+        self, workload: Workload, name: str, more_labels: Mapping[str, str] | None = None, node: str = ""
+    ) -> None:
+        workload.made += 1
+        metadata = ObjectMeta(
+            name=name,
+            namespace=workload.namespace,
+            labels={**workload.labels, **more_labels} if more_labels else workload.labels,
+            annotations=workload.annotations,
+            owner_references=(workload.owner(),),
+        )
+        spec = replace(workload.spec, node_name=node) if node else workload.spec
+        self.cluster.pods.create(Pod(metadata, spec, UNSCHEDULED))
+
+
+def _labels(node: Node) -> Mapping[str, str]:
+    return {names.HOSTNAME: node.name, **node.metadata.labels}
+
+
+def _is_active(pod: Pod | None) -> bool:
+    return pod is not None and not pod.deleting and not is_terminal(pod)
+
+
+def _ordinal(pod: str) -> int:
+    ending = pod.rsplit("-", 1)[-1]
+    return int(ending) if ending.isdigit() else 0
+
+
+def _suffix(of: str, number: int) -> str:
+    digest = int.from_bytes(hashlib.blake2b(f"{of}/{number}".encode(), digest_size=4).digest())
+    letters = []
+    for _ in range(5):
+        digest, position = divmod(digest, len(_ALPHABET))
+        letters.append(_ALPHABET[position])
+    return "".join(letters)
+
+
+def _read(manifest: Mapping[str, Any]) -> Workload:
+    kind, spec = manifest["kind"], manifest.get("spec", {})
+    metadata = msgspec.convert(manifest["metadata"], ObjectMeta)
+    template = spec.get("template", {})
+    own = msgspec.convert(template.get("metadata") or {}, ObjectMeta)
+    pod = msgspec.convert(template.get("spec") or {}, PodSpec)
+    if kind == "DaemonSet":
+        pod = replace(pod, tolerations=(*pod.tolerations, *DAEMON_TOLERATIONS))
+    # A Deployment's ReplicaSet is called after its template; the one that a scenario begins with is the only one.
+    name = f"{metadata.name}-{_suffix(metadata.name, 0)}" if kind == "Deployment" else metadata.name
+    return Workload(
+        "ReplicaSet" if kind == "Deployment" else kind,
+        kind,
+        metadata.namespace,
+        name,
+        metadata.uid or uid_of(kind, metadata.namespace, metadata.name),
+        spec.get("replicas", 1),
+        own.labels,
+        own.annotations,
+        pod,
+        spec.get("podManagementPolicy", "OrderedReady") != "Parallel",
+        (spec.get("ordinals") or {}).get("start", 0),
+    )

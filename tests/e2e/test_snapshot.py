@@ -1,0 +1,90 @@
+"""``napsim snapshot`` on a real API server, as an account that has the ClusterRole it prints and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.commands import NAPSIM
+from tests.e2e.kubectl import apply, kubectl, token_kubeconfig
+from tests.e2e.rehearsal import Rehearsal, rehearsal
+
+EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
+CHOSEN = ("ledger", "shop", "aks-default", "aks-system")
+
+
+@pytest.fixture(scope="module")
+def rehearsed() -> Iterator[Rehearsal]:
+    """The examples with all their nodes, and an account that may do what --rbac prints."""
+    with rehearsal() as made:
+        kubectl(made.cluster, "apply", f"--filename={EXAMPLES}")
+        made.operator()
+        made.eventually("nodes of both pools", lambda: len(made.items("nodes")) > 12)
+        role = yaml.safe_load(run("snapshot", "--rbac").stdout)
+        account = {"kind": "ServiceAccount", "name": "reader", "namespace": "default"}
+        binding = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": role["metadata"]["name"]},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": role["metadata"]["name"],
+            },
+            "subjects": [account],
+        }
+        metadata = {"name": "reader", "namespace": "default"}
+        apply(made.cluster, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}, role, binding)
+        yield made
+
+
+def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False, input=given)
+
+
+def taken(made: Rehearsal, *arguments: str) -> str:
+    kubeconfig = token_kubeconfig(made.cluster, "default", "reader")
+    done = run("snapshot", *arguments, f"--kubeconfig={kubeconfig}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_snapshot_has_every_object_and_simulates_to_the_end(rehearsed: Rehearsal) -> None:
+    text = taken(rehearsed)
+    kinds = Counter(document["kind"] for document in yaml.safe_load_all(text))
+    assert kinds["Node"] == len(rehearsed.items("nodes"))
+    assert kinds["NodePool"] == 2
+    assert kinds["PodDisruptionBudget"] == 3
+    assert not {"Secret", "ConfigMap"} & set(kinds)
+    done = run("simulate", "-", "--output=json", given=text)
+    assert done.returncode in (0, 1), done.stderr
+    forecast = yaml.safe_load(done.stdout)
+    assert {pool["name"] for pool in forecast["pools"]} == {"default", "system"}
+
+
+def test_an_anonymous_snapshot_has_none_of_the_names_and_gives_the_same_numbers(rehearsed: Rehearsal) -> None:
+    named, nameless = taken(rehearsed), taken(rehearsed, "--anonymize", "--salt=of this test")
+    assert all(name in named for name in CHOSEN)
+    assert not [name for name in CHOSEN if name in nameless]
+    counts = [Counter(document["kind"] for document in yaml.safe_load_all(text)) for text in (named, nameless)]
+    assert counts[0] == counts[1]
+    done = run("simulate", "-", "--output=json", given=nameless)
+    assert done.returncode in (0, 1), done.stderr
+    pools = yaml.safe_load(done.stdout)["pools"]
+    assert min(pool["nodes"] for pool in pools) == 3
+
+
+def test_what_may_not_be_listed_is_named_at_once(rehearsed: Rehearsal) -> None:
+    metadata = {"name": "stranger", "namespace": "default"}
+    apply(rehearsed.cluster, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    kubeconfig = token_kubeconfig(rehearsed.cluster, "default", "stranger")
+    done = run("snapshot", f"--kubeconfig={kubeconfig}")
+    assert done.returncode == 1
+    assert "not allowed to list nodeautoprovisionings.napsim.dev" in done.stderr
+    assert "volumeattachments.storage.k8s.io" in done.stderr
+    assert "--rbac" in done.stderr

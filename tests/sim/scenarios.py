@@ -1,0 +1,64 @@
+"""Scenarios that tests simulate: small, whole, and adjusted by arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from napsim.core.timings import Distribution
+from napsim.sim.scenario import Event, PodTimings, Scenario
+from tests.e2e import manifests as made
+
+Manifest = dict[str, Any]
+START: Final = datetime(2026, 2, 14, 20, 0, tzinfo=UTC)  # a Saturday; the window opens on Sunday at 01:00
+OPENS: Final = START + timedelta(hours=5)
+OLD: Final = "202601.10.0"
+NEW: Final = "202602.13.0"
+QUICK: Final = PodTimings(Distribution(low=5.0), Distribution(low=1.0))
+DAEMON_SET: Final = "DaemonSet"
+
+
+def settings(**spec: Any) -> Manifest:
+    """A list cache of five minutes: what is published is seen when a window opens."""
+    manifest = made.nap(**spec)
+    del manifest["spec"]["clock"]
+    return manifest
+
+
+def images(new_at: datetime = START + timedelta(hours=1)) -> list[Manifest]:
+    """One that nodes run, and one to come."""
+    return [made.image(OLD, "2026-01-11T00:00:00Z"), made.image(NEW, new_at.isoformat())]
+
+
+def cluster(
+    workloads: Iterable[Manifest] = (), budgets: list[Manifest] | None = None, **template: Any
+) -> list[Manifest]:
+    """A window, a class, a pool and two images. ``template`` goes into the pool's ``spec.template.spec``."""
+    base = [settings(), made.window(), made.node_class(), made.pool(budgets=budgets, **template)]
+    return [*base, *images(), *workloads]
+
+
+def shop(pods: int = 40, **pdb: Any) -> list[Manifest]:
+    """A Deployment of which ten pods fill a node, and its PDB."""
+    return [made.deployment("web", pods), made.pdb("web", **(pdb or {"maxUnavailable": "25%"}))]
+
+
+def stateful_set(name: str, replicas: int, **spec: Any) -> Manifest:
+    manifest = made.deployment(name, replicas)
+    return {**manifest, "kind": "StatefulSet", "spec": {**manifest["spec"], "serviceName": name, **spec}}
+
+
+def daemon_set(name: str, **pod: Any) -> Manifest:
+    container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": "10m"}}}
+    manifest = made.deployment(name, 0, **{"containers": [container], **pod})
+    spec = {key: value for key, value in manifest["spec"].items() if key != "replicas"}
+    return {**manifest, "kind": DAEMON_SET, "spec": spec}
+
+
+def scenario(
+    manifests: Iterable[Mapping[str, Any]], events: Iterable[Event] = (), *, days: float = 3, **more: Any
+) -> Scenario:
+    return Scenario(
+        START, START + timedelta(days=days), tuple(manifests), **{"pods": QUICK, "events": tuple(events), **more}
+    )

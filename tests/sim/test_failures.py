@@ -1,0 +1,75 @@
+"""Simulations in which instances fail, as NodeAutoProvisioning says: the same failures as in a cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from napsim.core.trace import RecordKind
+from napsim.sim.outcome import Outcome
+from napsim.sim.simulation import simulate
+from tests.e2e import manifests as made
+from tests.sim.scenarios import NEW, OPENS, images, scenario, settings, shop
+
+HOUR = timedelta(hours=1)
+
+
+def run(*failures: dict[str, Any], seed: int = 0, **more: Any) -> Outcome:
+    base = [settings(failures=list(failures), seed=seed), made.window(), made.node_class()]
+    return simulate(scenario([*base, made.pool(budgets=[{"nodes": "2"}]), *images(), *shop()], **more))
+
+
+def versions(outcome: Outcome) -> dict[str, int]:
+    return {version.rsplit("-", 1)[-1]: count for version, count in outcome.pools[0].steps[-1].versions}
+
+
+def kinds(outcome: Outcome) -> Counter[RecordKind]:
+    return Counter(record.kind for record in outcome.trace)
+
+
+def test_without_capacity_commands_are_rolled_back_until_there_is_some() -> None:
+    failure = {"kind": "NoCapacity", "from": OPENS.isoformat(), "until": (OPENS + 2 * HOUR).isoformat()}
+    outcome = run(failure)
+    assert versions(outcome) == {NEW: 4}
+    assert outcome.finished_at is not None
+    assert outcome.finished_at > OPENS + 2 * HOUR
+    assert outcome.pools[0].most_disrupting <= 2
+    assert 3 <= kinds(outcome)[RecordKind.COMMAND_ROLLED_BACK] <= 12, "each zone is asked for once an hour, not again"
+    assert not outcome.unplaced
+
+
+def test_nodes_that_never_join_are_replaced_by_others() -> None:
+    outcome = run({"kind": "NeverRegisters", "share": 0.4, "from": OPENS.isoformat()}, seed=3)
+    assert versions(outcome) == {NEW: 4}
+    assert kinds(outcome)[RecordKind.COMMAND_ROLLED_BACK] > 0
+    assert outcome.finished_at is not None
+    assert outcome.finished_at > OPENS + timedelta(minutes=10)
+
+
+def test_a_machine_that_is_gone_takes_its_pods_along_and_they_come_back_elsewhere() -> None:
+    before = OPENS - HOUR
+    gone = {"kind": "InstanceGone", "from": before.isoformat(), "until": (before + HOUR / 60).isoformat(), "share": 0.5}
+    outcome = run(gone, seed=1)
+    assert versions(outcome) == {NEW: 4}
+    assert not outcome.unplaced
+    left = [record for record in outcome.trace if record.kind is RecordKind.NODE_GONE and record.at < OPENS]
+    assert 1 <= len(left) <= 3
+    evicted = [record for record in outcome.trace if record.kind is RecordKind.POD_EVICTED and record.at < OPENS]
+    assert evicted == []
+
+
+def test_nodes_that_fail_for_a_while_are_kept() -> None:
+    before = OPENS - HOUR
+    outcome = run({"kind": "NodeFails", "from": before.isoformat(), "lasts": "3m", "until": OPENS.isoformat()})
+    assert versions(outcome) == {NEW: 4}
+    assert not [record for record in outcome.trace if record.kind is RecordKind.NODE_GONE and record.at < OPENS]
+
+
+def test_the_same_seed_meets_the_same_failures() -> None:
+    def trace(seed: int) -> list[object]:
+        failures = ({"kind": "NeverRegisters", "share": 0.5}, {"kind": "LaunchFails", "share": 0.3, "lasts": "2m"})
+        return list(run(*failures, seed=seed).trace)
+
+    assert trace(1) == trace(1)
+    assert trace(1) != trace(2)

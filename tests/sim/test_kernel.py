@@ -1,0 +1,136 @@
+"""Order of events: by instant, then in the order in which they were asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from napsim.controllers.executor import Retry
+from napsim.sim import kernel as kernels
+from napsim.sim.kernel import Kernel, Stuck
+from napsim.sim.queues import FIRST_RETRY, Suspended, WorkQueue, finish
+
+NOON = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def run(kernel: Kernel, minutes: float = 60) -> None:
+    kernel.run(NOON + minutes * MINUTE, lambda: False)
+
+
+class TestTheKernel:
+    def test_calls_by_instant_then_in_the_order_asked_for(self) -> None:
+        kernel, seen = Kernel(NOON), list[str]()
+        kernel.at(NOON + 2 * MINUTE, seen.append, "later")
+        kernel.at(NOON + MINUTE, seen.append, "first")
+        kernel.at(NOON + MINUTE, seen.append, "second")
+        kernel.soon(seen.append, "now")
+        run(kernel)
+        assert seen == ["now", "first", "second", "later"]
+
+    def test_an_instant_that_has_passed_is_now(self) -> None:
+        kernel, at = Kernel(NOON), list[datetime]()
+        kernel.at(NOON - MINUTE, lambda _: at.append(kernel.now), None)
+        run(kernel)
+        assert at == [NOON]
+
+    def test_ends_at_the_last_instant_it_included(self) -> None:
+        kernel, seen = Kernel(NOON), list[str]()
+        kernel.at(NOON + 5 * MINUTE, seen.append, "in time")
+        kernel.at(NOON + 5 * MINUTE + timedelta(microseconds=1), seen.append, "too late")
+        run(kernel, 5)
+        assert (seen, kernel.now) == (["in time"], NOON + 5 * MINUTE)
+        assert kernel.next_at == NOON + 5 * MINUTE + timedelta(microseconds=1)
+
+    def test_ends_where_it_is_told_to(self) -> None:
+        kernel = Kernel(NOON)
+        for minute in range(5):
+            kernel.at(NOON + minute * MINUTE, lambda _: None, None)
+        kernel.run(NOON + 60 * MINUTE, lambda: kernel.now >= NOON + 2 * MINUTE)
+        assert kernel.now == NOON + 2 * MINUTE
+
+    def test_what_is_due_while_it_is_frozen_happens_afterwards_in_order(self) -> None:
+        kernel, seen = Kernel(NOON), list[tuple[str, datetime]]()
+        kernel.at(NOON + MINUTE, kernel.freeze, NOON + 10 * MINUTE)
+        for minute, name in ((2, "two"), (3, "three"), (11, "eleven")):
+            kernel.at(NOON + minute * MINUTE, lambda it: seen.append((it, kernel.now)), name)
+        run(kernel)
+        thawed = NOON + 10 * MINUTE
+        assert seen == [("two", thawed), ("three", thawed), ("eleven", NOON + 11 * MINUTE)]
+
+    def test_an_instant_without_end_is_an_error_that_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kernels, "MOST_AT_ONE_INSTANT", 100)
+        kernel = Kernel(NOON)
+
+        def again(_: None) -> None:
+            kernel.soon(again, None)
+
+        kernel.soon(again, None)
+        with pytest.raises(Stuck, match="2026-02-14T12:00:00"):
+            run(kernel)
+
+
+class TestAQueue:
+    def test_looks_once_at_a_key_that_is_added_twice(self) -> None:
+        kernel, seen = Kernel(NOON), list[str]()
+
+        async def look(key: str) -> None:
+            seen.append(key)
+
+        queue = WorkQueue("keys", look, kernel)
+        queue.add("a")
+        queue.add("b")
+        queue.add("a")
+        assert not queue.idle
+        run(kernel)
+        assert seen == ["a", "b"]
+        assert queue.idle
+
+    def test_looks_again_at_the_earliest_instant_asked_for(self) -> None:
+        kernel, seen = Kernel(NOON), list[datetime]()
+
+        async def look(_: str) -> None:
+            seen.append(kernel.now)
+
+        queue = WorkQueue("keys", look, kernel)
+        for minutes in (9, 3, 5):
+            queue.add_at("a", NOON + minutes * MINUTE)
+        run(kernel)
+        assert seen == [NOON + 3 * MINUTE]
+
+    def test_retries_after_a_back_off_that_doubles(self) -> None:
+        kernel, seen = Kernel(NOON), list[timedelta]()
+
+        async def look(_: str) -> None:
+            seen.append(kernel.now - NOON)
+            if len(seen) < 4:
+                raise Retry("not yet")
+
+        WorkQueue("keys", look, kernel).add("a")
+        run(kernel)
+        assert seen == [FIRST_RETRY * factor for factor in (0, 1, 3, 7)]
+
+    def test_takes_nothing_while_it_is_paused(self) -> None:
+        kernel, seen = Kernel(NOON), list[str]()
+
+        async def look(key: str) -> None:
+            seen.append(key)
+
+        queue = WorkQueue("keys", look, kernel)
+        queue.paused = True
+        queue.add("a")
+        queue.add_at("a", NOON)
+        run(kernel)
+        assert not seen
+
+    def test_a_controller_that_waits_is_an_error(self) -> None:
+        class Never:
+            def __await__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204 - as short as a thing to wait for can be
+                yield
+
+        async def waits() -> None:
+            await Never()
+
+        with pytest.raises(Suspended):
+            finish(waits())

@@ -1,0 +1,199 @@
+"""Whole simulations of small clusters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from napsim.core.trace import RecordKind
+from napsim.sim.outcome import Outcome
+from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
+from napsim.sim.simulation import simulate
+from tests.e2e import manifests as made
+from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, daemon_set, images, scenario, settings, shop
+from tests.sim.scenarios import stateful_set as stateful
+
+
+def versions(outcome: Outcome, pool: str = "default") -> dict[str, int]:
+    """Nodes by image version at the end."""
+    found = next(item for item in outcome.pools if item.name == pool)
+    return {version.rsplit("-", 1)[-1]: count for version, count in found.steps[-1].versions}
+
+
+def kinds(outcome: Outcome) -> Counter[RecordKind]:
+    return Counter(record.kind for record in outcome.trace)
+
+
+class TestARollout:
+    def test_begins_when_the_window_opens_and_ends_with_all_nodes_on_the_new_image(self) -> None:
+        outcome = simulate(scenario(cluster(shop())))
+        assert versions(outcome) == {NEW: 4}
+        assert outcome.pick_ups[0].at - OPENS < timedelta(seconds=1)
+        assert outcome.finished_at == outcome.ended_at
+        assert OPENS < outcome.ended_at < OPENS + timedelta(minutes=10)
+
+    def test_starts_with_the_nodes_that_the_pods_need_on_the_image_of_the_start(self) -> None:
+        outcome = simulate(scenario(cluster(shop())))
+        first = outcome.pools[0].steps[0]
+        assert first.at == START
+        assert [(version.rsplit("-", 1)[-1], count) for version, count in first.versions] == [(OLD, 4)]
+
+    def test_never_disrupts_more_than_the_budget_allows(self) -> None:
+        outcome = simulate(scenario(cluster(shop(), [{"nodes": "1"}])))
+        assert outcome.pools[0].most_disrupting == 1
+        assert outcome.most_disrupting == 1
+        assert {step.allowed for step in outcome.pools[0].steps} == {1}
+
+    def test_evicts_every_pod_of_a_replaced_node(self) -> None:
+        outcome = simulate(scenario(cluster(shop())))
+        assert [(item.name, item.evicted, item.deleted) for item in outcome.workloads] == [
+            ("default/Deployment/web", 40, 0)
+        ]
+        assert kinds(outcome)[RecordKind.POD_EVICTED] == 40
+        assert not outcome.unplaced
+
+    def test_has_one_record_for_each_step_of_each_replacement(self) -> None:
+        counts = kinds(simulate(scenario(cluster(shop()))))
+        assert {kind: counts[kind] for kind in RecordKind if counts[kind] == 4} == {
+            RecordKind.DRIFTED: 4,
+            RecordKind.COMMAND_STARTED: 4,
+            RecordKind.CLAIM_CREATED: 4,
+            RecordKind.CLAIM_LAUNCHED: 4,
+            RecordKind.CLAIM_REGISTERED: 4,
+            RecordKind.CLAIM_INITIALIZED: 4,
+            RecordKind.CLAIM_DELETED: 4,
+            RecordKind.CLAIM_GONE: 4,
+            RecordKind.NODE_JOINED: 4,
+            RecordKind.NODE_GONE: 4,
+        }
+
+    def test_of_a_static_pool_needs_no_pods(self) -> None:
+        manifests = [settings(), made.window(), made.node_class(), made.pool(replicas=3), *images()]
+        assert versions(simulate(scenario(manifests))) == {NEW: 3}
+
+    def test_goes_on_for_as_long_as_it_is_told_to(self) -> None:
+        outcome = simulate(scenario(cluster(shop()), ends_early=False, days=2))
+        assert outcome.ended_at == START + timedelta(days=2)
+        assert outcome.finished_at is not None
+        assert outcome.finished_at < OPENS + timedelta(minutes=10)
+
+    def test_tells_of_the_window(self) -> None:
+        outcome = simulate(scenario(cluster(shop()), ends_early=False, days=2))
+        told = [(item.kind, item.at.replace(microsecond=0)) for item in outcome.trace if "Window" in item.kind]
+        assert told == [
+            (RecordKind.WINDOW_OPENED, OPENS),
+            (RecordKind.WINDOW_CLOSED, OPENS + timedelta(hours=4)),
+        ]
+
+    def test_tells_how_far_it_is(self) -> None:
+        told: list[Any] = []
+        simulate(scenario(cluster(shop()), ends_early=False, days=2), told.append)
+        assert told == sorted(told)
+        assert len(told) >= 2
+
+
+class TestWhatStandsInTheWay:
+    def test_a_pdb_without_room_blocks_the_node_and_is_named(self) -> None:
+        lone = [made.deployment("ledger", 1), made.pdb("ledger", minAvailable=1)]
+        outcome = simulate(scenario(cluster(lone)))
+        (pool,) = outcome.pools
+        (blocked,) = outcome.blocked
+        assert pool.finished_at is None
+        assert pool.unfinished == ("1 node blocked: pdb prevents pod evictions (PodDisruptionBudget=[default/ledger])",)
+        assert (blocked.reason, blocked.until) == ("PodDisruptionBudget", None)
+        assert outcome.ended_at == START + timedelta(days=3)
+
+    def test_a_pdb_that_is_relaxed_lets_the_node_go(self) -> None:
+        lone = [made.deployment("ledger", 1), made.pdb("ledger", minAvailable=1)]
+        relaxed = Applied(OPENS + timedelta(hours=10), made.pdb("ledger", minAvailable=0))
+        outcome = simulate(scenario(cluster(lone), [relaxed]))
+        (blocked,) = outcome.blocked
+        assert blocked.until is not None
+        assert timedelta(0) <= blocked.until - relaxed.at <= timedelta(seconds=10)
+        assert versions(outcome) == {NEW: 1}
+
+    def test_a_pdb_that_is_deleted_lets_the_node_go(self) -> None:
+        lone = [made.deployment("ledger", 1), made.pdb("ledger", minAvailable=1)]
+        gone = Deleted(OPENS + timedelta(hours=10), "PodDisruptionBudget", "ledger", "default")
+        assert versions(simulate(scenario(cluster(lone), [gone]))) == {NEW: 1}
+
+    def test_a_termination_grace_period_ends_what_a_pdb_holds(self) -> None:
+        lone = [made.deployment("ledger", 1), made.pdb("ledger", minAvailable=1)]
+        outcome = simulate(scenario(cluster(lone, terminationGracePeriod="1h")))
+        (workload,) = outcome.workloads
+        assert (workload.evicted, workload.deleted) == (0, 1)
+        (told,) = (item for item in outcome.trace if item.kind is RecordKind.POD_DELETED)
+        assert timedelta(hours=1) <= told.at - OPENS < timedelta(hours=1, minutes=5)
+
+    def test_a_window_that_does_not_open_leaves_the_image_waiting(self) -> None:
+        outcome = simulate(scenario(cluster(shop()), days=0.1))
+        assert outcome.pools[0].unfinished == (f"{NEW} is published and not picked up yet",)
+
+    def test_a_budget_of_nothing_leaves_the_nodes_to_come(self) -> None:
+        outcome = simulate(scenario(cluster(shop(), [{"nodes": "0"}])))
+        (cause,) = outcome.pools[0].unfinished
+        assert cause.startswith("4 nodes to come, of which the budgets allow 0 at once")
+
+
+class TestWhatHappensMeanwhile:
+    def test_pods_of_a_node_that_falls_silent_are_made_anew_elsewhere(self) -> None:
+        failed = NodeFailed(START + timedelta(hours=1), None, node_pool="default")
+        outcome = simulate(scenario(cluster(shop(10), [{"nodes": "0"}]), [failed], days=0.2))
+        assert not outcome.unplaced
+        assert outcome.pools[0].steps[-1].nodes >= 2
+
+    def test_a_node_that_comes_back_counts_again(self) -> None:
+        failed = NodeFailed(START + timedelta(hours=1), START + timedelta(hours=1, minutes=3), node_pool="default")
+        outcome = simulate(scenario(cluster(shop(10)), [failed], days=0.2))
+        assert [step.disrupting for step in outcome.pools[0].steps] == [0, 1, 0]
+
+    def test_nothing_happens_while_the_cluster_is_stopped(self) -> None:
+        stopped = Stopped(OPENS - timedelta(hours=1), OPENS + timedelta(hours=2))
+        outcome = simulate(scenario(cluster(shop()), [stopped]))
+        assert outcome.pick_ups[0].at >= stopped.until
+        assert all(not stopped.at < item.at < stopped.until for item in outcome.trace)
+        assert versions(outcome) == {NEW: 4}
+
+    def test_a_workload_that_grows_gets_nodes(self) -> None:
+        grown = Applied(START + timedelta(hours=1), made.deployment("web", 60))
+        outcome = simulate(scenario(cluster(shop()), [grown], days=0.2))
+        assert outcome.pools[0].steps[-1].nodes == 6
+        assert not outcome.unplaced
+
+    def test_a_pool_that_is_deleted_takes_its_nodes_along(self) -> None:
+        gone = Deleted(START + timedelta(hours=1), "NodePool", "default")
+        outcome = simulate(scenario(cluster([made.deployment("web", 10)]), [gone], days=0.2))
+        assert outcome.pools[0].steps[-1].nodes == 0
+        assert len(outcome.unplaced) == 10
+
+    def test_an_image_published_later_starts_another_rollout(self) -> None:
+        later = Applied(START + timedelta(days=1), made.image("202603.01.0", (START + timedelta(days=2)).isoformat()))
+        outcome = simulate(scenario(cluster(shop(10)), [later], days=9))
+        assert [item.to_version for item in outcome.pick_ups] == [NEW, "202603.01.0"]
+        assert versions(outcome) == {"202603.01.0": 1}
+
+    def test_a_manifest_that_cannot_be_used_is_named(self) -> None:
+        broken = Applied(START + timedelta(hours=1), made.window(durationHours=2))
+        outcome = simulate(scenario(cluster(shop(10)), [broken], days=0.2))
+        assert any("durationHours" in text for text in outcome.problems)
+
+
+class TestWorkloads:
+    def test_a_stateful_set_is_rolled_pod_by_pod(self) -> None:
+        outcome = simulate(scenario(cluster([stateful("db", 20), made.pdb("db", maxUnavailable=1)])))
+        assert versions(outcome) == {NEW: 2}
+        assert {count for _, count in outcome.workloads[0].evictions} == {1}
+
+    def test_a_daemon_set_has_a_pod_on_every_node(self) -> None:
+        outcome = simulate(scenario(cluster([*shop(), daemon_set("agent")])))
+        evicted = {item.name: item.evicted for item in outcome.workloads}
+        assert evicted["default/DaemonSet/agent"] >= 4
+        assert not outcome.unplaced
+
+    @pytest.mark.parametrize("grace", [0, 1, 120])
+    def test_a_pod_goes_within_its_grace_period(self, grace: int) -> None:
+        pods = made.deployment("web", 10, terminationGracePeriodSeconds=grace)
+        assert versions(simulate(scenario(cluster([pods])))) == {NEW: 1}
