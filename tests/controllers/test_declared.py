@@ -106,7 +106,7 @@ def test_a_class_is_ready_for_decisions_with_what_its_status_says() -> None:
 
 
 def test_nodes_of_a_class_say_what_is_special_about_them() -> None:
-    special = {"fipsMode": "FIPS", "imageFamily": "AzureLinux", "artifactStreaming": {"enabled": True}}
+    special: dict[str, Any] = {"fipsMode": "FIPS", "imageFamily": "AzureLinux", "artifactStreaming": {"enabled": True}}
     labels = taking(node_class(**special)).node_classes["default"].node_labels()
     assert (labels[names.FIPS_ENABLED], labels[names.ARTIFACT_STREAMING]) == ("true", "true")
     assert labels[names.OS_SKU_EFFECTIVE] == "AzureLinux2", "of a Kubernetes version that is not known yet"

@@ -542,3 +542,22 @@ def test_the_operator_s_own_node_stays_where_its_pod_fits_nowhere_else() -> None
     here.state.on_pod(here.state.pods["default/p-other"], None)
     here.real += MINUTE
     assert here.run(1) == ["own"]
+
+
+def test_every_pass_says_of_a_node_that_is_not_initialized_that_it_is_not_and_of_no_other() -> None:
+    here = world()
+    here.full("there", drifted=None)
+    here.full("new", drifted=None)
+    joining = replace(here.state.nodes["new"], metadata=replace(here.state.nodes["new"].metadata, labels={}))
+    here.state.on_node(here.state.nodes["new"], joining)
+    here.disruption.on_claim(here.state.claims["c-new"], "c-new")
+    here.look()
+    assert [(said.kind, said.name, said.reason, said.message) for said in here.said] == [
+        ("NodeClaim", "c-new", "DisruptionBlocked", "Node isn't initialized"),
+        ("Node", "new", "DisruptionBlocked", "Node isn't initialized"),
+    ]
+    here.said.clear()
+    here.state.on_node(joining, node("new", of="c-new", labels=LABELS, allocatable=ROOM))
+    here.disruption.on_claim(here.state.claims["c-new"], "c-new")
+    here.look()
+    assert here.said == []

@@ -427,7 +427,7 @@ def test_a_pod_event_is_written_once_with_what_follows_from_it() -> None:
 
 def test_where_nothing_consolidates_pods_cost_no_write_and_count_when_that_changes() -> None:
     events, owner = watched("Never")
-    assert events.on_pod(None, pod(), owner, NOW + MINUTE)
+    assert not events.on_pod(None, pod(), owner, NOW + MINUTE)
     assert events.plan(owner, NOW + MINUTE).actions == ()
     here = cluster(after="1m")
     events.declared.pools = here.declared.pools

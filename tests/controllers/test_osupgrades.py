@@ -152,6 +152,22 @@ def test_a_pool_is_reimaged_node_by_node_once_the_window_is_open() -> None:
     assert world.cordoned() == []
 
 
+@pytest.mark.row("pm:7.1-node-os")
+def test_a_window_that_does_not_count_yet_is_waited_for() -> None:
+    world = World().settle(*TWO)
+    fresh = configuration("node-os", "aksManagedNodeOSUpgradeSchedule")
+    fresh["metadata"] |= {"creationTimestamp": rfc3339(SATURDAY), "resourceVersion": "2"}
+    assert world.declared.take(fresh, SATURDAY)
+    world.windows.adopt()
+    assert world.look() == SATURDAY + timedelta(minutes=30)
+    assert world.versions() == [OLD, OLD]
+    assert "is new and counts from" in world.status()["pools"][0]["message"]
+    world.declared.drop("MaintenanceConfiguration", "node-os")
+    world.windows.adopt()
+    world.until(SATURDAY + HOUR)
+    assert world.versions() == [NEW, NEW], "without any, the first upgrade is due at once"
+
+
 @pytest.mark.row("pm:7.3-goes-on")
 def test_a_node_that_has_begun_ends_after_the_window_and_the_next_waits_for_another() -> None:
     world = World().settle(*TWO)

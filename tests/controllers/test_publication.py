@@ -18,7 +18,7 @@ from napsim.controllers.windows import WindowController
 from napsim.core.actions import Action, Event
 from napsim.core.configurations import AUTO_UPGRADE, NODE_OS
 from napsim.core.objects import ConfigMap, ObjectMeta
-from napsim.core.published_windows import CONFIG_MAP
+from napsim.core.published_windows import CONFIG_MAP, read
 from tests.controllers.test_windows import WEDNESDAY, configuration
 
 SUNDAY = {f"{NODE_OS}-start": "2026-02-15T01:00:00Z", f"{NODE_OS}-end": "2026-02-15T05:00:00Z"}
@@ -219,3 +219,24 @@ def test_what_is_created_names_who_keeps_it() -> None:
     made = manifest_of("karpenter", SUNDAY)
     assert made["metadata"] == {"name": CONFIG_MAP, "namespace": "karpenter", "labels": OURS}
     assert made["data"] == SUNDAY
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        Cluster(configuration("node-os", NODE_OS)),
+        Cluster(configuration("node-os", NODE_OS, durationHours=24, schedule={"daily": {"intervalDays": 1}})),
+        Cluster(configuration("node-os", NODE_OS, notAllowedDates=[{"start": "2026-02-15", "end": "2026-02-22"}])),
+        Cluster(configuration("node-os", NODE_OS, notAllowedDates=[{"start": "2026-01-01", "end": "9999-12-31"}])),
+        Cluster(configuration("auto", AUTO_UPGRADE)),
+        Cluster(fallback={"mode": "SeededWeekly", "seed": 7}),
+        Cluster(fallback={"mode": "None"}),
+    ],
+    ids=["weekly", "always", "cut-out", "never-again", "another", "drawn", "never"],
+)
+def test_the_provider_reads_at_any_instant_what_napsim_itself_would_go_by(cluster: Cluster) -> None:
+    hours, tick = timedelta(hours=1), timedelta(microseconds=1)
+    for hour in range(24 * 21):
+        for now in (WEDNESDAY + hour * hours, WEDNESDAY + hour * hours + tick):
+            data = cluster.windows.publication(now).data
+            assert read(data, now, namespace="karpenter").open is cluster.windows.pickup_window(now).open, now

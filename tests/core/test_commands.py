@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -85,7 +86,23 @@ def test_a_record_that_is_not_ours_is_refused(text: str) -> None:
         recorded(marked)
 
 
-@given(st.lists(st.builds(Placement, st.text(), st.text(), st.sampled_from(["spot", "on-demand"])), max_size=3))
+WORDS = st.dictionaries(st.text(), st.text(), max_size=2)
+PLACEMENTS = st.builds(
+    Placement, st.text(), st.text(), st.sampled_from(["spot", "on-demand"]), st.sampled_from(["", "default", "heavy"]),
+    WORDS, WORDS,
+)  # fmt: skip
+
+
+def test_a_replacement_in_another_pool_says_so_and_is_called_after_it() -> None:
+    own, other = (replace(PLACEMENT, nodepool=pool) for pool in ("default", "heavy"))
+    command = drift_command(OLD, (own, other), NOW)
+    assert [item.nodepool for item in command.replacements] == ["", "heavy"]
+    assert command.replacements[0].name == NEW_NAME
+    assert command.replacements[1].name.startswith("heavy-")
+    assert command.replacements[1].placement == other
+
+
+@given(st.lists(PLACEMENTS, max_size=3))
 def test_a_record_reads_as_what_was_written(placements: list[Placement]) -> None:
     command = drift_command(OLD, tuple(placements), NOW + timedelta(microseconds=1))
     assert recorded(patched_node(node(), start(command, node()))) == command

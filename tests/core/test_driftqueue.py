@@ -58,9 +58,12 @@ def test_a_blocked_one_is_passed_over_until_what_it_waits_for_changes() -> None:
     found = queue(a=1, b=2)
     found.block("a", block("pdb:x", "node:1"))
     assert found.first() == "b"
+    assert found.waits_for("pdb:x")
+    assert not found.waits_for("pdb:y")
     assert not found.release("pdb:y")
     assert found.first() == "b"
     assert found.release("pdb:x")
+    assert not found.waits_for("pdb:x")
     assert found.first() == "a"
     assert not found.release("node:1")
 

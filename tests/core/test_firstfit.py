@@ -35,6 +35,7 @@ def test_it_finds_what_a_walk_finds(steps: list[tuple[str, str, dict[str, int] |
         else:
             walk = (each for each in sorted(nodes) if each != name and has(nodes[each], amounts))
             assert fit.first(amounts, lambda each, refused=name: each != refused) == next(walk, None)  # type: ignore[misc]  # mypy cannot infer a default
+            assert list(fit.each(amounts)) == [each for each in sorted(nodes) if has(nodes[each], amounts)]
         assert len(fit) == len(nodes)
 
 
@@ -48,6 +49,16 @@ def test_names_that_come_one_by_one_in_order_find_slots() -> None:
         fit.set(f"n{number:04d}", {"cpu": number})
         assert fit.first({"cpu": number}, lambda _: True) == f"n{number:04d}" if number else True
     assert fit.first({"cpu": 250}, lambda _: True) == "n0250"
+
+
+def test_a_walk_goes_on_past_nodes_that_have_less_by_then() -> None:
+    fit = FirstFit()
+    for name in "abc":
+        fit.set(name, {"cpu": 2})
+    walk = fit.each({"cpu": 1})
+    assert next(walk) == "a"
+    fit.set("b", {"cpu": 0})
+    assert list(walk) == ["c"]
 
 
 def test_what_accept_says_of_a_node_may_change_what_it_has() -> None:

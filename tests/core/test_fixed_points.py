@@ -259,6 +259,12 @@ def test_hash_annotations_that_were_written_are_not_written_again_whatever_the_o
     after = [patched_claim(item, PatchNodeClaim(item, annotations=found.claims.get(item.name, {}))) for item in claims]
     again = migrate_hash(keys, {**_written(keys, *owned), **found.owner}, after, "2")
     assert (again.owner, again.claims) == ({}, {})
+    for before, item in zip(claims, after, strict=True):
+        held, left = before.metadata.annotations, item.metadata.annotations
+        moved = owned[1] != "v3" and held.get(keys.version) != "v3"
+        assert left.get(keys.version) == ("v3" if moved else held.get(keys.version))
+        keeps_hash = not moved or bool(before.status.conditions)
+        assert left.get(keys.hash) == (held.get(keys.hash) if keeps_hash else "2")
 
 
 def _written(keys: HashKeys, hash_: str | None, version: str | None) -> dict[str, str]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from napsim.api import names
 from napsim.core.clusterview import daemon_of
 from napsim.core.nodepools import NodePool
 from napsim.core.nodetemplates import in_order, template_of
-from napsim.core.objects import Pod
+from napsim.core.objects import Pod, Requirement
 from napsim.core.podshapes import PodShapes
 from napsim.core.reasons import Reason
-from napsim.core.simulation import Simulation, placement, provision, waiting
+from napsim.core.requirements import requirements_of
+from napsim.core.simulation import Simulation, moving, own_labels, placement, provision, simulate, waiting, wanted
 from napsim.core.targets import target_of
 from tests.core.clusters import (
     AMD64,
@@ -558,3 +560,51 @@ def test_min_values_hold_among_the_cheapest_that_are_passed_on() -> None:
 def test_a_pool_without_zones_launches_nothing() -> None:
     assert in_order([template_of(a_pool(FAMILY_D), (), ZONES, (), 110, 128)]) == ()
     assert in_order([a_template(a_pool(FAMILY_D, one_of(names.ZONE, "mars-1")))]) == ()
+
+
+# --- what is launched, and what nobody can place ----------------------------------------------------------------------
+
+
+def test_a_node_to_launch_says_its_pool_its_requests_and_the_labels_that_its_pods_select() -> None:
+    team, tier = one_of("team", operator="Exists"), one_of("tier", "4", operator="Gt")
+    pool = a_template(a_pool(FAMILY_D, AMD64, team, tier, labels={"cost": "high"}))
+    cluster = Cluster(pools=[pool])
+    (node,) = cluster.provision(a_pod("p", nodeSelector={"team": "red"}, memory="1Gi")).new_nodes
+    placed = wanted(node, {ZONES[0]: 1})
+    assert (placed.nodepool, placed.zone) == ("default", ZONES[1])
+    assert placed.labels == {"team": "red", "tier": "5"}, "the pool's own it gets anyway"
+    assert placed.requests == {"cpu": "1", "memory": "1024Mi", "pods": "1"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "label"),
+    [
+        pytest.param(one_of("k", "b", "a"), {"k": "a"}, id="the-first-of-those-allowed"),
+        pytest.param(one_of("k", operator="Exists"), {"k": "0"}, id="any"),
+        pytest.param(one_of("k", "0", "1", operator="NotIn"), {"k": "2"}, id="any-but"),
+        pytest.param(one_of("k", "7", operator="Gte"), {"k": "7"}, id="at-least"),
+        pytest.param(one_of("k", operator="DoesNotExist"), {}, id="none"),
+        pytest.param(one_of(names.ARCH, "arm64"), {}, id="well-known"),
+    ],
+)
+def test_the_labels_that_requirements_alone_give_a_node(requirement: dict[str, Any], label: dict[str, str]) -> None:
+    (made,) = msgspec.convert([requirement], list[Requirement])
+    assert own_labels(requirements_of([made])) == label
+
+
+def test_a_pod_that_nobody_can_place_keeps_its_node_and_is_named() -> None:
+    cluster = Cluster(a_node("a"), a_node("b"), pods=[a_pod("p", node="a")], pools=[D_POOL])
+    movers = moving(cluster.on("a"), cluster.view)
+    found = simulate(cluster.view, cluster.templates, "a", movers, hopeless={"default/q": "its volume is lost"})
+    assert found.placed == {"default/p": "b"}
+    assert found.verdict.reason is Reason.UNSCHEDULABLE
+    assert found.verdict.message == "not all pods would schedule, default/q => its volume is lost "
+
+
+def test_equal_pods_fill_one_node_after_another() -> None:
+    """Initialized ones first; what is left over shares a new one."""
+    pods = [a_pod(f"p{number}", created=f"2026-03-02T08:00:{number:02d}Z") for number in range(10)]
+    cluster = Cluster(a_node("a", "3"), a_node("b", "4"), a_node("0", "2", initialized=False), pools=[D_POOL])
+    found = cluster.provision(*pods)
+    assert list(found.placed.values()) == ["a"] * 3 + ["b"] * 4 + ["0"] * 2
+    assert [node.pods for node in found.new_nodes] == [("default/p9",)]

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napsim.api import names
@@ -123,6 +123,14 @@ def window_at(found: Configuration | None, now: datetime) -> Window:
 
 @settings(deadline=None, max_examples=25)
 @given(HELD, PUBLISHED, st.none() | configurations(), st.sampled_from([0, 90, 3600]), RULES, NEAR)
+@example(
+    [(GEN2, "202410.09.0")],
+    [(GEN2, "202501.02.0", MIDNIGHT - 5 * MINUTE)],
+    Configuration(NODE_OS, MaintenanceWindow(Daily(2), 4, date(2025, 1, 6), time(0, 5))),
+    0,
+    ForcedPickup(),
+    MIDNIGHT - MINUTE,
+)
 def test_nothing_is_picked_up_before_wake_at_nor_while_closed_without_a_rule_that_says_so(
     held: Any, published: Any, found: Configuration | None, kept_seconds: int, rule: ForcedPickup, now: datetime
 ) -> None:

@@ -110,7 +110,9 @@ def test_it_is_installed_upgraded_rolled_back_and_uninstalled_under_restricted_p
     assert "1. See that it runs" in said
     assert "3. Watch the rollout" in said
     assert ready_pods(site) == 1
-    assert of_kind(site, "Role") == {"Role/napsim"}, "what the hook may do is there for nothing yet"
+    assert of_kind(site, "Role") == {"Role/napsim", "Role/napsim-windows"}, (
+        "what the hook may do is there for nothing yet"
+    )
 
     deploy(site, "upgrade", "--set=replicas=2,networkPolicy.enabled=true,metrics.service.enabled=true")
     eventually(lambda: ready_pods(site) == 2, "two operators")
@@ -215,6 +217,23 @@ def test_the_hook_runs_before_an_uninstall_and_exists_only_while_it_runs(site: C
     # Its pod was admitted, so its account was there.
     assert {reason for _, reason in told_of_the_hook(site) - before} >= {"SuccessfulCreate", "Completed"}
     eventually(lambda: not of_the_release(site), "nothing of the release, nor of its hook")
+
+
+def test_where_it_only_drives_an_uninstall_takes_the_window_along_and_leaves_the_rest(site: Cluster) -> None:
+    """A window that nobody moves on would close the provider for good. The claims are the provider's."""
+    deploy(site, "install", "--set=drive=true,crds.install=false")
+    assert of_kind(site, "Role") == {"Role/napsim", "Role/napsim-windows"}
+    window, note = ("upcoming-maintenance-window", "note")
+    for name in (window, note):
+        metadata = {"name": name, "namespace": "kube-system", "labels": {"app.kubernetes.io/managed-by": "napsim"}}
+        apply(site, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    before = told_of_the_hook(site)
+    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    assert told_of_the_hook(site) == before, "napsim release did not run"
+    left = {item["metadata"]["name"] for item in get(site, "configmaps", "--namespace=kube-system")["items"]}
+    assert note in left
+    assert window not in left
+    eventually(lambda: not of_the_release(site), "nothing of the release")
 
 
 def told_of_the_hook(cluster: Cluster) -> set[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from napsim.controllers.executor import Retry
 from napsim.sim import kernel as kernels
 from napsim.sim.kernel import Kernel, Stuck
-from napsim.sim.queues import FIRST_RETRY, Suspended, WorkQueue, finish
+from napsim.sim.queues import FIRST_RETRY, Pause, PollingQueue, Suspended, WorkQueue, step
 
 NOON = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -126,11 +127,63 @@ class TestAQueue:
 
     def test_a_controller_that_waits_is_an_error(self) -> None:
         class Never:
-            def __await__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204 - as short as a thing to wait for can be
+            def __await__(self) -> Generator[None, None, None]:
                 yield
 
         async def waits() -> None:
             await Never()
 
         with pytest.raises(Suspended):
-            finish(waits())
+            step(waits())
+
+    def test_a_controller_that_pauses_goes_on_after_it_and_is_called_once_more_if_asked_meanwhile(self) -> None:
+        kernel, seen = Kernel(NOON), list[tuple[str, timedelta]]()
+
+        async def look(key: str) -> None:
+            seen.append((f"{key} begins", kernel.now - NOON))
+            await Pause(MINUTE)
+            seen.append((f"{key} ends", kernel.now - NOON))
+
+        queue = WorkQueue("keys", look, kernel)
+        queue.add("a")
+        kernel.at(NOON + MINUTE / 2, queue.add, "a")
+        run(kernel, 1)
+        assert not queue.idle
+        run(kernel)
+        assert seen == [("a begins", 0 * MINUTE), ("a ends", MINUTE), ("a begins", MINUTE), ("a ends", 2 * MINUTE)]
+
+
+class TestPolling:
+    @staticmethod
+    def looks(changes: tuple[float, ...], polls_matter: bool = False) -> list[float]:
+        """Minutes at which a controller looks that polls every ten minutes; the cluster changes at ``changes``."""
+        kernel, seen, version = Kernel(NOON), list[float](), [0]
+
+        async def look(_: str) -> datetime:
+            seen.append((kernel.now - NOON) / MINUTE)
+            return kernel.now + 10 * MINUTE
+
+        queue = PollingQueue("keys", look, kernel, lambda: None if polls_matter else version[0])
+
+        def change(_: None) -> None:
+            version[0] += 1
+
+        for minutes in changes:
+            kernel.at(NOON + minutes * MINUTE, change, None)
+        queue.add("a")
+
+        def over() -> bool:
+            queue.wake()
+            return False
+
+        kernel.run(NOON + 60 * MINUTE, over)
+        return seen
+
+    def test_in_vain_is_left_out(self) -> None:
+        assert self.looks(()) == [0]
+
+    def test_after_a_change_comes_when_it_would_have(self) -> None:
+        assert self.looks((3, 25, 41, 42)) == [0, 10, 30, 50]
+
+    def test_is_kept_where_time_alone_may_change_something(self) -> None:
+        assert self.looks((), polls_matter=True) == [0, 10, 20, 30, 40, 50, 60]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -197,3 +198,27 @@ class TestWorkloads:
     def test_a_pod_goes_within_its_grace_period(self, grace: int) -> None:
         pods = made.deployment("web", 10, terminationGracePeriodSeconds=grace)
         assert versions(simulate(scenario(cluster([pods])))) == {NEW: 1}
+
+
+class TestUpstreamsPace:
+    """Karpenter looks again a second after a command, and every simulation of scheduling takes it some time."""
+
+    @staticmethod
+    def at(kind: RecordKind, **timings: str) -> list[timedelta]:
+        fast = {name: {"fixed": timings.get(name, "100ms")} for name in ("launch", "registration", "initialization")}
+        manifests = [settings(timings=fast), *cluster(shop(60), [{"nodes": "100%"}])[1:]]
+        return [item.at - OPENS for item in simulate(scenario(manifests)).trace if item.kind is kind]
+
+    def test_commands_start_a_second_apart_at_least(self) -> None:
+        started = self.at(RecordKind.COMMAND_STARTED)
+        assert len(started) == 6
+        assert all(later - earlier >= timedelta(seconds=1) for earlier, later in itertools.pairwise(started))
+
+    def test_candidates_are_refused_one_after_another(self) -> None:
+        refused = self.at(RecordKind.BLOCKED, initialization="40s")
+        (first, second, *_) = refused
+        assert timedelta(milliseconds=10) < second - first < timedelta(milliseconds=20)
+
+    def test_the_next_goes_at_the_next_poll_after_the_replacement_is_initialized(self) -> None:
+        first, second, *_ = self.at(RecordKind.COMMAND_STARTED, initialization="25s")
+        assert timedelta(seconds=25) < second - first < timedelta(seconds=36)

@@ -177,6 +177,6 @@ def test_once_it_is_over_nothing_more_happens(given_: Scenario) -> None:
     outcome = run(given_).outcome
     if outcome.finished_at is None or outcome.ended_at >= given_.until:
         return
-    longer = simulate(replace(given_, ends_early=False))
+    longer = simulate(replace(given_, ends_early=False, until=outcome.ended_at + timedelta(hours=12)))
     after = [item for item in longer.trace if item.at > outcome.ended_at]
     assert all(item.kind in (RecordKind.WINDOW_OPENED, RecordKind.WINDOW_CLOSED) for item in after)

@@ -13,6 +13,7 @@ from napsim.core.reasons import Reason
 from napsim.core.timings import Distribution
 from napsim.core.trace import Record, RecordKind
 from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pending, Pool, Rollout, Step, Window, Workload
+from napsim.report.phrases import plural
 from napsim.report.remedies import WINDOW, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
@@ -20,9 +21,7 @@ from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, Scenario
 
 _HOUR: Final = timedelta(hours=1)
 # Records of the trace that a time line is made of; the others are in the trace alone.
-_TOLD: Final = frozenset({
-    RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK, RecordKind.POD_DELETED,
-})  # fmt: skip
+_TOLD: Final = frozenset({RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK})
 _STEPS: Final = ("launch", "registration", "initialization", "detach")
 
 
@@ -166,15 +165,28 @@ def _blocked(intervals: Iterable[BlockedInterval]) -> Iterator[Blocked]:
 def _timeline(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
     for (definition, version), at in sorted(_published(scenario).items()):
         if outcome.started_at < at <= outcome.ended_at:
-            yield Moment(at=at, kind="Published", object=f"NodeImage/{definition}-{version}")
+            what = {"definition": definition, "version": version}
+            yield Moment(at=at, kind="Published", object=f"NodeImage/{definition}-{version}", details=what)
     for event in scenario.events:
         if event.at <= outcome.ended_at:
             yield _of_event(event)
+    yield from _failures(scenario, outcome)
     for pool in outcome.pools:
         yield from _taken(pool)
     for record in outcome.trace:
         if record.kind in _TOLD:
             yield _moment(record)
+
+
+def _failures(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
+    """Each span of ``spec.failures`` that begins while the scenario runs."""
+    settings = next(it for it in scenario.manifests if it["kind"] == "NodeAutoProvisioning")
+    for failure in settings["spec"].get("failures", ()):
+        since = parse_instant(failure["from"]) if "from" in failure else outcome.started_at
+        if outcome.started_at <= since <= outcome.ended_at:
+            until = f"until {failure['until']}" if "until" in failure else "for good"
+            pools = ", ".join(failure.get("nodePools", ())) or "every NodePool"
+            yield Moment(at=since, kind=failure["kind"], object=f"NodePool/{pools}", message=until)
 
 
 def _moment(record: Record) -> Moment:
@@ -260,7 +272,8 @@ def _assumed(scenario: Scenario) -> Iterator[str]:
     if scenario.settles:
         kinds = Counter(it["kind"] for it in scenario.manifests)
         made = sum(kinds[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"))
-        yield f"No Nodes are given: they are what static pools and the pods of {made} workloads need at the start."
+        pods = f"the pods of {plural(made, 'workload')}"
+        yield f"No Nodes are given: they are what static pools and {pods} need at the start."
 
 
 def _timing(it: Distribution) -> str:

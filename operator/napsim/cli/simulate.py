@@ -15,6 +15,7 @@ import typer
 
 from napsim.api.scalars import parse_instant
 from napsim.cli.forecasting import forecast_of
+from napsim.cli.passage import Passage
 from napsim.core.trace import line
 from napsim.report.forecast import Forecast, document
 from napsim.report.forecast_lines import Tone, lines
@@ -71,6 +72,7 @@ def simulate(
     seed: Annotated[int | None, typer.Option(min=0, help="What every draw is made from.")] = None,
     runs: Annotated[int, typer.Option(min=1, help="So many seeds, from the first on, in parallel.")] = 1,
     ics: Annotated[Path | None, typer.Option(help="Write windows and disruptions as a calendar.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page of charts that opens without a network.")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write every decision, as JSON lines.")] = None,
 ) -> None:
     """Forecast a rollout: when nodes are on the new image, what is disrupted when, what stands in the way."""
@@ -78,9 +80,13 @@ def simulate(
     scenario = _scenario(paths, start, until, seed)
     forecast = _forecast(scenario, runs, trace)
     if ics is not None:
-        from napsim.report.forecast_calendar import calendar  # noqa: PLC0415 - start-up counts, and few want one
+        from napsim.report.forecast_calendar import calendar  # noqa: PLC0415 - few want one and loading it takes long
 
         _write(ics, calendar(forecast))
+    if html is not None:
+        from napsim.report.forecast_page import page  # noqa: PLC0415 - few want one and loading it takes long
+
+        _write(html, page(forecast).encode())
     _show(forecast, output)
     finished = forecast.finishes if forecast.runs is None else forecast.runs.finished == forecast.runs.count
     if not finished:
@@ -99,10 +105,11 @@ def _scenario(paths: Iterable[str], start: datetime | None, until: datetime | No
 
 def _forecast(scenario: Scenario, runs: int, trace: Path | None) -> Forecast:
     if runs > 1:
-        from napsim.cli.repetition import repeated  # noqa: PLC0415 - start-up counts: processes, bars
+        from napsim.cli.repetition import repeated  # noqa: PLC0415 - few want it and loading takes long
 
         return repeated(scenario, runs)
-    outcome = simulated(scenario)
+    with Passage(scenario.start, scenario.until) as passage:
+        outcome = simulated(scenario, passage, pods_in_trace=trace is not None)
     if trace is not None:
         _write(trace, "".join(f"{line(record)}\n" for record in outcome.trace).encode())
     return forecast_of(scenario, outcome)

@@ -221,6 +221,7 @@ class Controllers(ABC):
             self.queues["nodeclaims"].add(name)
             self.disruption.on_claim(claim, name)
         self.background.tell_all()
+        self._on_room()
         self._provision()
         self._add_agent_pools()
         self.dirty = Dirty(nap=True, pools=True, images=True)

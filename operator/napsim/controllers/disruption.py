@@ -42,6 +42,10 @@ UNSYNCED_TICK: Final = timedelta(seconds=1)
 UNSYNCED_LEAST: Final = timedelta(milliseconds=50)  # real: a fast clock must not make this a busy loop
 
 
+async def _at_once() -> None:
+    """A simulation takes no time that anybody would notice."""
+
+
 @dataclass(slots=True)
 class Disruption:
     """``reconcile`` is one pass. ``wake`` asks for the next one; the ``on_*`` methods keep the queues."""
@@ -56,11 +60,15 @@ class Disruption:
     own_node: str = ""  # where the operator runs: it goes last
     own_pod: str = ""  # the operator's pod, as namespace/name: its node goes only if it has somewhere to go
     settled: Callable[[], bool] = lambda: True  # whether every NodeClaim has been looked at since it changed
+    think: Callable[[], Awaitable[None]] = _at_once  # returns when upstream would be done with one simulation
+    only_polls: bool = False  # whether a claim that is launched is seen at upstream's next poll only
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
     _doubtful: set[str] = field(default_factory=set)  # Nodes whose command may have been started
+    _joining: set[str] = field(default_factory=set)  # NodeClaims whose Node is there and not initialized
     _idle_since: datetime | None = None
+    _polls_at: datetime | None = None  # while claims are to be launched
     emptiness: Emptiness = field(init=False)
     _room: tuple[int, tuple[NodeTemplate, ...]] = (-1, ())  # what those who wait for room were last asked with
     _scheduling: Scheduling = field(init=False)
@@ -80,6 +88,7 @@ class Disruption:
         """The claim, or its Node, or the pods on it changed."""
         node = self.state.node_of(claim) if claim else None
         self.emptiness.on_claim(claim, name, node)
+        (self._joining.add if claim is not None and _is_joining(claim, node) else self._joining.discard)(name)
         if (
             claim is not None
             and self._is_drifted(claim)
@@ -113,6 +122,7 @@ class Disruption:
         self.blocked_since.clear()
         self._starting.clear()
         self._doubtful.clear()
+        self._joining.clear()
         self.emptiness.forget()
         self._idle_since = None
 
@@ -147,17 +157,22 @@ class Disruption:
     async def reconcile(self, _: str) -> datetime | None:
         await self._settle_doubts()
         now = self.clock.now()
+        if self.only_polls and self._polls_at is not None and now < self._polls_at:
+            return self._polls_at
+        self._polls_at = None
         if not self._synced():
             soon = self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST)
-            return max(now + UNSYNCED_TICK, soon)
+            self._polls_at = max(now + UNSYNCED_TICK, soon)
+            return self._polls_at
         self._ask_again(now)
+        self._tell_of_joining(now)
         if (go_on := await self.emptiness.look(now)) is not None:
             self._idle_since = None
             return go_on
         if await self._static_pass(now) or await self._dynamic_pass(now):
             self._idle_since = None
             return now
-        self._idle_since = now
+        self._idle_since = now = self.clock.now()
         self.emptiness.evaluate_underutilized(now)
         wakes = (queue.wake_at for queue in self.queues.values())
         at = earliest(*wakes, *self._budget_changes(now), self.emptiness.wake_at)
@@ -166,11 +181,19 @@ class Disruption:
     def _ask_again(self, now: datetime) -> None:
         """Whoever is blocked by what has changed since, or by what time has ended."""
         room = (self.state.changes_of_room, self._scheduling.templates)
-        if room != self._room:
-            self._room = room
-            self.release(WAITS_FOR_ROOM)
+        changed, self._room = room != self._room, room
         for queue in self.queues.values():
             queue.release_due(now)
+            if changed:
+                queue.release(WAITS_FOR_ROOM)
+
+    def _tell_of_joining(self, now: datetime) -> None:
+        """As upstream, every pass says of each Node that is not initialized yet that it may not be disrupted."""
+        for name in sorted(self._joining):
+            claim = self.state.claims[name]
+            verdict = self._verdicts.of(claim, self.own_pod, now)
+            for event in blocked_events(claim, self.state.node_of(claim), verdict):
+                self.executor.record(event)
 
     async def _settle_doubts(self) -> None:
         """A start that failed may have been carried out all the same: budgets count it before anything else starts."""
@@ -257,7 +280,9 @@ class Disruption:
             name = queue.first()
             if name is not None and self._must_wait(name, now):
                 return False
-            if name is None or not self._passes(queue, name, now):
+            await self.think()
+            now = self.clock.now()
+            if name is None or name != queue.first() or not self._passes(queue, name, now):
                 continue
             if (found := self._simulated(queue, name, now)) is not None:
                 await self._start(entry, self.state.claims[name], self._replacements.placements(found), now)
@@ -357,3 +382,10 @@ class Disruption:
             raise
         replaces = placements or adoption_of(claim) is not None
         self.on_decision("replace" if replaces else "delete", entry.pool.name)
+
+
+def _is_joining(claim: NodeClaim, node: Node | None) -> bool:
+    """Whether its Node has joined and is not initialized yet. One that is played in place was there before."""
+    if node is None or claim.deleting or adoption_of(claim) is not None:
+        return False
+    return node.metadata.labels.get(names.INITIALIZED) != "true"

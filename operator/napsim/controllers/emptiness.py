@@ -55,14 +55,20 @@ class PodEvents:
     noted: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
 
     def on_pod(self, old: Pod | None, new: Pod | None, claim: NodeClaim, now: datetime) -> bool:
-        """Whether the claim is to be looked at: not for a node on its way out, nor for one that is played in place."""
+        """Whether the claim is to be looked at.
+
+        Nothing is noted of a node on its way out, nor of one that is played in place; in a pool that never consolidates
+        it is noted only, for when that changes.
+        """
         if claim.deleting or adoption_of(claim) is not None or not is_pod_event(old, new):
             return False
         known = (claim.status.last_pod_event_time, self.noted.get(claim.name))
         at = last_pod_event(max((item for item in known if item is not None), default=None), now)
-        if at is not None:
-            self.noted[claim.name] = at
-        return at is not None
+        if at is None:
+            return False
+        self.noted[claim.name] = at
+        entry = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
+        return entry is not None and consolidate_after(entry.pool) is not None
 
     def plan(self, claim: NodeClaim, now: datetime) -> Plan:
         """lastPodEventTime and Consolidatable of a claim that is there to stay."""

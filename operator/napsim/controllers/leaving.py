@@ -41,6 +41,30 @@ def pods_moving(
 
 
 @dataclass(slots=True)
+class MovingPods:
+    """The same for candidates, kept by Node until its pods change."""
+
+    _known: dict[str, Moving] = field(default_factory=dict)
+
+    def on_pods(self, node: str) -> None:
+        """The pods of the Node have changed, or what they ask for."""
+        self._known.pop(node, None)
+
+    def on_pdbs(self) -> None:
+        """Which pods PodDisruptionBudgets hold back for good may have changed."""
+        self._known.clear()
+
+    def of(
+        self, node: str, pods: Iterable[Pod], view: ClusterView, pdbs: PdbIndex, timeline: Timeline, now: datetime
+    ) -> Moving:
+        """Its pods that need room elsewhere."""
+        known = self._known.get(node)
+        if known is None or _is_over(known, now):
+            known = self._known[node] = pods_moving(pods, view, pdbs, timeline, now, displaced=False)
+        return known
+
+
+@dataclass(slots=True)
 class Leaving:
     """The nodes on their way out, by name. Whoever keeps it says what has changed."""
 

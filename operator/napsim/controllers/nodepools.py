@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,8 @@ from napsim.core.hash_migration import NODEPOOL_KEYS, migrate_hash
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.resources import amounts, format_amount, total
 
+log: Final = logging.getLogger(__name__)
+
 _NEVER_CONSOLIDATES: Final = "Never"
 _UNDERUTILIZED: Final = "spec.disruption.consolidationPolicy (Underutilized)"
 _INVALID_BUDGET: Final = "InvalidBudget"
@@ -48,6 +51,7 @@ class NodePoolController:
     registrations: Registrations
     on_written: Callable[[str, str], None]  # kind, name: what rests on the pool is to be looked at
     _found: dict[str, tuple[NodePoolEntry, NodeClassEntry, Settings, list[Finding]]] = field(default_factory=dict)
+    _logged: dict[str, tuple[str, ...]] = field(default_factory=dict)  # NodePool -> errors of its budgets
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.pools.get(name)
@@ -152,7 +156,10 @@ class NodePoolController:
         return found
 
     def _budget_findings(self, entry: NodePoolEntry) -> list[Finding]:
-        errors = allowed_by_reason(entry.budgets, DRIFTED, 0, self.clock.now()).errors
+        name, errors = entry.pool.name, allowed_by_reason(entry.budgets, DRIFTED, 0, self.clock.now()).errors
+        if errors and self._logged.get(name) != errors:  # once, where upstream says it at every pass
+            log.error("detected disruption budget errors: NodePool %s: %s", name, "; ".join(errors))
+        self._logged[name] = errors
         ending = "no node of the pool is disrupted until this is corrected"
         return [(_INVALID_BUDGET, f"spec.disruption.{error}; {ending}") for error in errors]
 

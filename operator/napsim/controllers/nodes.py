@@ -48,6 +48,7 @@ class NodeController:
     executor: Executor
     on_failed: Callable[[Command, int], None]
     hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
+    drain_poll: timedelta = _DRAIN_POLL
     _ready: set[str] = field(default_factory=set)  # replacements of commands in flight that were seen initialized
 
     async def reconcile(self, name: str) -> datetime | None:
@@ -151,7 +152,7 @@ class NodeController:
         await self.executor.carry_out(plan.actions)
         if not pods:
             return plan.wake_at
-        look_again = min((*stuck_from(pods, now.real), now.real + _DRAIN_POLL))
+        look_again = min((*stuck_from(pods, now.real), now.real + self.drain_poll))
         return earliest(plan.wake_at, now.timeline.virtual(look_again))
 
     def _attachments(self, node: Node, pods: tuple[Pod, ...], now: Instant) -> tuple[str, ...]:

@@ -98,9 +98,18 @@ class OSUpgradeController:
         return Circumstances(channel, catalogue, settings, self._window(now), change, skip)
 
     def _window(self, now: datetime) -> WindowVerdict | None:
-        """None where nothing is configured: then the channel's own cadence counts."""
-        found = self.windows.verdict(now)
-        return None if found.reason is WindowReason.NO_WINDOW_DATA else found
+        """None where nothing is configured: then the channel's own cadence counts.
+
+        The first configuration is waited for until it counts, or its pool would be done before its first window.
+        """
+        found, governing = self.windows.verdict(now), self.windows.node_os()
+        if found.reason is not WindowReason.NO_WINDOW_DATA:
+            return found
+        if governing is None or governing[1].takes_effect_at is None or governing[1].pending is None:
+            return None
+        at = governing[1].takes_effect_at
+        message = f"{governing[0]} is new and counts from {describe_instant(at)}"
+        return WindowVerdict(False, WindowReason.CLOSED, message, None, at, None)
 
     async def _begin(self, found: Look, now: datetime) -> None:
         for name, step in found.live:

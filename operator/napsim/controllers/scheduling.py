@@ -14,7 +14,7 @@ from typing import Final
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
-from napsim.controllers.leaving import Moving, pods_moving
+from napsim.controllers.leaving import Moving
 from napsim.controllers.state import ClusterState
 from napsim.core.clock import earliest
 from napsim.core.nodetemplates import NodeTemplate
@@ -54,8 +54,8 @@ class Scheduling:
     def without(self, claim: NodeClaim, node: Node, now: datetime) -> Simulation:
         """What if the claim's Node were gone? A verdict that time alone can change says when."""
         state, view = self.state, self.state.places.view
-        pods = state.pods_on(node.name)
-        own = pods_moving(pods, view, state.pdbs, self.clock.timeline, now, displaced=False)
+        pods, timeline = state.bound_to(node.name), self.clock.timeline
+        own = state.moving.of(node.name, pods, view, state.pdbs, timeline, now)
         leaving = self._leaving(now)
         movers = [*leaving.movers, *self.pending().movers, *own.movers]
         hopeless = self._hopeless(movers)

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from napsim.api import names
-from napsim.controllers.leaving import Leaving
+from napsim.controllers.leaving import Leaving, MovingPods
 from napsim.controllers.places import Places
 from napsim.core import commands, inplace
 from napsim.core.agentpools import AgentPools
@@ -72,6 +72,7 @@ class ClusterState:
     agent_pools: AgentPools = field(default_factory=AgentPools)
     in_place: set[str] = field(default_factory=set)  # Nodes that opt in to a pool, or still carry what napsim wrote
     places: Places = field(init=False)
+    moving: MovingPods = field(default_factory=MovingPods)
     leaving: Leaving = field(default_factory=Leaving)  # marked Nodes whose replacements, if any, exist
     nominated: dict[str, datetime] = field(default_factory=dict)  # claim -> virtual instant up to which
     zone_use: Counter[str] = field(default_factory=Counter)  # claims in each zone
@@ -165,7 +166,7 @@ class ClusterState:
         if new.spec.node_name:
             self._pods_on.setdefault(new.spec.node_name, {})[new.key] = new
             self._used_on.pop(new.spec.node_name, None)
-            self.leaving.on_pods(new.spec.node_name)
+            self._forget_movers(new.spec.node_name)
             self.places.bind(new)
         if is_provisionable(new):
             self.shifts += self.pending.get(new.key) is not new
@@ -175,7 +176,7 @@ class ClusterState:
 
     def _unbind(self, pod: Pod) -> None:
         bound = self._pods_on.get(pod.spec.node_name)
-        self.leaving.on_pods(pod.spec.node_name)
+        self._forget_movers(pod.spec.node_name)
         if bound is not None:
             bound.pop(pod.key, None)
             self._used_on.pop(pod.spec.node_name, None)
@@ -190,6 +191,7 @@ class ClusterState:
             assert old is not None
             self.nodes.pop(old.name, None)
             self._used_on.pop(old.name, None)
+            self.moving.on_pods(old.name)
             self.commands.discard(old.name)
             self.in_place.discard(old.name)
             self._awaited.pop(old.name, None)
@@ -300,6 +302,7 @@ class ClusterState:
         if old is None or new is None or old.spec != new.spec:
             self.shifts += 1
             self.leaving.on_pdbs()
+            self.moving.on_pdbs()
 
     def on_volume_claim(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         keep(self.volume_claims, old, new)
@@ -324,6 +327,11 @@ class ClusterState:
         self.shifts += 1
         for key in self.places.users(volume_claim):
             self.places.bind(self.pods[key])
+            self._forget_movers(self.pods[key].spec.node_name)
+
+    def _forget_movers(self, node: str) -> None:
+        self.leaving.on_pods(node)
+        self.moving.on_pods(node)
 
     def on_attachment(self, old: Attachment | None, new: Attachment | None) -> None:
         keep(self.attachments, old, new)

@@ -41,7 +41,7 @@ from napsim.core.newclaims import (
 from napsim.core.nodetemplates import Fit, NodeTemplate, Refusal
 from napsim.core.podshapes import HostPort, PodShape, port_conflict
 from napsim.core.requirements import AllowedValues, Requirements
-from napsim.core.resources import Resources, fits, subtract
+from napsim.core.resources import Resources, fits, subtract, total
 from napsim.core.targets import NODES
 from napsim.core.topology import Concern, Mover, Topology
 from napsim.core.topologyrules import Rule
@@ -116,12 +116,13 @@ class Scheduler:
         again: deque[Mover] = deque()
         left = len(self._movers)
         for shape, run in groupby(sorted(self._movers, key=_BY_TURN), key=_BY_SHAPE):
-            equal = list(run)
-            poured = self._pour(shape, equal) if self._topology.is_idle else 0
-            left -= poured
-            for mover in equal[poured:]:
-                left -= 1
-                self._try(mover, again, left, length_then)
+            equal, idle = list(run), self._topology.is_idle
+            left -= len(equal)
+            done = self._pour(shape, equal) if idle else 0
+            while done < len(equal):
+                done += 1
+                self._try(equal[done - 1], again, left + len(equal) - done, length_then)
+                done += self._pour_on_claim(shape, equal[done:]) if idle else 0
         return again
 
     def _try(self, mover: Mover, again: deque[Mover], left: int, length_then: dict[str, int]) -> None:
@@ -146,6 +147,22 @@ class Scheduler:
             self.placed.update(zip(map(_BY_KEY, equal[done : done + count]), repeat(place.target.key)))
             done += count
         return done
+
+    def _pour_on_claim(self, shape: PodShape, equal: Sequence[Mover]) -> int:
+        """Put more of those without room on a node to be launched, where just one takes them; how many it takes."""
+        open_to = self._not_refusing(shape)
+        if len(open_to) != 1 or shape not in open_to[0].shapes or shape.host_ports:
+            return 0
+        (claim,) = open_to
+        free = dict(claim.least)
+        subtract(free, claim.requests)
+        count = min(_times(shape.requests, free), len(equal))
+        if count > 0:
+            claim.pods.extend(map(_BY_KEY, equal[:count]))
+            claim.requests = total((claim.requests, {key: count * amount for key, amount in shape.requests.items()}))
+            self._ticks += count
+            claim.rank = -self._ticks
+        return max(count, 0)
 
     def _undo(self) -> None:
         for place_id in self._written:
@@ -370,5 +387,5 @@ class Scheduler:
 
 
 def _times(request: Mapping[str, int], free: Mapping[str, int]) -> int:
-    """How many such requests fit; at least one does."""
+    """How many such requests fit; below 1 when none does."""
     return min((free.get(resource, 0) // amount for resource, amount in request.items() if amount), default=1)

@@ -7,11 +7,12 @@ changes its meaning makes a new one. All instants are RFC 3339 in UTC, all lengt
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 SCHEMA: Final = "napsim.dev/forecast/v1"
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -21,7 +22,7 @@ class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 class Step(Part, frozen=True):
     """How a pool stands from ``at`` on. ``versions``: nodes by image version."""
 
-    at: datetime
+    at: Instant
     nodes: int
     disrupting: int
     allowed: int
@@ -32,12 +33,12 @@ class Rollout(Part, frozen=True):
     """One image version in one pool: published, picked up by its class, first node disrupted, last node replaced."""
 
     version: str
-    published_at: datetime | None
-    picked_up_at: datetime
+    published_at: Instant | None
+    picked_up_at: Instant
     rule: str
     forced: bool
-    first_disrupted_at: datetime | None
-    done_at: datetime | None
+    first_disrupted_at: Instant | None
+    done_at: Instant | None
 
 
 class Pool(Part, frozen=True):
@@ -50,10 +51,10 @@ class Pool(Part, frozen=True):
     name: str
     node_class: str
     nodes: int
-    finished_at: datetime | None
+    finished_at: Instant | None
     replaced: int
     most_disrupting: int
-    most_disrupting_at: datetime | None
+    most_disrupting_at: Instant | None
     allowed_then: int | None
     rollouts: tuple[Rollout, ...] = ()
     unfinished: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class Pool(Part, frozen=True):
 class Moment(Part, frozen=True):
     """One thing that happens. ``kind`` is that of a trace's record, or Published, or that of an event."""
 
-    at: datetime
+    at: Instant
     kind: str
     object: str
     node_pool: str = ""
@@ -80,14 +81,14 @@ class Blocked(Part, frozen=True):
     node_pool: str
     reason: str
     message: str
-    since: datetime
-    until: datetime | None
+    since: Instant
+    until: Instant | None
 
 
 class Eviction(Part, frozen=True):
     """So many pods of one workload at one instant."""
 
-    at: datetime
+    at: Instant
     pods: int
 
 
@@ -106,8 +107,8 @@ class Window(Part, frozen=True):
     """A maintenance window as it was played. ``until`` is null where it is open at the end."""
 
     configuration: str
-    since: datetime
-    until: datetime | None
+    since: Instant
+    until: Instant | None
 
 
 class Pending(Part, frozen=True):
@@ -141,12 +142,12 @@ class Forecast(Part, frozen=True, kw_only=True):
 
     schema: Literal["napsim.dev/forecast/v1"] = SCHEMA
     name: str
-    start: datetime
-    until: datetime
-    ended_at: datetime
+    start: Instant
+    until: Instant
+    ended_at: Instant
     time_zone: str
     seed: int
-    finished_at: datetime | None
+    finished_at: Instant | None
     pools: tuple[Pool, ...]
     timeline: tuple[Moment, ...] = ()
     blocked: tuple[Blocked, ...] = ()

@@ -10,10 +10,11 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
+from napsim.api.failures import FAILURE_KINDS
 from napsim.api.names import MAX_INT32
 from napsim.core.pickup import PickupRule
 from napsim.report.forecast import Blocked, Forecast, Moment, Pool, Runs, Workload
-from napsim.report.times import full, span, zone_of
+from napsim.report.times import DAYS, full, span, zone_of
 
 WIDTH: Final = 80
 MOST_ROWS: Final = 30  # of one section; --output json has them all
@@ -142,17 +143,17 @@ class _Page:
             allowed = "" if pool.allowed_then is None else f" of {_allowed(pool.allowed_then)} allowed then"
             at = self._local(pool.most_disrupting_at)
             yield from _wrapped(f"most disrupted at once: {pool.most_disrupting}{allowed}, {at}", indent="    ")
+        if pool.rollouts:
+            yield Line(f"    {'IMAGE':<22} {'PUBLISHED':<16} {'PICKED UP':<16} DONE", Tone.ASIDE)
         for rollout in pool.rollouts:
-            yield from _wrapped(self._rollout_text(pool, rollout.version), indent="    ")
+            cells = (rollout.published_at, rollout.picked_up_at, rollout.done_at)
+            told = " ".join(f"{self._day(at) if at else 'not yet':<16}" for at in cells)
+            yield Line(f"    {rollout.version:<22} {told}".rstrip())
 
-    def _rollout_text(self, pool: Pool, version: str) -> str:
-        rollout = next(item for item in pool.rollouts if item.version == version)
-        published = f"published {self._local(rollout.published_at)}, " if rollout.published_at else ""
-        done = f", done {self._local(rollout.done_at)}" if rollout.done_at else ", not done"
-        first = f", first node {self._local(rollout.first_disrupted_at)}" if rollout.first_disrupted_at else ""
-        return (
-            f"{version}: {published}picked up {self._local(rollout.picked_up_at)} ({_rule(rollout.rule)}){first}{done}"
-        )
+    def _day(self, at: datetime) -> str:
+        """``Sun 03-08 02:41``: the year is in the time line."""
+        local = at.astimezone(self._zone)
+        return f"{DAYS[local.weekday()]} {local:%m-%d %H:%M}"
 
     def timeline(self) -> Iterator[Line]:
         zone = "" if self._is_utc(self._forecast.start) else f" in {self._forecast.time_zone}"
@@ -288,6 +289,11 @@ def _listed(names: Sequence[str], most: int = 4) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def _published(group: Sequence[Moment]) -> str:
+    versions = _listed(sorted({item.details.get("version", "") for item in group}))
+    return f"{versions} published for {_listed(sorted(item.details.get('definition', '') for item in group), 2)}"
+
+
 def _picked_up(group: Sequence[Moment]) -> str:
     first = group[0]
     version = first.details.get("to", "")
@@ -300,13 +306,12 @@ def _picked_up(group: Sequence[Moment]) -> str:
 
 
 _TOLD: Final[Mapping[str, Callable[[Sequence[Moment]], str]]] = {
-    "Published": lambda group: f"published: {_names(group)}",
+    "Published": _published,
     "PickedUp": _picked_up,
-    "PodDeleted": lambda group: f"{_plural(len(group), 'pod')} deleted past PodDisruptionBudgets: {_names(group)}",
+    **{kind: lambda group: f"{group[0].kind}: {_names(group)}, {group[0].message}" for kind in FAILURE_KINDS},
     "Applied": lambda group: f"applied: {_names(group)}",
     "Deleted": lambda group: f"deleted: {_names(group)}",
     "NodeFailed": lambda group: f"fails: {_names(group)}",
-    "NoCapacity": lambda group: f"no capacity {group[0].message}",
     "Stopped": lambda group: f"the cluster is stopped {group[0].message}",
 }
 

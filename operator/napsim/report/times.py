@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from napsim.api.scalars import parse_offset
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def full(instant: datetime, zone: tzinfo = UTC) -> str:
     """``Sun 2026-02-15 02:14``."""
     local = instant.astimezone(zone)
-    return f"{_DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
+    return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
 
 
 def short(instant: datetime, now: datetime, zone: tzinfo = UTC) -> str:
@@ -22,7 +22,7 @@ def short(instant: datetime, now: datetime, zone: tzinfo = UTC) -> str:
     if abs(instant - now) > timedelta(days=6):
         return full(instant, zone)
     local = instant.astimezone(zone)
-    return f"{_DAYS[local.weekday()]} {local:%H:%M}"
+    return f"{DAYS[local.weekday()]} {local:%H:%M}"
 
 
 def span(length: timedelta) -> str:

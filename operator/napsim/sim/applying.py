@@ -31,6 +31,7 @@ _ORDER: Final = (
     *DECLARED, "PersistentVolumeClaim", "VolumeAttachment", "PodDisruptionBudget", *_WORKLOADS, "Node", "NodeClaim",
     "Pod",
 )  # fmt: skip
+_SERVERS: Final = ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
 _AGE: Final = timedelta(days=1)  # of what was declared before the scenario: longer than any lead time
 Item = TypeVar("Item", bound=KubeObject)
 
@@ -171,19 +172,16 @@ class Applying:
                 simulator.kernel.at(published_at, simulator.published, None)
 
     def _put(self, item: KubeObject) -> None:
-        """Create it, or make what is there this."""
+        """Create it, or make what is there this; its status stays."""
         store = self._store(type(item).__name__)
         old = store.get(item.key)
         if old is None:
             store.create(item)
             return
-        kept = {
-            part: getattr(old.metadata, part)
-            for part in ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
-        }
+        kept = {part: getattr(old.metadata, part) for part in _SERVERS}
         changed = getattr(old, "spec", None) != getattr(item, "spec", None)
         metadata = replace(item.metadata, generation=old.metadata.generation + changed, **kept)
-        status = {"status": getattr(old, "status")} if hasattr(old, "status") else {}  # noqa: B009
+        status = {part: getattr(old, part) for part in ("status",) if hasattr(old, part)}
         store.update(replace(item, metadata=metadata, **status))
 
     def _store(self, kind: str) -> Store[Any]:

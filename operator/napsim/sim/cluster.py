@@ -151,7 +151,8 @@ class Cluster:
         ends = self.kernel.now + timedelta(seconds=seconds)
         asked = pod.metadata.deletion_timestamp
         if asked is None or ends < asked:
-            self.pods.update(replace(pod, metadata=replace(pod.metadata, deletion_timestamp=ends)))
+            asked_for = replace(pod.metadata, deletion_timestamp=ends, deletion_grace_period_seconds=seconds)
+            self.pods.update(replace(pod, metadata=asked_for))
         return True
 
 

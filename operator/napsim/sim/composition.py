@@ -17,6 +17,7 @@ from napsim.api.scenario import Scenario as Declared
 from napsim.api.scenario import ScenarioEvent, ScenarioSpec
 from napsim.api.timings import Timing
 from napsim.controllers.settings import distribution_of, from_spec
+from napsim.core.definitions import GalleryKind
 from napsim.core.versions import at_least
 from napsim.sim.judgement import SCENARIO_KIND, mistakes_of
 from napsim.sim.publications import from_event, supply
@@ -57,7 +58,8 @@ def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[
     for document in documents:
         if isinstance(document.manifest, dict):
             _sort_in(document, told, found)
-    found += _missing(told, documents)
+    if not found:
+        found += _missing(told, documents)
     spec, name = ScenarioSpec(), ""
     if told.scenario is not None and not any(mistake.object == told.scenario.named for mistake in found):
         declared = Declared.parse(told.scenario.manifest)
@@ -151,7 +153,7 @@ class _Composition:
 
     def scenario(self, name: str) -> Scenario:
         settings = from_spec(NodeAutoProvisioning.parse(self._nap, strict=True).spec)
-        images = self._images()
+        images = self._images(settings.pickup.kind)
         self._note_what_is_left_out()
         return Scenario(
             start=self._start,
@@ -229,13 +231,13 @@ class _Composition:
 
     # --- images and events --------------------------------------------------------------------------------------------
 
-    def _images(self) -> tuple[Manifest, ...]:
+    def _images(self, gallery: GalleryKind) -> tuple[Manifest, ...]:
         given = [*self._told.of("NodeImage")]
         given += [from_event(event.image, event.at) for event in self._spec.events if event.image is not None]
         applied = [dict(event.apply) for event in self._spec.events if event.apply is not None]
         classes = [*self._told.of("AKSNodeClass"), *(it for it in applied if it.get("kind") == "AKSNodeClass")]
         span = (self._start, self._until)
-        found = supply(self._spec.images, given, classes, self._told.of("Node"), self._kubernetes, span)
+        found = supply(self._spec.images, given, classes, self._told.of("Node"), (self._kubernetes, gallery), span)
         self._notes += found.notes
         return found.images
 

@@ -113,9 +113,13 @@ def mistakes_of(document: Document) -> Iterator[Mistake]:
     if not isinstance(manifest, dict):
         yield document.mistake("", manifest, "a manifest must be an object")
         return
-    for field in ("apiVersion", "kind"):
-        if not isinstance(manifest.get(field), str) or not manifest[field]:
-            yield document.mistake(field, None, f"Required value: {field} must be set")
+    unnamed = [
+        field for field in ("apiVersion", "kind") if not isinstance(manifest.get(field), str) or not manifest[field]
+    ]
+    for field in unnamed:
+        yield document.mistake(field, manifest.get(field), f"Required value: {field} must be set, to text")
+    if unnamed:
+        return
     for field, value, message in judged(manifest):
         yield document.mistake(field, value, message)
 

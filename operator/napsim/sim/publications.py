@@ -42,13 +42,16 @@ def supply(
     given: Sequence[Manifest],
     classes: Sequence[Manifest],
     nodes: Sequence[Manifest],
-    kubernetes: str,
+    control_plane: tuple[str, GalleryKind],
     span: tuple[datetime, datetime],
 ) -> Supply:
-    """The images of ``span`` (start, until). ``given`` are NodeImages, also those of events."""
+    """The images of ``span`` (start, until). ``given`` are NodeImages, also those of events.
+
+    ``control_plane``: the Kubernetes version, and the gallery that classes list.
+    """
     start, until = span
     images = tuple(_dated(manifest, start) for manifest in given)
-    definitions = _definitions(classes, kubernetes)
+    definitions = _definitions(classes, *control_plane)
     held = _held(classes, nodes)
     if mode == "none" or (mode is None and given):
         return Supply(images, tuple(_without_images(images, definitions)))
@@ -101,9 +104,9 @@ def _without_images(images: Iterable[Manifest], definitions: Iterable[tuple[Defi
 # --- which definitions matter, and what is held of them ---------------------------------------------------------------
 
 
-def _definitions(classes: Iterable[Manifest], kubernetes: str) -> list[tuple[Definition, ...]]:
+def _definitions(classes: Iterable[Manifest], kubernetes: str, gallery: GalleryKind) -> list[tuple[Definition, ...]]:
     """The definitions that each class selects, each selection once."""
-    found = [definitions_for(_selection(it.get("spec") or {}), kubernetes, GalleryKind.CIG) for it in classes]
+    found = [definitions_for(_selection(it.get("spec") or {}), kubernetes, gallery) for it in classes]
     return list(dict.fromkeys(selected for selected in found if selected))
 
 

@@ -30,7 +30,8 @@ class PoolCourse:
     """One pool so far."""
 
     versions: Counter[str] = field(default_factory=Counter)
-    unsettled: set[str] = field(default_factory=set)  # claims that are drifted, leaving, or not initialized yet
+    unfinished: set[str] = field(default_factory=set)  # claims that drifted, and those that come for them
+    unsettled: set[str] = field(default_factory=set)  # claims on their way in or out, for whatever reason
     steps: list[PoolStep] = field(default_factory=list)
     quiet_since: datetime | None = None
     most: int = 0
@@ -137,12 +138,9 @@ class Recorder:
         name = claim.metadata.labels.get(names.NODEPOOL, "")
         course = self.pool(name)
         if new is None:
-            course.unsettled.discard(claim.name)
             course.replaced += commands.replaces(claim)
-        elif _is_settled(new):
-            course.unsettled.discard(claim.name)
-        else:
-            course.unsettled.add(claim.name)
+        (course.unfinished.add if _is_unfinished(new) else course.unfinished.discard)(claim.name)
+        (course.unsettled.add if _is_unsettled(new) else course.unsettled.discard)(claim.name)
         self.dirty.add(name)
 
     # --- what the cluster tells ---------------------------------------------------------------------------------------
@@ -260,7 +258,7 @@ class Recorder:
                 course.steps.append(step)
             if nodes.disrupting_nodes > course.most:
                 course.most, course.most_at = nodes.disrupting_nodes, now
-            quiet = not course.unsettled and not waits(name)
+            quiet = not course.unfinished and not waits(name)
             course.quiet_since = (course.quiet_since or now) if quiet else None
         self.dirty.clear()
         everywhere = sum(course.steps[-1].disrupting for course in self.pools.values() if course.steps)
@@ -269,8 +267,8 @@ class Recorder:
 
     @property
     def quiet(self) -> bool:
-        """Whether all pools are on the newest images, and nothing is on its way."""
-        return all(course.quiet_since is not None for course in self.pools.values())
+        """Whether all pools are on the newest images, and no node is on its way."""
+        return all(course.quiet_since is not None and not course.unsettled for course in self.pools.values())
 
     def workloads(self) -> tuple[WorkloadOutcome, ...]:
         return tuple(
@@ -296,8 +294,16 @@ def _place(node: Node | None) -> tuple[str, str] | None:
     return node.metadata.labels[names.NODEPOOL], node.metadata.labels.get(names.NODE_IMAGE_VERSION, "")
 
 
-def _is_settled(claim: NodeClaim) -> bool:
-    conditions = claim.status.conditions
-    if claim.deleting or not is_true(conditions, names.INITIALIZED_CONDITION):
+def _is_unfinished(claim: NodeClaim | None) -> bool:
+    """Whether the claim is to be replaced for drift, or replaces one that is."""
+    if claim is None:
         return False
-    return not is_true(conditions, names.DRIFTED)
+    conditions = claim.status.conditions
+    replaces = names.REPLACES in claim.metadata.annotations
+    return is_true(conditions, names.DRIFTED) or (replaces and not is_true(conditions, names.INITIALIZED_CONDITION))
+
+
+def _is_unsettled(claim: NodeClaim | None) -> bool:
+    if claim is None:
+        return False
+    return claim.deleting or not is_true(claim.status.conditions, names.INITIALIZED_CONDITION)

@@ -33,7 +33,7 @@ def simulate(
     applying = Applying(simulator, scenario)
     applying.found(begin)
     if scenario.settles:
-        simulator.kernel.run(scenario.start - timedelta(microseconds=1), lambda: False)
+        simulator.kernel.run(scenario.start - timedelta(microseconds=1), simulator.over)
     simulator.kernel.now = scenario.start
     applying.begin()
     run = _Run(simulator, applying, scenario, on_progress)
@@ -66,7 +66,7 @@ class _Run:
             self._on_progress(now)
         if not self.scenario.ends_early or self.applying.events_left or not self.simulator.recorder.quiet:
             return False
-        return not self.applying.images_left(now) and not self.simulator.scheduling.unplaced
+        return not self.applying.images_left(now) and self.simulator.workloads.settled
 
     def outcome(self) -> Outcome:
         simulator, recorder = self.simulator, self.simulator.recorder
@@ -109,10 +109,10 @@ class _Run:
         held = simulator.recorder.still_blocked(pool)
         found += [f"{_nodes(count)} blocked: {message}" for message, count in sorted(held.items())]
         course, now = simulator.recorder.pools[pool], simulator.kernel.now
-        leaving = sum(simulator.state.claims[name].deleting for name in course.unsettled)
+        leaving = sum(simulator.state.claims[name].deleting for name in course.unfinished)
         if leaving:
             found.append(f"{_nodes(leaving)} on the way out")
-        others = len(course.unsettled) - sum(held.values()) - leaving
+        others = len(course.unfinished) - sum(held.values()) - leaving
         if others > 0:
             allowed = simulator.allowed(pool)
             found.append(f"{_nodes(others)} to come, of which the budgets allow {allowed} at once at {now.isoformat()}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from napsim.controllers.clock import VirtualClock
@@ -28,7 +28,7 @@ from napsim.sim.executor import Executor
 from napsim.sim.kernel import Kernel
 from napsim.sim.kubelets import Kubelets
 from napsim.sim.manifests import Manifests
-from napsim.sim.queues import WorkQueue
+from napsim.sim.queues import Pause, PollingQueue, WorkQueue
 from napsim.sim.recorder import Recorder
 from napsim.sim.scenario import PodTimings, Scenario
 from napsim.sim.scheduling import Scheduling
@@ -36,6 +36,11 @@ from napsim.sim.workloads import Workloads
 
 SERVER_VERSION: Final = "1.34.2"
 """What the control plane runs where the scenario does not say."""
+SIMULATION: Final = timedelta(milliseconds=10)
+SIMULATION_PER_NODE: Final = timedelta(microseconds=400)
+"""What one simulation of scheduling takes Karpenter: 16 ms at 20 nodes, 33 ms at 100, 160 ms at 300 were measured."""
+NEVER_IN_VAIN: Final = timedelta(days=3650)
+"""Whatever can let a draining node go on is told of: nothing is asked in vain here."""
 
 
 class Blocked(dict[str, datetime]):
@@ -73,8 +78,13 @@ class Simulator(Controllers):
         self.scheduling = Scheduling(self.cluster)
         self.evictor = Evictor(self.kernel, self.state, self.api, self._evicted)
         self.evictions = self.evictor
-        self.work = {name: WorkQueue(name, reconcile, self.kernel) for name, reconcile, _ in self.reconcilers()}
-        self.queues: dict[str, Queue] = dict(self.work)
+        self.queues: dict[str, Queue] = {
+            name: WorkQueue(name, reconcile, self.kernel) for name, reconcile, _ in self.reconcilers()
+        }
+        self.provisioning = PollingQueue("provisioning", self.provisioner.reconcile, self.kernel, self._version)
+        self.queues["provisioning"] = self.provisioning
+        self.nodes.drain_poll = NEVER_IN_VAIN
+        self.disruption.think, self.disruption.only_polls = self._think, True
         self.settling = True
         self._windows_open: dict[str, bool] = {}
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
@@ -90,13 +100,22 @@ class Simulator(Controllers):
             self.api.on_pod,
         ]  # fmt: skip
         cluster.pdbs.watchers += [self.api.on_pdb, self.on_pdb]
-        cluster.volume_claims.watchers.append(self.state.on_volume_claim)
+        cluster.volume_claims.watchers.append(self.background.on_volume_claim)
+        self.workloads.on_daemon_set = self.background.on_daemon_set
         cluster.attachments.watchers.append(self.state.on_attachment)
         self.hands.evict = self.evictor.ask
         self.hands.on_claim_deleted = self._claim_deleted
         self.hands.on_pod_deleted = self._pod_deleted
         self.classes.on_pickup = self._picked_up
         self.disruption.blocked_since = Blocked(self._block, self._unblock)
+
+    def _version(self) -> int | None:
+        """Of everything that provisioning looks at; while offerings are held to be unavailable, time changes that."""
+        return None if self.declared.unavailable.next_end(self.kernel.now) is not None else self.cluster.versions.number
+
+    async def _think(self) -> None:
+        if not self.settling:
+            await Pause(SIMULATION + SIMULATION_PER_NODE * len(self.state.nodes))
 
     # --- what controllers ask of their shell --------------------------------------------------------------------------
 
@@ -182,8 +201,14 @@ class Simulator(Controllers):
 
     def flush(self) -> None:
         """The instant is over."""
+        self.provisioning.wake()
         if self.recorder.dirty:
             self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.waits)
+
+    def over(self) -> bool:
+        """The instant is over, and nothing ends there."""
+        self.flush()
+        return False
 
     def allowed(self, pool: str) -> int:
         """How many nodes of the pool may be disrupted now; looked at again when the budgets' schedules change it."""

@@ -14,7 +14,7 @@ Left out: rolling updates. A changed template counts for pods made from then on;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +22,18 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.clusterview import Daemon, daemon_of
-from napsim.core.objects import Node, ObjectMeta, OwnerReference, Pod, PodSpec, PodStatus, Toleration
+from napsim.core.objects import (
+    DaemonSet,
+    DaemonSetSpec,
+    Node,
+    ObjectMeta,
+    OwnerReference,
+    Pod,
+    PodSpec,
+    PodStatus,
+    PodTemplate,
+    Toleration,
+)
 from napsim.core.pods import is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
@@ -79,14 +90,25 @@ class Workload:
         )  # fmt: skip
 
 
+def _daemon_set(workload: Workload) -> DaemonSet:
+    metadata = ObjectMeta(name=workload.name, namespace=workload.namespace, uid=workload.uid)
+    return DaemonSet(metadata, DaemonSetSpec(PodTemplate(spec=workload.spec)))
+
+
 class Workloads:
-    """All of them. ``apply`` and ``delete`` are what people do; ``on_pod`` and ``on_node`` what the cluster tells."""
+    """All of them. ``apply`` and ``delete`` are what people do; ``on_pod`` and ``on_node`` what the cluster tells.
+
+    ``on_daemon_set`` is told of DaemonSets, as (old, new).
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.on_daemon_set: Callable[[DaemonSet | None, DaemonSet | None], None] = lambda _old, _new: None
         self.by_key: dict[tuple[str, str], Workload] = {}  # (kind of the pods' owner, namespace/name)
         self._deployments: dict[str, Workload] = {}  # by namespace/name
         self._daemon_sets: list[Workload] = []
+        self._restless: set[str] = set()  # pods that are to run, and do not; and those on their way out
+        self._short: set[tuple[str, str]] = set()  # controllers that lack pods
         self._shapes = PodShapes()
         self._waiting: set[tuple[str, str]] = set()
         self._missing: dict[tuple[str, str], set[str]] = {}  # DaemonSet -> nodes to be looked at
@@ -110,6 +132,11 @@ class Workloads:
             found = self._deployments.get(key.rpartition("-")[0])
         return found
 
+    @property
+    def settled(self) -> bool:
+        """Whether all pods that are to run do, and none is on its way out."""
+        return not self._restless and not self._short
+
     # --- what people do -----------------------------------------------------------------------------------------------
 
     def apply(self, manifest: Mapping[str, Any]) -> Workload:
@@ -129,8 +156,10 @@ class Workloads:
             new.daemon = daemon_of(Pod(ObjectMeta(name=new.name, namespace=new.namespace), new.spec), self._shapes)
             self._daemon_sets.append(new)
             self._daemon_sets.sort(key=lambda item: item.key)
+            self.on_daemon_set(None, _daemon_set(new))
             for name in sorted(self.cluster.nodes.objects):
                 self._look_at(new, name)
+        self._count(new)
         self._look(new)
         return new
 
@@ -148,8 +177,10 @@ class Workloads:
             return None
         del self.by_key[found.kind, found.key]
         self._deployments.pop(found.key.rpartition("-")[0], None)
+        self._short.discard((found.kind, found.key))
         if found in self._daemon_sets:
             self._daemon_sets.remove(found)
+            self.on_daemon_set(_daemon_set(found), None)
         for key in sorted(found.pods):
             pod = self.cluster.pods.get(key)
             if pod is not None and not pod.deleting:
@@ -161,10 +192,12 @@ class Workloads:
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old
         assert pod is not None
+        (self._restless.add if _is_restless(new) else self._restless.discard)(pod.key)
         workload = self.of(pod)
         if workload is None:
             return
         workload.active += _is_active(new) - _is_active(old)
+        self._count(workload)
         if new is None:
             workload.pods.discard(pod.key)
             if workload.kind == "DaemonSet":
@@ -180,6 +213,10 @@ class Workloads:
         elif old.deleting == new.deleting and old.status.phase == new.status.phase:
             return
         self._look(workload)
+
+    def _count(self, workload: Workload) -> None:
+        short = workload.kind != "DaemonSet" and workload.active < workload.replicas
+        (self._short.add if short else self._short.discard)((workload.kind, workload.key))
 
     def _daemon_is_gone(self, workload: Workload, pod: Pod) -> None:
         there = self._nodes_of.get(pod.spec.node_name, {})
@@ -292,6 +329,10 @@ def _labels(node: Node) -> Mapping[str, str]:
 
 def _is_active(pod: Pod | None) -> bool:
     return pod is not None and not pod.deleting and not is_terminal(pod)
+
+
+def _is_restless(pod: Pod | None) -> bool:
+    return pod is not None and not is_terminal(pod) and (pod.deleting or ready_status(pod) != "True")
 
 
 def _ordinal(pod: str) -> int:

@@ -1,0 +1,61 @@
+"""What README and docs/forecast.md show of forecasts is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from napsim.api.scenario import ScenarioEvent, ScenarioSpec, ScenarioTimings
+from napsim.api.timings import Timings
+from napsim.cli.main import app
+from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.scenario import POD_START, POD_TERMINATION
+from napsim.sim.sources import read
+from tests.scenarios.answers import NOW
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "forecast.md").read_text()
+README = (ROOT / "README.md").read_text()
+SCENARIOS = sorted(path.parent for path in (ROOT / "tests" / "scenarios").glob("*/scenario.yaml"))
+
+
+def test_the_forecast_in_the_readme_is_what_is_printed_numbers_apart() -> None:
+    (block,) = re.findall(r"```\n\$ napsim simulate manifests/examples\n(.*?)```", README, re.DOTALL)
+    text = CliRunner().invoke(app, ["simulate", str(ROOT / "manifests" / "examples")]).stdout
+    printed = [re.sub(r"\d", "0", line) for line in text.splitlines()]
+    shown = [re.sub(r"\d", "0", line) for line in block.splitlines() if line and line != "  …"]
+    assert len(shown) > 20
+    assert [line for line in shown if line not in printed] == []
+
+
+def test_the_scenario_on_the_page_is_one() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    cluster = (SCENARIOS[0] / "scenario.yaml").read_text().partition("---\n")[2]
+    documents, mistakes = read(["-"], stdin=lambda: f"{example}---\n{cluster}")
+    scenario = scenario_of(documents, Asked(NOW), mistakes)
+    assert (scenario.name, scenario.seed, scenario.time_zone) == ("spring", 7, "Europe/Berlin")
+
+
+@pytest.mark.parametrize("model", [ScenarioSpec, ScenarioTimings, ScenarioEvent])
+def test_every_field_of_a_scenario_is_on_the_page(model: type[ScenarioSpec]) -> None:
+    fields = [field.alias or "" for field in model.model_fields.values()]
+    assert [field for field in fields if f"`{field}" not in PAGE] == []
+
+
+def test_the_default_timings_are_those_of_the_page() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\d+) s \|$", PAGE, re.MULTILINE))
+    steps = {name: timing.fixed.total_seconds() for name, timing in Timings() if timing.fixed is not None}
+    expected = {**steps, "podStart": POD_START.low, "podTermination": POD_TERMINATION.low}
+    assert {name: float(seconds) for name, seconds in rows.items()} == expected
+
+
+@pytest.mark.parametrize("folder", SCENARIOS, ids=lambda it: it.name)
+def test_every_question_has_a_page_a_test_and_a_line_in_the_table(folder: Path) -> None:
+    page = (folder / "README.md").read_text()
+    assert "**Question.**" in page
+    assert "**Answer.**" in page
+    assert list(folder.glob("test_*.py"))
+    assert f"tests/scenarios/{folder.name}/README.md" in PAGE

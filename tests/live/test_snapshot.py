@@ -1,0 +1,152 @@
+"""What a snapshot keeps of objects, and how names become hashes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from napsim.cli.snapshot import document
+from napsim.controllers.resources import NODE_POOLS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
+from napsim.live.pseudonyms import Pseudonyms
+from napsim.live.snapshot import DEPLOYMENTS, REPLICA_SETS, RESOURCES, Snapshot, abridged, cluster_role
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+SECRET = "hunter2"
+CONTAINER = {
+    "name": "web",
+    "image": f"registry/{SECRET}",
+    "command": [SECRET],
+    "env": [{"name": "PASSWORD", "value": SECRET}],
+    "resources": {"requests": {"cpu": "500m"}},
+}
+POD: dict[str, Any] = {
+    "metadata": {
+        "name": "web-1",
+        "namespace": "shop",
+        "labels": {"app": "web", "topology.kubernetes.io/zone": "westeurope-1"},
+        "annotations": {"note": SECRET, "karpenter.sh/do-not-disrupt": "true"},
+        "managedFields": [{"manager": SECRET}],
+        "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u1", "controller": True}
+        ],
+    },
+    "spec": {
+        "nodeName": "aks-1",
+        "containers": [CONTAINER],
+        "terminationGracePeriodSeconds": 60,
+        "volumes": [{"name": "keys", "secret": {"secretName": SECRET}}],
+        "nodeSelector": {"team": "payments"},
+        "tolerations": [{"key": "team", "operator": "Equal", "value": "payments", "effect": "NoSchedule"}],
+    },
+    "status": {"phase": "Running"},
+}
+
+
+def kept(resource: Resource, item: dict[str, Any]) -> dict[str, Any]:
+    found = abridged(resource, item)
+    assert found is not None
+    return found
+
+
+def test_of_a_pod_only_what_decisions_rest_on_is_kept() -> None:
+    pod = kept(PODS, POD)
+    assert SECRET not in json.dumps(pod)
+    assert list(pod["spec"]["containers"]) == [{"resources": {"requests": {"cpu": "500m"}}}]
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 60
+    assert pod["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
+    assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
+
+
+def test_of_a_workload_the_template_is_kept_in_the_same_form() -> None:
+    template = {
+        "metadata": {"labels": {"app": "web"}, "annotations": {"note": SECRET}},
+        "spec": {"containers": [CONTAINER]},
+    }
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    deployment = kept(DEPLOYMENTS, {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec})
+    assert SECRET not in json.dumps(deployment)
+    assert deployment["spec"]["template"]["metadata"] == {"labels": {"app": "web"}}
+    assert deployment["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "change"),
+    [
+        (PODS, {"status": {"phase": "Succeeded"}}),
+        (PODS, {"metadata": {"name": "web-1", "deletionTimestamp": "2026-03-02T00:00:00Z"}}),
+        (REPLICA_SETS, {"spec": {"replicas": 0}}),
+    ],
+)
+def test_what_no_forecast_depends_on_is_left_out(resource: Resource, change: dict[str, Any]) -> None:
+    assert abridged(resource, {**POD, **change}) is None
+
+
+def test_neither_secrets_nor_config_maps_are_read_and_nothing_but_lists_is_asked_for() -> None:
+    rules = cluster_role()["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list"}
+    granted = {(group, plural) for rule in rules for group in rule["apiGroups"] for plural in rule["resources"]}
+    assert granted == {(resource.group, resource.plural) for resource in RESOURCES}
+    assert not {"secrets", "configmaps"} & {plural for _, plural in granted}
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_has_one_hash_everywhere_and_another_with_another_salt() -> None:
+    hidden = Pseudonyms()
+    pod = hidden.manifest(kept(PODS, POD))
+    assert pod["spec"]["nodeName"] == hidden.of("aks-1")
+    assert pod["metadata"]["name"] == hidden.of("web-1") != Pseudonyms("salt").of("web-1")
+    key, value = hidden.of("team"), hidden.of("payments")
+    assert pod["spec"]["nodeSelector"] == {key: value}
+    assert (pod["spec"]["tolerations"][0]["key"], pod["spec"]["tolerations"][0]["value"]) == (key, value)
+    assert pod["metadata"]["labels"] == {
+        hidden.of("app"): hidden.of("web"),
+        "topology.kubernetes.io/zone": "westeurope-1",
+    }
+    assert not {"web-1", "shop", "aks-1", "payments"} & set(json.dumps(pod).replace('"', " ").split())
+
+
+def test_selectors_go_on_selecting() -> None:
+    hidden = Pseudonyms()
+    item = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
+    selector = hidden.manifest(kept(POD_DISRUPTION_BUDGETS, item))["spec"]["selector"]["matchLabels"]
+    labels = hidden.manifest(kept(PODS, POD))["metadata"]["labels"]
+    assert selector.items() <= labels.items()
+
+
+def test_a_pool_and_the_label_of_its_nodes_keep_agreeing() -> None:
+    hidden = Pseudonyms()
+    node = {
+        "metadata": {"name": "aks-1", "labels": {"karpenter.sh/nodepool": "default"}},
+        "spec": {"providerID": "azure:///s/1"},
+    }
+    told = hidden.manifest(kept(NODES, node))
+    pool = hidden.manifest(kept(NODE_POOLS, {"metadata": {"name": "default"}, "spec": {}}))
+    assert told["metadata"]["labels"]["karpenter.sh/nodepool"] == pool["metadata"]["name"]
+    assert told["spec"]["providerID"] == f"azure:///{hidden.of('azure:///s/1')}"
+
+
+# --- the document -----------------------------------------------------------------------------------------------------
+
+
+def documents(found: Snapshot) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in document(found, NOW, None).splitlines() if line != "---"]
+
+
+def test_a_snapshot_starts_when_it_was_taken() -> None:
+    scenario, pod = documents(Snapshot((kept(PODS, POD),), ()))
+    assert scenario["spec"] == {"start": "2026-03-02T08:00:00Z"}
+    assert pod["metadata"]["name"] == "web-1"
+
+
+def test_a_cluster_on_a_clock_of_its_own_is_taken_on_that_clock() -> None:
+    clock = {"anchorReal": "2026-03-02T07:00:00Z", "anchorVirtual": "2026-02-01T00:00:00Z", "factor": 24}
+    nap = {"kind": "NodeAutoProvisioning", "metadata": {"name": "default"}, "status": {"clock": clock}}
+    node = {"kind": "Node", "metadata": {"name": "n", "creationTimestamp": "2026-03-02T07:30:00Z"}}
+    scenario, _, moved = documents(Snapshot((nap, node), ()))
+    assert scenario["spec"]["start"] == "2026-02-02T00:00:00Z"
+    assert moved["metadata"]["creationTimestamp"] == "2026-02-01T12:00:00Z"

@@ -1,0 +1,132 @@
+"""A forecast in each of its forms: lines of a terminal, JSON with a schema, a calendar."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import icalendar
+import msgspec
+import pytest
+
+from napsim.core.reasons import Reason
+from napsim.report.forecast import SCHEMA, Forecast, document, schema
+from napsim.report.forecast_calendar import calendar
+from napsim.report.forecast_lines import WIDTH, Tone, lines
+from napsim.report.remedies import remedies
+from tests.report.forecasts import FINISHED, POOL, UNFINISHED, at
+
+SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "forecast-schema.json"
+
+
+def shown(forecast: Forecast) -> str:
+    return "\n".join(line.text for line in lines(forecast))
+
+
+def entries(text: bytes) -> list[icalendar.Event]:
+    return [item for item in icalendar.Calendar.from_ical(text).walk("VEVENT") if isinstance(item, icalendar.Event)]
+
+
+@pytest.mark.parametrize("forecast", [FINISHED, UNFINISHED])
+def test_no_line_is_wider_than_80_columns(forecast: Forecast) -> None:
+    assert max(len(line.text) for line in lines(forecast)) <= WIDTH
+
+
+def test_when_it_is_done_is_told_in_local_time_and_utc() -> None:
+    assert "All nodes are on the newest image: Sun 2026-03-08 04:00 CET (03:00 UTC)" in shown(FINISHED)
+    assert "default: 3 nodes, 3 replaced; done Sun 2026-03-08 04:00 CET (03:00 UTC)" in shown(FINISHED)
+
+
+def test_each_image_of_a_pool_is_a_row_of_a_table() -> None:
+    rows = shown(FINISHED).splitlines()
+    heading = next(
+        number for number, row in enumerate(rows) if row.split() == ["IMAGE", "PUBLISHED", "PICKED", "UP", "DONE"]
+    )
+    assert rows[heading + 1] == "    202602.13.0            Tue 03-03 13:00  Sun 03-08 02:00  Sun 03-08 04:00"
+
+
+def test_utc_is_not_told_twice() -> None:
+    assert "done Sun 2026-03-08 03:00 UTC\n" in shown(UNFINISHED)
+
+
+def test_disruptions_that_follow_on_one_another_are_one_line_of_the_time_line() -> None:
+    told = shown(FINISHED)
+    assert "Sun 2026-03-08 02:00  default: 3 nodes taken, the last at 02:40" in told
+    assert told.index("picks 202602.13.0 up: the window is open") < told.index("3 nodes taken")
+
+
+def test_what_is_still_blocked_comes_first_and_says_so() -> None:
+    told = shown(UNFINISHED)
+    assert "stuck: 1 node, PodDisruptionBudget, since Sun 2026-03-08 01:00, still so at" in told
+    assert "NotAllPodsWouldSchedule, from Sun 2026-03-08 01:00, for 20m" in told
+    assert told.index("PodDisruptionBudget, since") < told.index("NotAllPodsWouldSchedule, from")
+
+
+def test_what_never_finishes_is_told_with_what_would_have_to_change() -> None:
+    told = shown(UNFINISHED)
+    assert "Not all nodes are on the newest image by Mon 2026-03-30 00:00 UTC." in told
+    assert "    → let the PodDisruptionBudget allow a disruption" in told
+    assert "pod shop/web-1 is on no node: Unschedulable" in told
+
+
+def test_what_was_forced_is_told() -> None:
+    assert "shop/Deployment/web: 2 pods deleted past PodDisruptionBudgets" in shown(UNFINISHED)
+
+
+def test_evictions_are_told_by_workload() -> None:
+    assert "shop/Deployment/web: 6 evictions on 1 day, at most 4 within an hour" in shown(FINISHED)
+
+
+def test_many_runs_are_told_as_quantiles() -> None:
+    told = shown(UNFINISHED)
+    assert "10 RUNS, seeds 0 to 9" in told
+    assert "finished after                      1h            2h            1d" in told
+
+
+def test_an_empty_section_is_left_out() -> None:
+    headings = [line.text for line in lines(FINISHED) if line.tone is Tone.HEADING]
+    assert headings == ["Forecast of spring", "POOLS", "TIME LINE", "PODS EVICTED", "ASSUMED"]
+
+
+def test_more_rows_than_fit_are_counted() -> None:
+    many = msgspec.structs.replace(FINISHED, assumptions=tuple(f"number {number}" for number in range(100)))
+    assert "… 70 more lines; --output json has everything" in shown(many)
+
+
+@pytest.mark.parametrize("forecast", [FINISHED, UNFINISHED])
+def test_the_document_reads_back_as_the_same_forecast(forecast: Forecast) -> None:
+    text = document(forecast)
+    assert json.loads(text)["schema"] == SCHEMA
+    assert msgspec.json.decode(text, type=Forecast) == forecast
+
+
+def test_the_schema_that_is_committed_is_that_of_the_document() -> None:
+    assert SCHEMA_FILE.read_text() == schema()
+
+
+def test_every_field_of_the_document_is_described_by_the_schema() -> None:
+    described = json.loads(schema())["$defs"]
+    for name, value in (("Forecast", document(FINISHED)), ("Pool", msgspec.json.encode(POOL))):
+        assert set(json.loads(value)) == set(described[name]["properties"])
+
+
+def test_the_calendar_has_windows_and_disruptions() -> None:
+    events = {str(event["summary"]): event for event in entries(calendar(FINISHED))}
+    window = events["Maintenance window aks-managed-node-os-upgrade-schedule"]
+    assert (window.start, window.end) == (at(8, 1), at(8, 5))
+    disruption = events["default: nodes are replaced"]
+    assert (disruption.start, disruption.end) == (at(8, 1), at(8, 3))
+    assert "At most 1 at once" in str(disruption["description"])
+
+
+def test_the_same_forecast_gives_the_same_calendar_and_each_entry_its_own_uid() -> None:
+    assert calendar(FINISHED) == calendar(FINISHED)
+    open_ended = msgspec.structs.replace(FINISHED.windows[0], since=at(8, 2, 30), until=None)
+    events = entries(calendar(msgspec.structs.replace(FINISHED, windows=(*FINISHED.windows, open_ended))))
+    assert len({str(event["uid"]) for event in events}) == len(events) == 3
+    assert (events[1].start, events[1].end) == (at(8, 2, 30), FINISHED.ended_at)
+
+
+def test_a_remedy_is_told_once_for_each_reason_and_none_for_what_passes() -> None:
+    assert len(remedies([Reason.PDB, Reason.PDB, Reason.BUDGET])) == 2
+    assert remedies([Reason.ALREADY_DISRUPTED, "anything else"]) == ()

@@ -1,0 +1,302 @@
+"""The workload controllers, the scheduler and the kubelets, together and without napsim's own controllers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from napsim.core.objects import Condition, Node, NodeSpec, NodeStatus, ObjectMeta, Pod, Taint
+from napsim.core.pods import ready_status
+from napsim.core.timings import Distribution
+from napsim.sim.cluster import Cluster, replace
+from napsim.sim.kernel import Kernel
+from napsim.sim.kubelets import MONITOR_GRACE, TOLERATED, Kubelets
+from napsim.sim.scenario import PodTimings
+from napsim.sim.scheduling import Scheduling
+from napsim.sim.workloads import Workloads
+from tests.e2e import manifests as made
+from tests.sim.scenarios import daemon_set, stateful_set
+
+NOON = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
+STARTS, ENDS = timedelta(seconds=5), timedelta(seconds=3)
+DISRUPTED = Taint("karpenter.sh/disrupted", "NoSchedule")
+
+
+@dataclass
+class World:
+    """Nodes of four processors, and whoever runs pods on them."""
+
+    kernel: Kernel
+    cluster: Cluster
+    workloads: Workloads
+    scheduling: Scheduling
+    kubelets: Kubelets
+
+    def node(self, name: str, cpu: str = "4", taints: tuple[Taint, ...] = (), **labels: str) -> None:
+        status = NodeStatus(allocatable={"cpu": cpu, "memory": "16Gi", "pods": "110"})
+        self.cluster.nodes.create(Node(ObjectMeta(name, labels=labels), NodeSpec(taints=taints), status))
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        manifest["metadata"].setdefault("namespace", "default")
+        self.workloads.apply(manifest)
+
+    def taint(self, name: str, *taints: Taint) -> None:
+        node = self.cluster.nodes.objects[name]
+        self.cluster.nodes.update(replace(node, spec=replace(node.spec, taints=taints)))
+
+    def run(self, seconds: float = 60) -> None:
+        self.kernel.run(self.kernel.now + timedelta(seconds=seconds), lambda: False)
+
+    def delete(self, key: str) -> None:
+        self.cluster.delete_pod(key, self.cluster.pods.objects[key].metadata.uid)
+
+    @property
+    def pods(self) -> list[Pod]:
+        return [self.cluster.pods.objects[key] for key in sorted(self.cluster.pods.objects)]
+
+    @property
+    def running(self) -> int:
+        return sum(ready_status(pod) == "True" and not pod.deleting for pod in self.pods)
+
+    def on(self) -> dict[str, int]:
+        return dict(sorted(Counter(pod.spec.node_name for pod in self.pods).items()))
+
+
+@pytest.fixture
+def world() -> World:
+    kernel = Kernel(NOON)
+    cluster = Cluster(kernel)
+    timings = PodTimings(Distribution(low=STARTS.total_seconds()), Distribution(low=ENDS.total_seconds()))
+    it = World(kernel, cluster, Workloads(cluster), Scheduling(cluster), Kubelets(cluster, timings, 0))
+    cluster.nodes.watchers += [it.scheduling.on_node, it.workloads.on_node, it.kubelets.on_node]
+    cluster.pods.watchers += [it.scheduling.on_pod, it.workloads.on_pod, it.kubelets.on_pod]
+    return it
+
+
+class TestADeployment:
+    def test_has_its_pods_ready_once_they_have_started(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run(4.9)
+        assert (len(world.pods), world.running, world.workloads.settled) == (3, 0, False)
+        world.run(0.1)
+        assert (world.running, world.workloads.settled) == (3, True)
+
+    def test_replaces_a_pod_as_soon_as_it_is_asked_to_go(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run()
+        gone = world.pods[0].key
+        world.delete(gone)
+        world.run(0)
+        assert [pod.deleting for pod in world.pods].count(False) == 3
+        world.run()
+        assert gone not in {pod.key for pod in world.pods}
+        assert world.running == 3
+
+    @pytest.mark.parametrize("replicas", [0, 1, 5])
+    def test_follows_its_size(self, world: World, replicas: int) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run()
+        world.apply(made.deployment("web", replicas))
+        world.run()
+        assert world.running == len(world.pods) == replicas
+
+    def test_takes_its_pods_along_when_it_is_deleted(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run()
+        assert world.workloads.delete("Deployment", "default", "web") is not None
+        world.run()
+        assert not world.pods
+        assert world.workloads.settled
+
+
+class TestAStatefulSet:
+    def test_starts_one_pod_after_another(self, world: World) -> None:
+        world.node("a")
+        world.apply(stateful_set("db", 3))
+        seen = []
+        for _ in range(4):
+            seen.append([pod.name for pod in world.pods])
+            world.run(STARTS.total_seconds())
+        assert seen == [[], ["db-0", "db-1"], ["db-0", "db-1", "db-2"], ["db-0", "db-1", "db-2"]]
+
+    def test_in_parallel_starts_all_at_once(self, world: World) -> None:
+        world.node("a")
+        world.apply(stateful_set("db", 3, podManagementPolicy="Parallel"))
+        world.run(0)
+        assert [pod.name for pod in world.pods] == ["db-0", "db-1", "db-2"]
+
+    def test_replaces_a_pod_under_its_name_once_it_is_gone(self, world: World) -> None:
+        world.node("a")
+        world.apply(stateful_set("db", 2))
+        world.run()
+        before = world.pods[0].metadata.uid
+        world.delete("default/db-0")
+        world.run(0.5)
+        assert [pod.name for pod in world.pods] == ["db-0", "db-1"]
+        assert world.pods[0].deleting
+        world.run()
+        assert world.pods[0].metadata.uid != before
+        assert world.running == 2
+
+    def test_shrinks_from_the_last_on(self, world: World) -> None:
+        world.node("a")
+        world.apply(stateful_set("db", 3))
+        world.run()
+        world.apply(stateful_set("db", 1))
+        world.run()
+        assert [pod.name for pod in world.pods] == ["db-0"]
+
+
+class TestADaemonSet:
+    def test_has_one_pod_on_each_node_that_takes_it(self, world: World) -> None:
+        world.node("a")
+        world.apply(daemon_set("agent"))
+        world.node("b")
+        world.node("c", taints=(DISRUPTED,))
+        world.run()
+        assert world.on() == {"a": 1, "b": 1}
+
+    def test_comes_when_the_taint_goes(self, world: World) -> None:
+        world.apply(daemon_set("agent"))
+        world.node("a", taints=(DISRUPTED,))
+        world.run()
+        assert world.on() == {}
+        world.taint("a")
+        world.run()
+        assert world.on() == {"a": 1}
+
+    def test_is_not_made_anew_on_a_node_that_is_drained(self, world: World) -> None:
+        world.apply(daemon_set("agent"))
+        world.node("a")
+        world.run()
+        world.taint("a", DISRUPTED)
+        world.run()
+        assert world.on() == {"a": 1}
+        world.delete(world.pods[0].key)
+        world.run()
+        assert world.on() == {}
+
+
+class TestTheScheduler:
+    def test_spreads_pods_over_the_nodes_with_most_room(self, world: World) -> None:
+        for name in ("a", "b"):
+            world.node(name)
+        world.apply(made.deployment("web", 6))
+        world.run()
+        assert world.on() == {"a": 3, "b": 3}
+
+    def test_fills_a_node_and_leaves_the_others_waiting(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 12))
+        world.run()
+        assert world.on() == {"": 2, "a": 10}
+        assert len(world.scheduling.unplaced) == 2
+        (waiting,) = {
+            condition.reason for pod in world.pods for condition in pod.status.conditions if not pod.spec.node_name
+        }
+        assert waiting == "Unschedulable"
+
+    def test_places_those_that_wait_when_a_node_comes(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 12))
+        world.run()
+        world.node("b")
+        world.run()
+        assert (world.on(), world.scheduling.unplaced) == ({"a": 10, "b": 2}, [])
+
+    def test_places_those_that_wait_when_a_pod_goes(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 10))
+        world.run()
+        world.apply(made.deployment("late", 1))
+        world.run()
+        assert len(world.scheduling.unplaced) == 1
+        world.apply(made.deployment("web", 9))
+        world.run()
+        assert world.scheduling.unplaced == []
+
+    def test_keeps_off_taints_and_other_labels(self, world: World) -> None:
+        world.node("a", taints=(DISRUPTED,), disk="fast")
+        world.node("b", disk="slow")
+        world.node("c", disk="fast")
+        world.apply(made.deployment("web", 2, nodeSelector={"disk": "fast"}))
+        world.run()
+        assert world.on() == {"c": 2}
+
+    def test_keeps_pods_apart_that_are_to_be(self, world: World) -> None:
+        for name in ("a", "b"):
+            world.node(name)
+        apart = {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}
+        affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}}
+        world.apply(made.deployment("web", 3, affinity=affinity))
+        world.run()
+        assert world.on() == {"": 1, "a": 1, "b": 1}
+
+    def test_gives_a_host_port_once(self, world: World) -> None:
+        world.node("a")
+        ports = {"name": "main", "image": "fake", "ports": [{"containerPort": 80, "hostPort": 80}]}
+        world.apply(made.deployment("web", 2, containers=[ports]))
+        world.run()
+        assert world.on() == {"": 1, "a": 1}
+
+
+class TestANode:
+    def ready(self, world: World) -> Condition:
+        (condition,) = world.cluster.nodes.objects["a"].status.conditions
+        return condition
+
+    def test_is_ready_as_soon_as_it_joins(self, world: World) -> None:
+        world.node("a")
+        world.run(0)
+        assert self.ready(world).status == "True"
+
+    def test_that_falls_silent_is_not_ready_and_its_pods_go_elsewhere(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 2))
+        world.run()
+        world.node("b")
+        world.kubelets.fail("a")
+        world.run(MONITOR_GRACE.total_seconds())
+        assert self.ready(world).status == "Unknown"
+        assert (world.running, world.on()) == (0, {"a": 2})
+        world.run(TOLERATED.total_seconds() + 10)
+        assert (world.running, world.on()) == (2, {"a": 2, "b": 2})
+
+    def test_that_is_back_in_time_keeps_its_pods(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 2))
+        world.run()
+        world.kubelets.fail("a")
+        world.run(100)
+        world.kubelets.recover("a")
+        world.run(TOLERATED.total_seconds())
+        assert self.ready(world).status == "True"
+        assert not world.cluster.nodes.objects["a"].spec.taints
+        assert (world.running, world.on()) == (2, {"a": 2})
+
+    def test_that_is_back_late_lets_go_of_the_pods_it_was_to_end(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 2))
+        world.run()
+        world.kubelets.fail("a")
+        world.run(400)
+        assert len(world.pods) == 4
+        world.kubelets.recover("a")
+        world.run()
+        assert (len(world.pods), world.running) == (2, 2)
+
+    def test_that_is_gone_takes_its_pods_along(self, world: World) -> None:
+        world.node("a")
+        world.apply(daemon_set("agent"))
+        world.run()
+        world.cluster.nodes.delete("a")
+        world.run()
+        assert not world.pods
