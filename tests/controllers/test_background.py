@@ -71,9 +71,9 @@ def test_a_daemon_set_that_cannot_be_followed_is_named_and_counts_for_nothing() 
     (event,) = here.said
     assert (event.kind, event.name, event.type, event.reason) == ("DaemonSet", "d", "Warning", "UnknownPlacement")
     assert "Near" in event.message
-    assert here.state.places.view.daemons == ()
+    assert [daemon.requests for daemon in here.state.places.view.daemons] == []
     here.background.on_daemon_set(None, daemon_set(pod(requests={"cpu": "1"})))
-    assert len(here.state.places.view.daemons) == 1
+    assert [daemon.requests for daemon in here.state.places.view.daemons] == [{"cpu": 1000, "pods": 1}]
     assert here.asked_again == 2
 
 

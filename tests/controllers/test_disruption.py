@@ -216,12 +216,19 @@ def test_a_pass_takes_one_node_and_the_next_comes_at_once_if_nothing_waits_for_a
     assert len(here.taken) == 2
 
 
-def test_nothing_starts_while_any_claim_waits_for_its_launch() -> None:
+@pytest.mark.parametrize("deleted_at", [pytest.param(None, id="new"), pytest.param(NOW, id="deleted")])
+def test_nothing_starts_while_any_claim_waits_for_its_launch_until_it_has_it_or_is_gone(
+    deleted_at: datetime | None,
+) -> None:
     here = world()
     here.full("a")
-    here.state.on_claim(None, claim("fresh", provider_id=""))
+    fresh = claim("fresh", provider_id="", deleted_at=deleted_at)
+    here.state.on_claim(None, fresh)
     assert here.look() == NOW + SECOND
     assert here.taken == []
+    here.state.on_claim(fresh, None)
+    here.real += SECOND
+    assert here.run(1) == ["a"]
 
 
 def test_a_node_that_consumes_budget_otherwise_leaves_less_for_drift() -> None:

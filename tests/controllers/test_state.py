@@ -94,7 +94,10 @@ def test_a_claim_waits_for_its_launch_until_it_has_a_provider_id_or_goes() -> No
     assert state.unlaunched == {"c"}
     state.on_claim(fresh, claim("c"))
     assert not state.unlaunched
-    state.on_claim(None, claim("d", provider_id="", deleted_at=NOW))
+    refused = claim("d", provider_id="", deleted_at=NOW)
+    state.on_claim(None, refused)
+    assert state.unlaunched == {"d"}, "one on its way out is waited for, too"
+    state.on_claim(refused, None)
     assert not state.unlaunched
 
 
@@ -381,9 +384,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert state.commands == {
             item.name for item in self.nodes.values() if names.COMMAND in item.metadata.annotations
         }
-        assert state.unlaunched == {
-            item.name for item in self.claims.values() if not item.status.provider_id and not item.deleting
-        }
+        assert state.unlaunched == {item.name for item in self.claims.values() if not item.status.provider_id}
         pools = Counter(item.metadata.labels[names.NODEPOOL] for item in self.claims.values())
         assert {pool: len(members) for pool, members in state.claims_of_pool.items()} == pools
         replaces = {item.name: item.metadata.annotations.get(names.REPLACES) for item in self.claims.values()}

@@ -18,8 +18,8 @@ from tests.e2e.auditor.timeline import Milestones
 from tests.e2e.rehearsal import NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
-BUDGETS: Final = {"emptied": "50%", "replaced": "3", "default": "10%", "roomy": "50%"}
-SIZES: Final = {"emptied": 3, "replaced": 5, "default": 2, "roomy": 3}
+BUDGETS: Final = {"emptied": "50%", "replaced": "3", "default": "10%", "roomy": "50%", "mixed": "100%"}
+SIZES: Final = {"emptied": 3, "replaced": 5, "default": 2, "roomy": 3, "mixed": 2}
 SLOW: Final = {
     "launch": {"fixed": "5m"},
     "registration": {"fixed": "25m"},
@@ -36,6 +36,13 @@ def _filling(app: str, replicas: int, pool: str, cpu: str = "3500m") -> m.Manife
     return m.deployment(app, replicas, nodeSelector={POOL: pool}, containers=[container])
 
 
+def _workload(pool: str) -> m.Manifest:
+    """What fills the pool. In ``mixed`` ten small pods fill a node, all of one age: none is older than all others."""
+    if pool == "mixed":
+        return m.deployment(pool, 10 * SIZES[pool], nodeSelector={POOL: pool})
+    return _filling(pool, SIZES[pool], pool)
+
+
 def _pool(name: str) -> m.Manifest:
     """The pool ``default`` leaves its budget to the API server."""
     made = m.pool(name, [{"nodes": BUDGETS[name]}])
@@ -45,7 +52,7 @@ def _pool(name: str) -> m.Manifest:
 
 
 def _fill(world: Rehearsal, *pools: str) -> None:
-    world.apply(*map(_pool, pools), *(_filling(name, SIZES[name], name) for name in pools))
+    world.apply(*map(_pool, pools), *map(_workload, pools))
     for name in pools:
         world.eventually(f"{name} is full", lambda name=name: world.versions(name) == {OLD: SIZES[name]}, 150)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
 
@@ -124,6 +131,18 @@ def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(
     assert pool_peaks(world.record())["roomy"].disrupting.nodes <= 2
     assert _violations(world, "roomy") == []
     assert _nodes_with(world, "small") == 1
+
+
+def test_full_nodes_go_one_after_another_whatever_the_budget(world: Rehearsal) -> None:
+    """Some pods of the second would take the place that was made for those of the first, and have to wait for it."""
+    world.eventually("both are new", lambda: world.versions("mixed") == {NEW: 2}, 150)
+    first, second = sorted(_taken(world, "mixed"), key=lambda item: str(item.tainted))
+    entries = [item for item in world.record().timeline.milestones.values() if item.pool == "mixed"]
+    (replacement,) = [item for item in entries if item.replaces == first.claim]
+    assert str(second.tainted) > str(replacement.initialized)
+    blocked = [event for event in world.events("DisruptionBlocked") if event["regarding"]["name"] == second.claim]
+    why = f"would schedule against uninitialized nodeclaim/{replacement.claim}"
+    assert [event for event in blocked if why in event["note"]], [event["note"] for event in blocked]
 
 
 @pytest.mark.row("nap:E6")

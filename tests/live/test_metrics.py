@@ -81,6 +81,48 @@ def test_a_command_for_empty_nodes_is_one_decision_and_one_for_each_pool() -> No
     assert value(metrics, "karpenter_voluntary_disruption_failed_validations_total", consolidation_type="empty") == 3
 
 
+def test_the_evaluation_of_a_reason_is_timed() -> None:
+    metrics = Metrics()
+    metrics.on_evaluated("Drifted", "", 0.12)
+    metrics.on_evaluated("Empty", "empty", 61.0)
+    name = "karpenter_voluntary_disruption_decision_evaluation_duration_seconds"
+    drifted, empty = {"reason": "drifted", "consolidation_type": ""}, {"reason": "empty", "consolidation_type": "empty"}
+    assert value(metrics, f"{name}_sum", **drifted) == 0.12
+    assert value(metrics, f"{name}_bucket", le="0.1", **drifted) == 0
+    assert value(metrics, f"{name}_bucket", le="0.15", **drifted) == 1
+    assert value(metrics, f"{name}_bucket", le="60.0", **empty) == 0
+    assert value(metrics, f"{name}_count", **empty) == 1
+
+
+def turned(*conditions: Condition) -> NodeClaim:
+    return msgspec.structs.replace(claim(), status=NodeClaimStatus(conditions=conditions))
+
+
+def condition_value(metrics: Metrics, name: str, status: str, **labels: str) -> float | None:
+    of = {"type": names.DRIFTED, "status": status, "nodepool": "default", "nodeclass": ""}
+    return value(metrics, f"operator_nodeclaim_status_condition_{name}", **of, **labels)
+
+
+def test_a_condition_that_turns_is_counted_with_the_virtual_time_it_stood() -> None:
+    metrics = Metrics()
+    drifted = Condition(names.DRIFTED, "True", "ImageDrift", "", NOON)
+    doubtful = Condition(names.DRIFTED, "Unknown", "Asked", "", NOON + timedelta(seconds=90))
+    course = (turned(), turned(drifted), turned(drifted), turned(doubtful), turned())
+    for old, new in zip((None, *course), (*course, None), strict=True):
+        metrics.on_claim(old, new, CLOCK, NOON + timedelta(seconds=100))
+    assert condition_value(metrics, "transitions_total", "True", reason="ImageDrift") == 1
+    assert condition_value(metrics, "transitions_total", "Unknown", reason="Asked") == 1
+    assert condition_value(metrics, "transition_seconds_sum", "True") == 90
+    assert condition_value(metrics, "transition_seconds_sum", "Unknown") == 10, "until it was taken off"
+    assert condition_value(metrics, "transition_seconds_count", "True") == 1
+
+
+def test_a_claim_that_is_first_seen_has_turned_nothing() -> None:
+    metrics = Metrics()
+    metrics.on_claim(None, claim(names.REGISTERED_CONDITION), CLOCK, NOON)
+    assert b"operator_nodeclaim_status_condition_transitions_total{" not in generate_latest(metrics.registry)
+
+
 def test_a_deletion_that_began_before_we_led_is_timed_by_its_stamp() -> None:
     """10 real seconds are 10 minutes on this clock."""
     metrics = Metrics()
@@ -139,7 +181,7 @@ def test_what_is_read_at_a_scrape_is_served_with_the_types_of_the_table() -> Non
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_names_follow_prometheus_conventions(metric: Metric) -> None:
-    assert metric.name.startswith(("karpenter_", "napsim_"))
+    assert metric.name.startswith(("karpenter_", "operator_", "napsim_"))
     assert metric.name.endswith("_total") is (metric.type == "counter")
     assert (metric.type == "histogram") is bool(metric.buckets)
     assert metric.help.endswith(".")

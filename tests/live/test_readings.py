@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from napsim.api import names
@@ -25,6 +26,7 @@ from tests.core.examples import claim, node, true
 NOW = datetime(2026, 2, 15, 2, tzinfo=UTC)
 OLD, NEW = "202601.27.0", "202602.13.0"
 DEFINITION = "2204gen2containerd"
+CREATED = {names.INSTANCE_CREATED_AT: "2026-02-15T00:30:00Z"}
 IMAGE = f"AKSUbuntu-{DEFINITION}-{OLD}"
 
 
@@ -44,7 +46,7 @@ def engine() -> Engine:
         item = claim(name, conditions=true(names.INITIALIZED_CONDITION, *conditions))
         made.state.on_claim(None, item)
         labels = {names.NODEPOOL: "default", names.INITIALIZED: "true", names.NODE_IMAGE_VERSION: IMAGE}
-        made.state.on_node(None, node(name, labels=labels))
+        made.state.on_node(None, node(name, labels=labels, annotations=CREATED))
         made.disruption.on_claim(item, name)
     made.disruption.queues["default"].block("old", Verdict(Reason.PDB, "pdb prevents pod evictions"))
     made.disruption.blocked_since["old"] = NOW - timedelta(hours=1)
@@ -153,6 +155,54 @@ def test_pools_tell_budgets_resources_and_what_is_blocked(engine: Engine) -> Non
     assert value(found, "napsim_blocked_longest_seconds", "default", "PodDisruptionBudget") == 3600
     states = {item.labels[1]: item.value for item in found if item.name == "napsim_rollout_nodes"}
     assert (states["total"], states["drifted"], states["blocked"]) == (2, 1, 1)
+
+
+def test_each_node_of_a_pool_tells_its_virtual_age(engine: Engine) -> None:
+    labels = {
+        names.NODEPOOL: "default",
+        names.ZONE: "westeurope-1",
+        names.INSTANCE_TYPE: "Standard_D4s_v5",
+        names.CAPACITY_TYPE: "spot",
+        names.ARCH: "amd64",
+        names.OS: "linux",
+    }
+    engine.state.on_node(None, node("aged", labels=labels, annotations=CREATED))
+    stranger = node("stranger", annotations=CREATED)
+    unlabelled = msgspec.structs.replace(stranger.metadata, labels={})
+    engine.state.on_node(None, msgspec.structs.replace(stranger, metadata=unlabelled))
+    told = {item.labels: item.value for item in readings(engine) if item.name.startswith("karpenter_nodes_current")}
+    of = ("aged", "default", "westeurope-1", "Standard_D4s_v5", "spot", "amd64", "linux")
+    assert told[of] == timedelta(minutes=90).total_seconds()
+    assert {item[0] for item in told} == {"new", "old", "aged"}
+
+
+def test_conditions_are_counted_by_pool_and_class_with_the_longest_time(engine: Engine) -> None:
+    late = claim("late", conditions=true(names.DRIFTED, at=NOW - timedelta(minutes=5)))
+    later = claim("later", conditions=true(names.DRIFTED, at=NOW - timedelta(minutes=1)))
+    for item in (late, later):
+        engine.state.on_claim(None, item)
+    of = (names.DRIFTED, "True", names.DRIFTED, "default", late.spec.node_class_ref.name)
+    found = readings(engine)
+    assert value(found, "operator_nodeclaim_status_condition_count", *of) == 3, "with the one that was there"
+    longest = value(found, "operator_nodeclaim_status_condition_current_status_seconds", *of)
+    assert longest == timedelta(minutes=5).total_seconds()
+
+
+def test_the_state_tells_for_how_long_a_claim_has_had_no_instance(engine: Engine) -> None:
+    name = "karpenter_cluster_state_unsynced_time_seconds"
+    engine.leading = False
+    fresh, another = claim("fresh", provider_id=""), claim("another", provider_id="", deleted_at=NOW)
+    engine.on_claim(None, fresh)
+    engine.clock.real = lambda: NOW + timedelta(seconds=2)
+    engine.on_claim(None, another)
+    engine.on_claim(fresh, claim("fresh"))
+    engine.leading = True
+    assert value(readings(engine), name) == 1200, "two real seconds at factor 600, whichever claim it is"
+    assert value(readings(engine), "karpenter_cluster_state_synced") == 0
+    engine.leading = False
+    engine.on_claim(another, None)
+    engine.leading = True
+    assert value(readings(engine), name) == 0
 
 
 def test_the_rollout_tells_its_instants(engine: Engine) -> None:

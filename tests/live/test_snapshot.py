@@ -118,6 +118,32 @@ def test_selectors_go_on_selecting() -> None:
     assert selector.items() <= labels.items()
 
 
+@pytest.mark.parametrize(
+    "label",
+    ["kubernetes.azure.com/network-resourcegroup", "kubernetes.io/hostname", "app.kubernetes.io/name", "agentpool"],
+)
+def test_the_value_of_a_label_that_names_something_is_hidden_whosever_key_it_is(label: str) -> None:
+    node = {
+        "metadata": {"name": "aks-1", "labels": {label: "contoso"}, "annotations": {"napsim.dev/command": "contoso"}}
+    }
+    assert "contoso" not in json.dumps(Pseudonyms().manifest(kept(NODES, node)))
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("topology.kubernetes.io/zone", "westeurope-1"),
+        ("node.kubernetes.io/instance-type", "Standard_D4s_v5"),
+        ("karpenter.sh/capacity-type", "spot"),
+        ("kubernetes.azure.com/node-image-version", "AKSUbuntu-2404gen2containerd-202602.13.0"),
+        ("kubernetes.io/arch", "arm64"),
+    ],
+)
+def test_what_decisions_rest_on_is_kept(label: str, value: str) -> None:
+    node = {"metadata": {"name": "aks-1", "labels": {label: value}}}
+    assert Pseudonyms().manifest(kept(NODES, node))["metadata"]["labels"] == {label: value}
+
+
 def test_a_pool_and_the_label_of_its_nodes_keep_agreeing() -> None:
     hidden = Pseudonyms()
     node = {

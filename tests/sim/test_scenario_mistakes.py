@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.scenario_texts import CLUSTER, mistakes_in
+from tests.sim.scenario_texts import CLUSTER, composed, mistakes_in, named
 
 POOL = """apiVersion: karpenter.sh/v1
 kind: NodePool
@@ -102,6 +102,17 @@ _APPLIED = """events:
 def test_a_scenario_is_judged_field_by_field(tmp_path: Path, spec: str, field: str, line: int) -> None:
     text = f"apiVersion: napsim.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: x}}\nspec:\n  {spec}\n"
     assert (field, line) in {(it.field, it.line) for it in mistakes_in(tmp_path, CLUSTER, text)}
+
+
+def test_a_field_that_only_the_cluster_knows_is_left_out_of_what_comes_from_one(tmp_path: Path) -> None:
+    pool = POOL.replace("10%%", "10%").replace("consolidateAfter: Never", "consolidateAfter: Never\n    brandNew: 1")
+    (found,) = mistakes_in(tmp_path, pool)
+    assert (found.field, found.line) == ("spec.disruption.brandNew", 7)
+    accepted = pool.replace("{name: default}\nspec", "{name: default, uid: u1}\nspec")
+    assert accepted != pool
+    scenario = composed(tmp_path, accepted)
+    assert "NodePool/default: spec.disruption.brandNew is not known here, and was left out." in scenario.notes
+    assert "brandNew" not in str(named(scenario, "NodePool"))
 
 
 def test_a_second_scenario_is_one_too_many(tmp_path: Path) -> None:

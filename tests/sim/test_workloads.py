@@ -12,6 +12,7 @@ import pytest
 from napsim.core.objects import Condition, Node, NodeSpec, NodeStatus, ObjectMeta, Pod, Taint
 from napsim.core.pods import ready_status
 from napsim.core.timings import Distribution
+from napsim.sim import workloads
 from napsim.sim.cluster import Cluster, replace
 from napsim.sim.kernel import Kernel
 from napsim.sim.kubelets import MONITOR_GRACE, TOLERATED, Kubelets
@@ -115,6 +116,13 @@ class TestADeployment:
         world.run()
         assert not world.pods
         assert world.workloads.settled
+
+    def test_gives_no_pod_a_name_that_another_has(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(workloads, "_suffix", lambda of, number: f"{number // 2}")
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run()
+        assert world.running == 3
 
 
 class TestAStatefulSet:

@@ -1,7 +1,8 @@
 """Every metric that the operator serves: name, type, labels, unit and meaning.
 
-Names and labels are Karpenter's (v1.14.0, ``pkg/metrics``, ``pkg/controllers/**/metrics.go``) where the meaning is the
-same; ours begin with ``napsim_``. docs/metrics.md is made from this table, and alerts and dashboard are held to it.
+Names and labels are Karpenter's (v1.14.0, ``pkg/metrics``, ``pkg/controllers/**/metrics.go``; ``operator_*`` come with
+its library operatorpkg) where the meaning is the same; ours begin with ``napsim_``. docs/metrics.md is made from this
+table, and alerts and dashboard are held to it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ LIFETIMES: Final = (
 )
 INSTANCE_TERMINATIONS: Final = tuple(2.0**power for power in range(11))
 TERMINATIONS: Final = tuple(2.0**power for power in range(12))
+EVALUATIONS: Final = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    *(1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0),
+    *(15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0),
+)
+TRANSITIONS: Final = tuple(2.0**power for power in range(-1, 14))
 REQUESTS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -37,7 +44,7 @@ class Metric:
     @property
     def karpenter(self) -> bool:
         """Whether name, labels and meaning are Karpenter's."""
-        return self.name.startswith("karpenter_")
+        return self.name.startswith(("karpenter_", "operator_"))
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -53,6 +60,7 @@ class Metric:
         return frozenset((*self.labels, "le") if series.endswith("_bucket") else self.labels)
 
 
+CONDITION_LABELS: Final = ("type", "status", "reason", "nodepool", "nodeclass")
 KARPENTERS: Final = (
     Metric(
         "karpenter_nodeclaims_created_total", "counter", "NodeClaims created: provisioned for pods, drifted, replicas.",
@@ -89,6 +97,10 @@ KARPENTERS: Final = (
         ("nodepool",), "seconds", True, LIFETIMES,
     ),
     Metric(
+        "karpenter_nodes_current_lifetime_seconds", "gauge", "How old each Node of a NodePool is.",
+        ("node_name", "nodepool", "zone", "instance_type", "capacity_type", "arch", "os"), "seconds", True,
+    ),
+    Metric(
         "karpenter_nodepools_allowed_disruptions", "gauge",
         "What the budgets allow to be disrupted at once, disrupting nodes not subtracted; 2147483647 is no limit.",
         ("nodepool", "reason"), "nodes",
@@ -118,6 +130,12 @@ KARPENTERS: Final = (
         "Drifted or empty nodes that nothing but budgets keeps from being disrupted.", ("reason",), "nodes",
     ),
     Metric(
+        "karpenter_voluntary_disruption_decision_evaluation_duration_seconds", "histogram",
+        "Real time that the operator takes to look for the nodes of a reason in a pass, and to start their commands;"
+        " the 15 s until an empty node is validated are not part of it.",
+        ("reason", "consolidation_type"), "seconds", False, EVALUATIONS,
+    ),
+    Metric(
         "karpenter_voluntary_disruption_failed_validations_total", "counter",
         "Empty nodes that were to be deleted and were not any more 15 s later.", ("consolidation_type",),
     ),
@@ -133,6 +151,28 @@ KARPENTERS: Final = (
     Metric("karpenter_cluster_state_node_count", "gauge", "Nodes that the operator knows.", (), "nodes"),
     Metric(
         "karpenter_cluster_state_synced", "gauge", "1 when all objects were read and every NodeClaim has its instance."
+    ),
+    Metric(
+        "karpenter_cluster_state_unsynced_time_seconds", "gauge",
+        "For how long there has been a NodeClaim without its instance; 0 while there is none.", (), "seconds", True,
+    ),
+    Metric(
+        "operator_nodeclaim_status_condition_count", "gauge", "NodeClaims with the condition in this status.",
+        CONDITION_LABELS, "NodeClaims",
+    ),
+    Metric(
+        "operator_nodeclaim_status_condition_current_status_seconds", "gauge",
+        "For how long the first of these NodeClaims has had the condition in this status.",
+        CONDITION_LABELS, "seconds", True,
+    ),
+    Metric(
+        "operator_nodeclaim_status_condition_transitions_total", "counter",
+        "Conditions of NodeClaims that turned to this status.", CONDITION_LABELS,
+    ),
+    Metric(
+        "operator_nodeclaim_status_condition_transition_seconds", "histogram",
+        "How long conditions of NodeClaims had been in this status when they left it.",
+        ("type", "status", "nodepool", "nodeclass"), "seconds", True, TRANSITIONS,
     ),
 )  # fmt: skip
 

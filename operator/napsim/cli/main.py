@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": ("run", "The operator: play node auto-provisioning in a cluster."),
     "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
+    "windows": ("windows", "When the maintenance windows are, in UTC and in your time, and what cuts them."),
+    "budgets": ("budgets", "How many nodes of which pool may be disrupted when, level by level."),
     "snapshot": ("snapshot", "A live cluster as a scenario to simulate. Reads only."),
     "watch": ("watch", "A live view of a cluster's rollout."),
     "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),

@@ -84,6 +84,9 @@ class Counters(Protocol):
     def on_invalidated(self, candidates: int) -> None:
         """So many nodes of a decision about empty ones were no candidates any more when it was to be started."""
 
+    def on_evaluated(self, reason: str, consolidation_type: str, seconds: float) -> None:
+        """A pass of the disruption loop looked for the nodes of a reason, for so many real seconds."""
+
     def on_failed(self, command: Command, uninitialized: int) -> None:
         """A command was rolled back, with so many of its replacements not initialized."""
 
@@ -148,6 +151,7 @@ class Controllers(ABC):
             self.own_pod,
             lambda: self.queues["nodeclaims"].idle,
         )  # fmt: skip
+        self.disruption.on_evaluated = self.counters.on_evaluated
         self.disruption.emptiness.on_emptied = self.counters.on_emptied
         self.disruption.emptiness.on_invalidated = self.counters.on_invalidated
         self.control_plane = ControlPlaneController(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +25,7 @@ from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState, is_marked
 from napsim.controllers.verdicts import Verdicts, blocked_events
 from napsim.core import commands
-from napsim.core.budgets import DRIFTED, Allowance, allowed_by_reason, next_change, remaining
+from napsim.core.budgets import DRIFTED, EMPTY, Allowance, allowed_by_reason, next_change, remaining
 from napsim.core.candidates import OrderKey, order_key
 from napsim.core.clock import earliest
 from napsim.core.driftqueue import DriftQueue
@@ -62,6 +63,7 @@ class Disruption:
     settled: Callable[[], bool] = lambda: True  # whether every NodeClaim has been looked at since it changed
     think: Callable[[], Awaitable[None]] = _at_once  # returns when upstream would be done with one simulation
     only_polls: bool = False  # whether a claim that is launched is seen at upstream's next poll only
+    on_evaluated: Callable[[str, str, float], None] = lambda *_: None  # reason, consolidation type, real seconds
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
@@ -166,17 +168,31 @@ class Disruption:
             return self._polls_at
         self._ask_again(now)
         self._tell_of_joining(now)
-        if (go_on := await self.emptiness.look(now)) is not None:
+        with self._evaluation(EMPTY, EMPTY.lower()):
+            go_on = await self.emptiness.look(now)
+        if go_on is not None:
             self._idle_since = None
             return go_on
-        if await self._static_pass(now) or await self._dynamic_pass(now):
-            self._idle_since = None
-            return now
+        for one_pass in (self._static_pass, self._dynamic_pass):
+            with self._evaluation(DRIFTED):
+                started = await one_pass(now)
+            if started:
+                self._idle_since = None
+                return now
         self._idle_since = now = self.clock.now()
         self.emptiness.evaluate_underutilized(now)
         wakes = (queue.wake_at for queue in self.queues.values())
         at = earliest(*wakes, *self._budget_changes(now), self.emptiness.wake_at)
         return None if at is None else self._tick(at)
+
+    @contextmanager
+    def _evaluation(self, reason: str, consolidation_type: str = "") -> Iterator[None]:
+        """Times the operator's own work, on the real clock."""
+        began = self.clock.real()
+        try:
+            yield
+        finally:
+            self.on_evaluated(reason, consolidation_type, max((self.clock.real() - began).total_seconds(), 0.0))
 
     def _ask_again(self, now: datetime) -> None:
         """Whoever is blocked by what has changed since, or by what time has ended."""
@@ -217,23 +233,30 @@ class Disruption:
         return not self._starting and not self.state.unlaunched
 
     def _budget_changes(self, now: datetime) -> Iterator[datetime | None]:
-        for pool, queue in self.queues.items():
-            entry = self.declared.pools.get(pool)
-            if entry is not None and queue:
-                yield next_change(entry.budgets, now)
+        """Of all pools, once anything is drifted: of one without drifted nodes, what is said of it changes."""
+        if any(self.queues.values()):
+            yield from (next_change(entry.budgets, now) for entry in self.declared.pools.values())
 
     def allowance(self, entry: NodePoolEntry, now: datetime) -> Allowance:
         """What the pool's budgets allow for drift now, disrupting nodes not subtracted."""
         return allowed_by_reason(entry.budgets, DRIFTED, self.state.count(entry.pool.name).total_nodes, now)
 
     def _remaining(self, entry: NodePoolEntry, now: datetime) -> int:
-        count = self.state.count(entry.pool.name)
-        allowance = self.allowance(entry, now)
-        if count.total_nodes and not allowance.allowed:
-            self.executor.record(blocking_budget(entry.pool, DRIFTED))
-        return remaining(allowance.allowed, count.disrupting_nodes)
+        return remaining(self.allowance(entry, now).allowed, self.state.count(entry.pool.name).disrupting_nodes)
+
+    def _tell_of_budgets(self, now: datetime, *, static: bool) -> None:
+        """As upstream, a method that has a candidate says of every pool, its own or not, that may disrupt none."""
+        queues = [queue for _, queue in self._pools(static=static)]
+        blocking = [entry.pool for entry in self.declared.pools.values() if queues and self._allows_none(entry, now)]
+        if blocking and any(self._next_candidate(queue, now) for queue in queues):
+            for pool in blocking:
+                self.executor.record(blocking_budget(pool, DRIFTED))
+
+    def _allows_none(self, entry: NodePoolEntry, now: datetime) -> bool:
+        return self.state.count(entry.pool.name).total_nodes > 0 and not self.allowance(entry, now).allowed
 
     async def _static_pass(self, now: datetime) -> bool:
+        self._tell_of_budgets(now, static=True)
         started = False
         for entry, queue in self._pools(static=True):
             for _ in range(min(self._remaining(entry, now), len(queue), self._static_room(entry.pool))):
@@ -263,6 +286,7 @@ class Disruption:
 
     async def _dynamic_pass(self, now: datetime) -> bool:
         """Start one command: for the first candidate, over all pools, that is not blocked and whose pool has budget."""
+        self._tell_of_budgets(now, static=False)
         open_pools = {
             entry.pool.name: (entry, queue)
             for entry, queue in self._pools(static=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ from napsim.core.actions import PatchNodeClaim
 from napsim.core.budgets import DRIFTED, allowed_by_reason
 from napsim.core.hash_migration import NODEPOOL_KEYS, migrate_hash
 from napsim.core.instancetypes import INSTANCE_TYPES
+from napsim.core.objects import NodeClaim
 from napsim.core.resources import amounts, format_amount, total
 
 log: Final = logging.getLogger(__name__)
@@ -62,14 +63,18 @@ class NodePoolController:
 
     async def _migrate_hash(self, entry: NodePoolEntry) -> None:
         name = entry.pool.name
-        claims = [self.state.claims[item] for item in sorted(self.state.claims_of_pool.get(name, ()))]
-        migration = migrate_hash(NODEPOOL_KEYS, entry.pool.metadata.annotations, claims, entry.hash)
+        migration = migrate_hash(NODEPOOL_KEYS, entry.pool.metadata.annotations, self._claims(name), entry.hash)
         for claim, written in migration.claims.items():
             await self.executor.carry_out((PatchNodeClaim(self.state.claims[claim], annotations=written),))
         if migration.owner:
             changes = {"metadata": {"annotations": dict(migration.owner)}}
             self.declared.take(await self.executor.patch(NODE_POOLS, name, changes), self.clock.now())
             self.on_written(NODE_POOLS.kind, name)
+
+    def _claims(self, pool: str) -> Iterator[NodeClaim]:
+        """By name; nothing is walked unless somebody asks for the first."""
+        for name in sorted(self.state.claims_of_pool.get(pool, ())):
+            yield self.state.claims[name]
 
     async def report(self, name: str) -> None:
         """Bring the status up to date."""

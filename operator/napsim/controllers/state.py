@@ -63,7 +63,7 @@ class ClusterState:
     volumes: dict[str, PersistentVolume] = field(default_factory=dict)
     storage_classes: dict[str, StorageClass] = field(default_factory=dict)
     attachments: dict[str, Attachment] = field(default_factory=dict)
-    unlaunched: set[str] = field(default_factory=set)  # claims without a provider id
+    unlaunched: set[str] = field(default_factory=set)  # claims without a provider id, on their way out or not
     replacements: dict[str, set[str]] = field(default_factory=dict)  # claim -> claims that replace it
     commands: set[str] = field(default_factory=set)  # Nodes with a disruption command in flight
     seen: set[str] = field(default_factory=set)  # replacements that were seen to exist, while what they replace does
@@ -257,7 +257,7 @@ class ClusterState:
         self._use_zone(claim, 1)
         if claim.status.provider_id:
             self._claim_by_provider[claim.status.provider_id] = claim.name
-        elif not claim.deleting:
+        else:
             self.unlaunched.add(claim.name)
         for index, key in self._memberships(claim):
             index.setdefault(key, set()).add(claim.name)

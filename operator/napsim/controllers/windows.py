@@ -22,7 +22,7 @@ from napsim.core.configurations import AUTO_UPGRADE, DEFAULT, NAMES, NODE_OS, Co
 from napsim.core.fallback import fallback_weekly
 from napsim.core.kubernetes_upgrades import AUTOMATIC_CHANNELS
 from napsim.core.lead_times import Effective, effective, gate
-from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, status_report
+from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, same_name, status_report
 from napsim.core.objects import ConfigMap
 from napsim.core.pickup import NO_WINDOW, Window
 from napsim.core.published_windows import CONFIG_MAP, Published, published, read
@@ -133,10 +133,7 @@ class WindowController:
         """Other objects with the same name in AKS, where there can be one: the first by name counts."""
         name, config = manifest["metadata"]["name"], manifest["spec"]["configName"]
         same = sorted(key for key, item in self.declared.windows.items() if item["spec"]["configName"] == config)
-        if len(same) == 1:
-            return ()
-        counts = "it counts" if same[0] == name else f"{same[0]} counts, this one does not"
-        return (f"{', '.join(same)} all are configuration {config}, of which AKS has one: {counts}",)
+        return () if len(same) == 1 else (same_name(name, same, config),)
 
     # --- the node OS window -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ the same instant gives the same report. Instants are UTC; local texts are under 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -126,6 +127,12 @@ def describe_cutout(cutout: Cutout) -> str:
         return f"{by} cuts out {span} wholly"
     left = "; ".join(describe(piece) for piece in cutout.left) or "nothing"
     return f"{by} cuts out a part of {span}; left: {left}"
+
+
+def same_name(name: str, objects: Sequence[str], configuration: str) -> str:
+    """What is said of ``name``, one of several objects (in order) that are the same configuration of AKS."""
+    counts = "it counts" if objects[0] == name else f"{objects[0]} counts, this one does not"
+    return f"{', '.join(objects)} all are configuration {configuration}, of which AKS has one: {counts}"
 
 
 def _warnings(

@@ -78,7 +78,7 @@ def is_critical(pod: Pod) -> bool:
 
 def tolerates(tolerations: tuple[Toleration, ...], taint: Taint) -> bool:
     """Kubernetes' rule: key, value and effect match; with Exists an empty key matches all; no effect is all effects."""
-    return any(_tolerates(toleration, taint) for toleration in tolerations)
+    return bool(tolerations) and any(_tolerates(toleration, taint) for toleration in tolerations)
 
 
 def _tolerates(toleration: Toleration, taint: Taint) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -85,6 +85,7 @@ class Engine(Controllers):
         self.resigned = asyncio.Event()  # we lead, and somebody else should: our own node is next
         self._offered: set[str] = set()  # uids of claims of our own node, before whose drain we resigned
         self.report_failures = 0
+        self.unsynced_since: datetime | None = None  # real; while a NodeClaim has no instance
         self._reports = -1  # the first report is of everything
         self.writer = Writer(client, fence, jitter=jitter, attempt_seconds=write_seconds)
         self.recorder = Recorder(
@@ -244,6 +245,15 @@ class Engine(Controllers):
             self.declared.images.clear()
             await self._prime_kind(NODE_IMAGES)
         self.add_everything()
+
+    # --- what informers tell ------------------------------------------------------------------------------------------
+
+    def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
+        super().on_claim(old, new)
+        if not self.state.unlaunched:
+            self.unsynced_since = None
+        elif self.unsynced_since is None:
+            self.unsynced_since = self.clock.real()
 
     # --- what the controllers tell ------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Lifecycles:
         pool = labels[names.NODEPOOL]
         self.nodes_terminated.labels(pool, labels.get(names.ZONE, "")).inc()
         self.node_seconds.labels(pool).observe(self._since_deletion(old, timeline, now))
-        created = _created_at(old, timeline)
+        created = created_at(old, timeline)
         if created is not None:
             self.lifetime_seconds.labels(pool).observe(max((now - created).total_seconds(), 0.0))
         leaving = condition(claim.status.conditions, names.INSTANCE_TERMINATING) if claim else None
@@ -81,8 +81,8 @@ def _turned(old: NodeClaim, new: NodeClaim, type_: str) -> bool:
     return is_true(new.status.conditions, type_) and not is_true(old.status.conditions, type_)
 
 
-def _created_at(node: Node, timeline: Timeline) -> datetime | None:
-    """Virtual; from the provider's note, else from the API server's stamp."""
+def created_at(node: Node, timeline: Timeline) -> datetime | None:
+    """When the Node came, virtual; from the provider's note, else from the API server's stamp."""
     noted = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
     if noted:
         return parse_rfc3339(noted)

@@ -22,6 +22,7 @@ from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim
 from napsim.core.termination import NODE_DELETED
 from napsim.live.lifecycles import Lifecycles
+from napsim.live.statusconditions import TRANSITION, TRANSITIONS, StatusConditions
 
 _DRIFTED: Final = "drifted"
 _EMPTY: Final = "empty"
@@ -40,11 +41,13 @@ class Metrics:
         self.decisions_by_nodepool = self._counter("karpenter_voluntary_disruption_decisions_by_nodepool_total")
         self.queue_failures = self._counter("karpenter_voluntary_disruption_queue_failures_total")
         self.failed_validations = self._counter("karpenter_voluntary_disruption_failed_validations_total")
+        self.evaluations = self._histogram("karpenter_voluntary_disruption_decision_evaluation_duration_seconds")
         self.evictions = self._counter("karpenter_pods_eviction_requests_total")
         self.pods_drained = self._counter("karpenter_pods_drained_total")
         self.requests = self._counter("napsim_api_requests_total")
         self.request_seconds = self._histogram("napsim_api_request_seconds")
         self.leader = Gauge("napsim_leader", BY_NAME["napsim_leader"].help, registry=self.registry)
+        self.conditions = StatusConditions(self._counter(TRANSITIONS), self._histogram(TRANSITION))
         self.lifecycles = Lifecycles(
             claims_terminated=self._counter("karpenter_nodeclaims_terminated_total"),
             claim_seconds=self._histogram("karpenter_nodeclaims_termination_duration_seconds"),
@@ -101,6 +104,10 @@ class Metrics:
         """So many of a decision about empty nodes did not outlast its validation."""
         self.failed_validations.labels(_EMPTY).inc(candidates)
 
+    def on_evaluated(self, reason: str, consolidation_type: str, seconds: float) -> None:
+        """A pass looked for the nodes of a reason, for so many real seconds."""
+        self.evaluations.labels(reason.lower(), consolidation_type).observe(seconds)
+
     def on_failed(self, command: Command, uninitialized: int) -> None:
         """A command was rolled back. Karpenter puts the decision into consolidation_type here."""
         decision = "replace" if command.replacements else "delete"
@@ -113,6 +120,7 @@ class Metrics:
 
     def on_claim(self, old: NodeClaim | None, new: NodeClaim | None, timeline: Timeline, now: datetime) -> None:
         self.lifecycles.on_claim(old, new, timeline, now)
+        self.conditions.on_claim(old, new, now)
 
     def on_eviction_answer(self, code: str) -> None:
         self.evictions.labels(code).inc()

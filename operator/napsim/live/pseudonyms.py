@@ -21,20 +21,17 @@ _PUBLIC: Final = (
     "napsim.dev",
     "kubernetes.azure.com",
 )
-# Well-known keys whose values are names all the same.
+# Keys whose values are everybody's words. Of all other keys the values are replaced: they may name anything.
+_SPEAKING_DOMAINS: Final = (
+    "karpenter.sh", "karpenter.azure.com", "napsim.dev", "kwok.x-k8s.io", "topology.kubernetes.io",
+    "node.kubernetes.io", "beta.kubernetes.io", "failure-domain.beta.kubernetes.io",
+)  # fmt: skip
+_SPEAKING: Final = frozenset({
+    names.ARCH, names.OS, names.AKS_MODE, names.AKS_ROLE, names.OS_SKU, names.OS_SKU_EFFECTIVE, names.OS_SKU_REQUESTED,
+    names.NODE_IMAGE_VERSION,
+})  # fmt: skip
 _NAMED_BY: Final = frozenset({
-    names.HOSTNAME,
-    names.NODEPOOL,
-    names.AKSNODECLASS,
-    names.PLAYS_NODEPOOL,
-    names.REPLACES,
-    "kubernetes.azure.com/cluster",
-    "kubernetes.io/metadata.name",
-    "statefulset.kubernetes.io/pod-name",
-    "app.kubernetes.io/name",
-    "app.kubernetes.io/instance",
-    "app.kubernetes.io/part-of",
-    "app.kubernetes.io/component",
+    names.NODEPOOL, names.AKSNODECLASS, names.AKS_MACHINE, names.PLAYS_NODEPOOL, names.REPLACES,
 })  # fmt: skip
 _NAMES: Final = frozenset({
     "name", "namespace", "uid", "nodeName", "claimName", "volumeName", "persistentVolumeName", "storageClassName",
@@ -81,7 +78,8 @@ class Pseudonyms:
         if key in _LABELS and isinstance(value, Mapping):
             return {self._key(label): self._value(label, text) for label, text in value.items()}
         if key == "annotations" and isinstance(value, Mapping):
-            return {label: self._value(label, text) for label, text in value.items() if label not in _COMMANDS}
+            kept = {label: text for label, text in value.items() if label not in _COMMANDS}
+            return {self._key(label): self._value(label, text) for label, text in kept.items()}
         if key == "message":  # a required field of conditions
             return ""
         if key == "topologyKey":
@@ -112,7 +110,9 @@ class Pseudonyms:
         return key if not key or _is_public(key) else self.of(key)
 
     def _value(self, key: str, text: str) -> str:
-        return text if _is_public(key) and key not in _NAMED_BY else self.of(text)
+        domain = key.partition("/")[0] if "/" in key else ""
+        speaks = key in _SPEAKING or domain in _SPEAKING_DOMAINS
+        return text if speaks and key not in _NAMED_BY else self.of(text)
 
 
 def _is_public(key: str) -> bool:

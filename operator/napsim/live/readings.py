@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import napsim
+from napsim.api import names
 from napsim.controllers.images import nodes_by_version
 from napsim.controllers.targets import waiting_images
 from napsim.core.budgets import REASONS, allowed_by_reason
@@ -16,7 +17,9 @@ from napsim.core.objects import NodeClaim
 from napsim.core.pickup import PickupRule
 from napsim.core.resources import CPU, amounts, total
 from napsim.core.versions import version_date
+from napsim.live.lifecycles import created_at
 from napsim.live.metrics import Sample
+from napsim.live.statusconditions import standing
 
 if TYPE_CHECKING:  # they make the metrics that this reads for
     from napsim.live.drive import Drive
@@ -24,6 +27,7 @@ if TYPE_CHECKING:  # they make the metrics that this reads for
 
 _DAY: Final = timedelta(days=1)
 _MILLI: Final = 1000.0
+_NODE_LABELS: Final = (names.NODEPOOL, names.ZONE, names.INSTANCE_TYPE, names.CAPACITY_TYPE, names.ARCH, names.OS)
 
 
 def readings(engine: Engine) -> list[Sample]:
@@ -31,7 +35,7 @@ def readings(engine: Engine) -> list[Sample]:
     found = [*_process(engine)]
     if engine.leading:
         now = engine.clock.now()
-        for part in (_clock, _windows, _images, _pools, _blocked, _rollout):
+        for part in (_clock, _unsynced, _windows, _images, _pools, _nodes, _conditions, _blocked, _rollout):
             found += part(engine, now)
     return found
 
@@ -69,6 +73,12 @@ def _process(engine: Engine) -> Iterator[Sample]:
 def _clock(engine: Engine | Drive, now: datetime) -> Iterator[Sample]:
     yield Sample("napsim_clock_timestamp_seconds", now.timestamp())
     yield Sample("napsim_clock_factor", engine.clock.timeline.factor)
+
+
+def _unsynced(engine: Engine, now: datetime) -> Iterator[Sample]:
+    since = engine.unsynced_since
+    age = (now - engine.clock.timeline.virtual(since)).total_seconds() if since else 0.0
+    yield Sample("karpenter_cluster_state_unsynced_time_seconds", age)
 
 
 # --- windows and images -----------------------------------------------------------------------------------------------
@@ -146,6 +156,19 @@ def _resources(metric: str, pool: str, found: dict[str, int]) -> Iterator[Sample
     for resource, amount in sorted(found.items()):
         value = amount / _MILLI if resource == CPU else float(amount)
         yield Sample(metric, value, (pool, resource.lower().replace("-", "_")))
+
+
+def _nodes(engine: Engine, now: datetime) -> Iterator[Sample]:
+    for node in engine.state.nodes.values():
+        created = created_at(node, engine.clock.timeline) if names.NODEPOOL in node.metadata.labels else None
+        if created is not None:
+            labels = (node.name, *(node.metadata.labels.get(label, "") for label in _NODE_LABELS))
+            age = max((now - created).total_seconds(), 0.0)
+            yield Sample("karpenter_nodes_current_lifetime_seconds", age, labels)
+
+
+def _conditions(engine: Engine, now: datetime) -> Iterator[Sample]:
+    yield from (Sample(*found) for found in standing(engine.state.claims.values(), now))
 
 
 def _blocked(engine: Engine, now: datetime) -> Iterator[Sample]:

@@ -25,7 +25,10 @@ leader alone; `napsim_leader` says which one that is.
 _KARPENTERS: Final = """
 ## Karpenter's
 
-Name, labels and meaning are those of Karpenter v1.14, so that its dashboards and alerts work here unchanged.
+Name, labels and meaning are those of Karpenter v1.14, so that its dashboards and alerts work here unchanged. Labels of
+two differ: `operator_nodeclaim_status_condition_*` have a series for each pool and class, where Karpenter has gauges
+for each NodeClaim (the count here is their sum, the time their longest), and `karpenter_nodes_current_lifetime_seconds`
+has the labels that a question about images needs, where Karpenter has all that it knows of.
 """
 _OURS: Final = """
 ## napsim's own
@@ -36,16 +39,17 @@ _MISSING: Final = (
         "a series for each node or pod; kube-state-metrics has the same",
     ),
     (
-        "`operator_*_status_condition_*`",
-        "a series for each object and condition; `napsim_rollout_nodes` counts what matters of them",
+        "`operator_*_status_condition_*` of kinds other than NodeClaim, `operator_*_termination_*`",
+        "`kubectl get nodepools,aksnodeclasses` shows them; for the end of NodeClaims and Nodes see above",
     ),
-    (
-        "`karpenter_voluntary_disruption_decision_evaluation_duration_seconds`, `karpenter_scheduler_*`",
-        "how long napsim takes says nothing about Karpenter",
-    ),
+    ("`karpenter_scheduler_*`", "how long napsim takes to place pods says nothing about Karpenter"),
     (
         "`karpenter_voluntary_disruption_consolidation_*`, `karpenter_consolidation_*`",
         "consolidation has no part in a rollout",
+    ),
+    (
+        "`karpenter_pods_disruption_initiated_total`, labels `consolidation_policy` and `termination_mode`",
+        "came after v1.14",
     ),
     ("`karpenter_cloudprovider_*`, prices", "there is no cloud"),
 )

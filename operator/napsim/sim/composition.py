@@ -6,7 +6,7 @@ Policy: napsim's own. Raises ``BadInput`` with all mistakes of all documents at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -19,7 +19,7 @@ from napsim.api.timings import Timing
 from napsim.controllers.settings import distribution_of, from_spec
 from napsim.core.definitions import GalleryKind
 from napsim.core.versions import at_least
-from napsim.sim.judgement import SCENARIO_KIND, mistakes_of
+from napsim.sim.judgement import SCENARIO_KIND, mistakes_of, pruned
 from napsim.sim.publications import from_event, supply
 from napsim.sim.scenario import (
     KINDS,
@@ -53,8 +53,9 @@ class Asked:
 
 def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[Mistake] = ()) -> Scenario:
     """The scenario that documents describe. ``mistakes`` are those of reading them, told with all others."""
-    found = [*mistakes, *chain.from_iterable(mistakes_of(document) for document in documents)]
     told = _Told()
+    documents = [_as_known(document, told) for document in documents]
+    found = [*mistakes, *chain.from_iterable(mistakes_of(document) for document in documents)]
     for document in documents:
         if isinstance(document.manifest, dict):
             _sort_in(document, told, found)
@@ -81,6 +82,15 @@ class _Told:
 
     def of(self, kind: str) -> list[Manifest]:
         return [manifest for (its, _, _), manifest in self.objects.items() if its == kind]
+
+
+def _as_known(document: Document, told: _Told) -> Document:
+    """Without what an object of a live cluster has of fields that are unknown here."""
+    if not isinstance(document.manifest, dict):
+        return document
+    manifest, unknown = pruned(document.manifest)
+    told.notes += [f"{document.named}: {field} is not known here, and was left out." for field in unknown]
+    return replace(document, manifest=manifest) if unknown else document
 
 
 def _sort_in(document: Document, told: _Told, found: list[Mistake]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from napsim.core.objects import StorageClass as Class
 from napsim.core.objects import VolumeAttachment as Attachment
 from napsim.core.resources import parse_quantity
 from napsim.sim.scenario import KINDS
-from napsim.sim.sources import Document, Mistake
+from napsim.sim.sources import Document, Mistake, parts_of
 
 SCENARIO_KIND: Final = "Scenario"
 _WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
@@ -122,6 +123,25 @@ def mistakes_of(document: Document) -> Iterator[Mistake]:
         return
     for field, value, message in judged(manifest):
         yield document.mistake(field, value, message)
+
+
+def pruned(manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """An object that an API server has accepted (it has a uid) without the fields unknown here, and which these are.
+
+    A newer Karpenter has fields that this program does not know. What a person wrote stays as it is: there an unknown
+    field is a mistake.
+    """
+    if not value_at(manifest, "metadata.uid") or value_at(manifest, "metadata.uid") is _ABSENT:
+        return manifest, []
+    unknown = [fault.field for fault in errors_of(manifest) if fault.message.startswith("unknown field")]
+    kept = deepcopy(dict(manifest)) if unknown else manifest
+    for field in unknown:
+        *way, last = parts_of(field)
+        inner: Any = kept
+        for part in way:
+            inner = inner[part]
+        del inner[last]
+    return kept, unknown
 
 
 def judged(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:

@@ -101,6 +101,9 @@ class Recorder:
     def on_invalidated(self, candidates: int) -> None:
         """Nothing came of it."""
 
+    def on_evaluated(self, reason: str, consolidation_type: str, seconds: float) -> None:
+        """A simulation's own time is no one's concern."""
+
     def on_failed(self, command: Command, uninitialized: int) -> None:
         """The trace has it from the Node."""
 

@@ -81,7 +81,7 @@ class Document:
         if node is None:
             return self.line
         before = 0 if self.node else self.start
-        return before + _line(node, (*self.path, *_parts(location)))
+        return before + _line(node, (*self.path, *parts_of(location)))
 
 
 def _composed(text: str) -> yaml.Node | None:
@@ -94,7 +94,7 @@ def _composed(text: str) -> yaml.Node | None:
 _PART: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
 
 
-def _parts(location: str) -> Iterator[str | int]:
+def parts_of(location: str) -> Iterator[str | int]:
     """``spec.budgets[0].nodes`` taken apart; ``[a.b/c]`` is one key."""
     for bracketed, plain in _PART.findall(location):
         yield int(bracketed) if bracketed.isdigit() else bracketed or plain

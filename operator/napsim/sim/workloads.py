@@ -261,7 +261,7 @@ class Workloads:
 
     def _sync_replicas(self, workload: Workload) -> None:
         for _ in range(workload.replicas - workload.active):
-            self._create(workload, f"{workload.name}-{_suffix(workload.key, workload.made)}")
+            self._create(workload, self._name(workload, workload.key))
         if workload.active > workload.replicas:  # upstream: pods without a node first, then those that are not ready
             found = (self.cluster.pods.objects[key] for key in workload.pods)
             active = [pod for pod in found if _is_active(pod)]
@@ -300,13 +300,21 @@ class Workloads:
             there = self._nodes_of.get(name, {}).get(identity)
             pod = self.cluster.pods.get(there) if there else None
             if pod is None and not node.deleting and workload.daemon.runs_on(node.spec.taints, _labels(node)):
-                self._create(workload, f"{workload.name}-{_suffix(name, workload.made)}", node=name)
+                self._create(workload, self._name(workload, name), node=name)
             elif pod is not None and not pod.deleting and not self._may_stay(workload.daemon, node):
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
 
     def _may_stay(self, daemon: Daemon, node: Node) -> bool:
         driving_out = (taint for taint in node.spec.taints if taint.effect == "NoExecute")
         return daemon.runs_on(driving_out, _labels(node))
+
+    def _name(self, workload: Workload, of: str) -> str:
+        """One that no pod has: five letters come twice among a hundred thousand pods."""
+        while True:
+            name = f"{workload.name}-{_suffix(of, workload.made)}"
+            if f"{workload.namespace}/{name}" not in self.cluster.pods.objects:
+                return name
+            workload.made += 1
 
     def _create(
         self, workload: Workload, name: str, more_labels: Mapping[str, str] | None = None, node: str = ""

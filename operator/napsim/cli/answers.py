@@ -1,0 +1,187 @@
+"""What the commands have in common that answer from manifests: options, reading, refusing, printing.
+
+A command judges the objects of the kinds that it reads, and no others: what a Deployment beside them looks like changes
+nothing in the answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+import typer
+
+from napsim.api.scalars import parse_instant
+from napsim.report.forecast_lines import Tone
+from napsim.report.marked import Marked
+from napsim.sim.judgement import mistakes_of, pruned
+from napsim.sim.sources import BadInput, Document, Mistake, read
+
+BAD_INPUT: Final = 2
+UTC_NAME: Final = "UTC"
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
+_LOCAL_TIME: Final = Path("/etc/localtime")
+_STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
+    Tone.HEADING: {"bold": True},
+    Tone.GOOD: {"fg": "green", "bold": True},
+    Tone.BAD: {"fg": "red", "bold": True},
+    Tone.WARNING: {"fg": "yellow"},
+    Tone.ASIDE: {"dim": True},
+    Tone.PLAIN: {},
+}
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 instant, as far from the ends of the calendar as the cluster's clock. Raises BadParameter."""
+    try:
+        found = parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise typer.BadParameter(f"must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
+    return found
+
+
+def _zone(text: str) -> str:
+    try:
+        return text if text == UTC_NAME else ZoneInfo(text).key
+    except (KeyError, OSError, ValueError) as error:  # unknown; a folder of zones; a path outside the database
+        raise typer.BadParameter("must be a name of the IANA time zone database, such as Europe/Berlin") from error
+
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH…", help="Manifests: files, folders, or - for standard input.")
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
+]
+Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json.")]
+
+
+def local_zone(environment: Mapping[str, str], local_time: Path = _LOCAL_TIME) -> str:
+    """The IANA name of this machine's time zone, from ``TZ`` or where ``/etc/localtime`` leads to; else UTC."""
+    named = environment.get("TZ", "").removeprefix(":")
+    try:
+        target = named or str(local_time.resolve()).rpartition("zoneinfo/")[2]
+        key = ZoneInfo(target).key
+    except (KeyError, OSError, ValueError):  # TZ may be a rule such as CET-1CEST, /etc/localtime a plain file
+        return UTC_NAME
+    return UTC_NAME if key in {"UTC", "Etc/UTC", "Etc/UCT", "Zulu", "Universal", "UCT"} else key
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The objects of the kinds asked for, in the order of the input, and what is to be said of others."""
+
+    objects: tuple[Document, ...]
+    notes: tuple[str, ...]
+
+    def of(self, kind: str) -> list[Document]:
+        return [document for document in self.objects if document.manifest["kind"] == kind]
+
+
+def found_in(paths: Iterable[str], kinds: Mapping[str, str], wanted: str) -> Found:
+    """The objects of those kinds, each with its API group (empty for that of Nodes and Pods).
+
+    Raises ``BadInput`` with every mistake of them, and where there is no object of the kind ``wanted``.
+    """
+    documents, mistakes = read(paths, sys.stdin.read)
+    concerned = [document for document in documents if _kind(document) in kinds]
+    notes = [_not_read(document) for document in concerned if not _is_of(kinds, document)]
+    ours = [_as_known(document, notes) for document in concerned if _is_of(kinds, document)]
+    mistakes += [mistake for document in ours for mistake in mistakes_of(document)]
+    if not mistakes and not any(_kind(document) == wanted for document in ours):
+        mistakes.append(Mistake(", ".join(paths), 0, "", "", None, f"there is no {wanted} in it"))
+    if mistakes:
+        raise BadInput(sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line)))
+    kept = {_identity(document): document for document in ours}
+    last = [kept[_identity(document)] for document in ours]
+    notes += [_twice(one, other) for one, other in zip(ours, last, strict=True) if one is not other]
+    return Found(tuple(kept.values()), tuple(notes))
+
+
+def _identity(document: Document) -> Hashable:
+    """Objects whose name the API server makes up (``generateName``) are never the same."""
+    if document.manifest["metadata"].get("name"):
+        return document.named
+    return document.file, document.line, document.path
+
+
+def name_of(document: Document) -> str:
+    """The name of an object, or the beginning of the one that it will get."""
+    metadata = document.manifest["metadata"]
+    return str(metadata.get("name") or metadata.get("generateName"))
+
+
+def _kind(document: Document) -> str:
+    return str(document.manifest.get("kind", "")) if isinstance(document.manifest, dict) else ""
+
+
+def _group(document: Document) -> str | None:
+    """That of ``karpenter.sh/v1`` is ``karpenter.sh``, that of ``v1`` is empty; None where no version is written."""
+    version = document.manifest.get("apiVersion")
+    return str(version).rpartition("/")[0] if version else None
+
+
+def _is_of(kinds: Mapping[str, str], document: Document) -> bool:
+    """Of the kind's own group; one without any version is judged, and told to have none."""
+    return _group(document) in {None, kinds[_kind(document)]}
+
+
+def _as_known(document: Document, notes: list[str]) -> Document:
+    """Without what an object of a live cluster has of fields that are unknown here, each of them noted."""
+    manifest, unknown = pruned(document.manifest)
+    notes += [f"{document.named}: {field} is not known here, and was left out" for field in unknown]
+    return replace(document, manifest=manifest) if unknown else document
+
+
+def _not_read(document: Document) -> str:
+    version = document.manifest["apiVersion"]
+    return f"{document.file}:{document.line}: {document.named} of {version} is another kind, and is not read"
+
+
+def _twice(document: Document, later: Document) -> str:
+    which = f"that of {later.file}:{later.line} holds, not that of {document.file}:{document.line}"
+    return f"{document.named} comes twice: {which}"
+
+
+# --- printing ---------------------------------------------------------------------------------------------------------
+
+
+def refuse(command: str, error: BadInput) -> typer.Exit:
+    """Tells every mistake with its place; to be raised."""
+    for mistake in error.mistakes:
+        typer.echo(f"napsim {command}: {mistake}", err=True)
+    return typer.Exit(BAD_INPUT)
+
+
+def show(lines: Iterable[Marked]) -> None:
+    """On a terminal with colours, unless ``NO_COLOR`` is set (https://no-color.org)."""
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for line in lines:
+        typer.echo("".join(_styled(text, tone) for text, tone in line.parts) if coloured else line.text)
+
+
+def _styled(text: str, tone: Tone) -> str:
+    style = _STYLES[tone]
+    return typer.style(text, **style) if text and style else text
