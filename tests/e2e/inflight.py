@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from tests.e2e import manifests as m
+from tests.e2e import rivals
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, SurgeBounded, audit, read
 from tests.e2e.auditor.statistics import replaced
 from tests.e2e.rehearsal import NEW, OLD, UNFORESEEABLE_SECONDS, OperatorProcess, Rehearsal
@@ -36,7 +37,8 @@ def declare(world: Rehearsal, nodes: int, budget: str = "2") -> None:
         m.node_class(),
         m.image(OLD, PUBLISHED),
         m.pool(budgets=[{"nodes": budget}]),
-        m.deployment("web", nodes * 10),
+        # Karpenter makes room for pods elsewhere while a node has a taint that they only would rather avoid.
+        m.deployment("web", nodes * 10, tolerations=[{"key": rivals.MARK, "operator": "Exists"}]),
         m.pdb("web", maxUnavailable="25%"),
     )
 

@@ -23,6 +23,7 @@ PUBLISHED = "2026-02-01T00:00:00Z"
 SLOW = {"launch": {"fixed": "1m"}, "registration": {"fixed": "60m"}, "initialization": {"fixed": "15m"}}
 # Told only when a replacement fails, when an image waits, when the rollout is over.
 NOT_IN_THIS_ROLLOUT = {
+    "karpenter_voluntary_disruption_failed_validations_total",
     "karpenter_voluntary_disruption_queue_failures_total",
     "napsim_images_waiting",
     "napsim_rollout_finished_timestamp_seconds",
@@ -182,6 +183,12 @@ def test_the_values_are_those_of_the_cluster(shown: Shown) -> None:
     assert sum(terminated) >= 3
     taken = value("karpenter_nodes_termination_duration_seconds_sum", nodepool="default")
     assert taken > 0
+    of = {"type": "Drifted", "status": "True", "reason": "ImageDrift", "nodepool": "held", "nodeclass": "default"}
+    assert value("operator_nodeclaim_status_condition_count", **of) == 1
+    assert value("operator_nodeclaim_status_condition_current_status_seconds", **of) > 3600
+    ages = [age for key, age in values.items() if key[0] == "karpenter_nodes_current_lifetime_seconds"]
+    assert len(ages) >= NODES
+    assert max(ages) > 3600, "on the cluster's clock"
     newest = f"AKSUbuntu-2204gen2containerd-{NEW}"
     assert value("napsim_nodes", nodepool="default", image_version=newest) >= 3
 

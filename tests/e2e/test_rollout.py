@@ -120,6 +120,8 @@ def test_without_the_ninety_day_rule_an_old_image_stays_until_the_window(world: 
 def test_a_new_node_class_gets_the_latest_image_in_a_closed_window(world: Rehearsal) -> None:
     settle(world)
     world.apply(m.image(NEW))
+    # The list of images is one for all classes with the same definitions: five virtual minutes, half a second, old.
+    world.steadily("the class that is there waits", lambda: world.versions() == {OLD: NODES}, seconds=1.5)
     world.apply(m.node_class("fresh"), m.pool("fresh", replicas=1, node_class="fresh"))
 
     world.eventually(f"the fresh pool on {NEW}", lambda: world.versions("fresh") == {NEW: 1})
