@@ -302,3 +302,12 @@ def test_a_taken_node_is_one_that_budgets_see() -> None:
 
     assert has_record(TAKEN)
     assert not has_record(node())
+
+
+def test_a_replacement_never_gets_a_name_that_another_claim_has() -> None:
+    drawn = drift_command(OLD, (PLACEMENT, PLACEMENT), NOW)
+    names_drawn = [item.name for item in drawn.replacements]
+    beside = drift_command(OLD, (PLACEMENT, PLACEMENT), NOW, taken={names_drawn[0]}.__contains__)
+    assert names_drawn[0] not in {item.name for item in beside.replacements}
+    assert beside.replacements[1].name == names_drawn[1], "the others keep theirs"
+    assert beside == drift_command(OLD, (PLACEMENT, PLACEMENT), NOW, taken={names_drawn[0]}.__contains__)

@@ -394,7 +394,10 @@ class Disruption:
     ) -> None:
         node = self.state.node_of(claim)
         assert node is not None  # the candidate passed its checks
-        command = commands.drift_command(claim, placements, now)
+        coming = {name for wanted in self._starting.values() for name in wanted}
+        command = commands.drift_command(
+            claim, placements, now, lambda name: name in coming or name in self.state.claims
+        )
         self.queues[entry.pool.name].discard(claim.name)
         self._starting[node.name] = frozenset(item.name for item in command.replacements)
         try:

@@ -10,7 +10,7 @@ Order of a start: taint and record in one patch, ``DisruptionReason`` on the cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -73,18 +73,31 @@ def recorded(node: Node) -> Command | None:
     return msgspec.json.decode(text, type=Command) if text else None
 
 
-def drift_command(claim: NodeClaim, placements: tuple[Placement, ...], now: datetime) -> Command:
-    """Replace ``claim`` because it drifted. Names follow from the claim's uid, the instant and the position."""
+def _nobody(_: str) -> bool:
+    return False
+
+
+def drift_command(
+    claim: NodeClaim, placements: tuple[Placement, ...], now: datetime, taken: Callable[[str], bool] = _nobody
+) -> Command:
+    """Replace ``claim`` because it drifted. Names follow from the claim's uid, the instant and the position.
+
+    ``taken`` says whether another claim has a name: of five letters two are alike among a few thousand.
+    """
     identity = (claim.metadata.uid, now.isoformat())
-    replacements = tuple(_replacement(claim, item, identity, number) for number, item in enumerate(placements))
+    replacements = tuple(_replacement(claim, item, (*identity, str(at)), taken) for at, item in enumerate(placements))
     return Command(DRIFTED_REASON, now, replacements)
 
 
-def _replacement(claim: NodeClaim, item: Placement, identity: tuple[str, ...], number: int) -> Replacement:
+def _replacement(
+    claim: NodeClaim, item: Placement, identity: tuple[str, ...], taken: Callable[[str], bool]
+) -> Replacement:
     own = claim.metadata.labels.get(names.NODEPOOL, "")
     pool = item.nodepool or own
+    while taken(name := claim_name(pool, *identity)):
+        identity = (*identity, "again")
     return Replacement(
-        claim_name(pool, *identity, str(number)),
+        name,
         item.instance_type,
         item.zone,
         item.capacity_type,
