@@ -1,6 +1,7 @@
 """Instances that fail, on a real API server: no capacity for replacements, Nodes that never join, machines gone.
 
-The cluster's clock runs 600 times faster; what Karpenter gives up after 15 minutes is still given ten real seconds.
+The cluster's clock runs 60 times faster: what Karpenter gives up after 15 minutes is given up after 15 seconds. On a
+faster one the moment between an evicted pod and its substitute lasts minutes, and more nodes are made than needed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tests.e2e.rehearsal import DISRUPTED, NEW, OLD, POOL, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 SIZE: Final = 3
+FACTOR: Final = 60
 PATIENCE_SECONDS: Final = 90.0
 
 
@@ -29,7 +31,7 @@ def _filling(app: str, replicas: int, pool: str) -> m.Manifest:
 def world() -> Iterator[Rehearsal]:
     """Three full nodes with the old image, of a pool that replaces one at a time."""
     with rehearsal() as made:
-        made.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED))
+        made.apply(m.nap(FACTOR), m.node_class(), m.image(OLD, PUBLISHED))
         made.apply(m.pool("default", [{"nodes": "1"}]), m.pool("lost", [{"nodes": "1"}]))
         made.apply(_filling("full", SIZE, "default"))
         made.operator()
@@ -39,7 +41,7 @@ def world() -> Iterator[Rehearsal]:
 
 
 def _fail(world: Rehearsal, *failures: dict[str, Any]) -> None:
-    world.apply(m.nap(failures=list(failures)))
+    world.apply(m.nap(FACTOR, failures=list(failures)))
 
 
 def _running(world: Rehearsal, app: str) -> list[str]:
@@ -50,12 +52,8 @@ def _running(world: Rehearsal, app: str) -> list[str]:
 
 
 def _claims(world: Rehearsal, pool: str) -> dict[str, m.Manifest]:
-    return {item["metadata"]["name"]: item for item in world.items("nodeclaims", f"--selector={POOL}={pool}")}
-
-
-def _health(world: Rehearsal, pool: str) -> str:
-    conditions = world.get("nodepool", pool)["status"]["conditions"]
-    return next(str(item["status"]) for item in conditions if item["type"] == "NodeRegistrationHealthy")
+    """The pool's NodeClaims by uid: one made anew for the same pods has the same name."""
+    return {item["metadata"]["uid"]: item for item in world.items("nodeclaims", f"--selector={POOL}={pool}")}
 
 
 def _said(world: Rehearsal, reason: str, fragment: str) -> bool:
@@ -101,7 +99,6 @@ def test_a_claim_whose_node_never_joins_is_given_up_and_another_takes_its_place(
     _fail(world)
     world.eventually("another is a node", lambda: world.versions("lost") == {NEW: 1}, PATIENCE_SECONDS)
     assert first not in _claims(world, "lost")
-    world.eventually("its pool is told healthy", lambda: _health(world, "lost") == "True")
 
 
 @pytest.mark.row("karpenter:N13")
