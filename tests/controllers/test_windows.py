@@ -131,6 +131,45 @@ def test_a_configuration_counts_before_the_config_map_and_that_before_the_fallba
     assert bool(windows.pickup_window(WEDNESDAY).error) is bool(windows.problem(WEDNESDAY))
 
 
+def just_made() -> dict[str, Any]:
+    """A first configuration of the node OS, made at the instant of the tests: it counts half an hour later."""
+    made = configuration("node-os", NODE_OS)
+    made["metadata"]["creationTimestamp"] = "2026-02-11T12:00:00Z"
+    return made
+
+
+COUNTS_AT = WEDNESDAY + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("windows", "source", "is_open"),
+    [
+        pytest.param(controller(just_made()), "", True, id="nothing-else"),
+        pytest.param(controller(just_made(), data=NOW_CLOSED), PUBLISHED, False, id="a-config-map-that-is-closed"),
+        pytest.param(controller(just_made(), data=NOW_OPEN), PUBLISHED, True, id="a-config-map-that-is-open"),
+        pytest.param(controller(just_made(), data=HALF), PUBLISHED, False, id="half-a-window"),
+        pytest.param(controller(just_made(), **NEVER), "", False, id="a-fallback-of-never"),
+        pytest.param(controller(just_made(), **SEEDED), "", False, id="a-drawn-fallback"),
+    ],
+)
+def test_until_a_first_configuration_counts_what_governed_before_does(
+    windows: WindowController, source: str, is_open: bool
+) -> None:
+    assert windows.source(WEDNESDAY) == source
+    assert windows.verdict(WEDNESDAY).open is is_open
+    assert windows.pickup_window(WEDNESDAY).open is is_open
+    assert windows.verdict(WEDNESDAY).wake_at == COUNTS_AT
+    assert windows.verdict(WEDNESDAY).told_until == COUNTS_AT
+    assert windows.pickup_window(WEDNESDAY).changes_at == COUNTS_AT
+
+
+@pytest.mark.parametrize("fallback", [{}, SEEDED, NEVER])
+def test_until_then_what_is_published_is_the_fallback_too(fallback: dict[str, Any]) -> None:
+    made = controller(just_made(), **fallback).publication(WEDNESDAY)
+    assert made.data == controller(**fallback).publication(WEDNESDAY).data
+    assert made.wake_at == COUNTS_AT
+
+
 def test_half_a_window_holds_pick_up_and_says_why() -> None:
     windows = controller(data=HALF)
     error = f"unexpected state, with incomplete maintenance window data for channel {NODE_OS}"

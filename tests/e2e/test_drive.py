@@ -92,11 +92,15 @@ def test_the_next_window_is_written_by_the_wall_clock(driven: Rehearsal) -> None
 
 def test_what_somebody_else_deletes_or_changes_is_put_right(driven: Rehearsal) -> None:
     driven.eventually("the window is there", lambda: is_kept(driven))
+    deleted = get(driven.cluster, "configmap", NAME, WHERE)["metadata"]["uid"]
     driven.delete("configmap", NAME, WHERE)
     driven.eventually("the window is back", lambda: is_kept(driven))
+    assert get(driven.cluster, "configmap", NAME, WHERE)["metadata"]["uid"] != deleted
+
     longer = f'{{"data": {{"{CHANNEL}-end": "2099-01-01T00:00:00Z", "note": "longer"}}}}'
     driven.patch("configmap", NAME, longer, WHERE)
     driven.eventually("the window is right", lambda: is_kept(driven))
+    assert "note" not in held(driven), "what somebody added is gone too"
 
 
 def test_a_change_of_the_configuration_is_written(driven: Rehearsal) -> None:
@@ -192,8 +196,10 @@ def test_a_window_that_somebody_else_publishes_holds_pick_up_until_it_opens(play
 def test_a_configuration_counts_before_the_config_map(played: Rehearsal) -> None:
     played.apply(m.window())
     played.eventually("the configuration counts", lambda: played.nap()["window"].startswith("node-os: "))
+    assert "opens" in played.nap()["window"], "it is closed, although the ConfigMap's window is open"
     played.delete("maintenanceconfiguration", "node-os")
     played.eventually("the ConfigMap counts", lambda: played.nap()["window"].startswith("ConfigMap "))
+    assert "OPEN" in played.nap()["window"]
 
 
 def test_an_upgrade_on_a_channel_waits_for_its_own_window(played: Rehearsal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -16,12 +16,12 @@ from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, Manifest
 from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import MAINTENANCE_CONFIGURATIONS
-from napsim.core.clock import parse_rfc3339, rfc3339
+from napsim.core.clock import earliest, parse_rfc3339, rfc3339
 from napsim.core.configuration_specs import ConfigurationError, from_spec
 from napsim.core.configurations import AUTO_UPGRADE, DEFAULT, NAMES, NODE_OS, Configuration
 from napsim.core.fallback import fallback_weekly
 from napsim.core.kubernetes_upgrades import AUTOMATIC_CHANNELS
-from napsim.core.lead_times import Effective, effective, gate
+from napsim.core.lead_times import Effective, effective, gate, until
 from napsim.core.maintenance import ShownCutout, ShownWindow, StatusReport, same_name, status_report
 from napsim.core.objects import ConfigMap
 from napsim.core.pickup import NO_WINDOW, Window
@@ -149,45 +149,61 @@ class WindowController:
                 return name, self.in_force[name]
         return None
 
+    def _counting(self) -> tuple[str, Effective] | None:
+        """The same, if anything of it counts yet: until a first one does, what governed before goes on."""
+        found = self.node_os()
+        return found if found is not None and found[1].configuration is not None else None
+
+    def _awaited(self) -> datetime | None:
+        """When a first configuration begins to count."""
+        found = self.node_os()
+        return found[1].takes_effect_at if found is not None else None
+
     def publication(self, now: datetime) -> Published:
         """What the ConfigMap is to hold where napsim is the one who writes it: all three, or else the fallback."""
         found = {name: state[1] for name in NAMES if (state := self.governing(name)) is not None}
-        if NODE_OS in found:
+        if self._counting():
             return published(found, now)
         never = self.declared.settings.fallback_mode == "None"
         return published({**found, NODE_OS: self._without_configuration()}, now, (NODE_OS,) if never else ())
 
     def source(self, now: datetime) -> str:
         """What governs pick-up: the name of the configuration object or of the ConfigMap, empty for the fallback."""
-        found = self.node_os()
+        found = self._counting()
         if found is None:
             return f"ConfigMap {self.namespace}/{CONFIG_MAP}" if self._published(now) else ""
         return found[0]
 
     def verdict(self, now: datetime) -> WindowVerdict:
         """Whether images may be picked up now: by the configuration in force, the ConfigMap, or the fallback."""
-        found = self.node_os()
-        return gate(found[1], now) if found else self._published(now) or self._fallback(now)
+        found = self._counting()
+        if found is not None:
+            return gate(found[1], now)
+        return until(self._published(now) or self._fallback(now), self._awaited())
 
     def pickup_window(self, now: datetime) -> Window:
         """The verdict as the pick-up takes it."""
-        found = self.node_os()
-        if found is None and self._published(now):
+        found = self._counting()
+        if found is not None:
+            state = gate(found[1], now)
+            return Window(state.open, state.wake_at)
+        window = self._window_without(now)
+        return replace(window, changes_at=earliest(window.changes_at, self._awaited()))
+
+    def _window_without(self, now: datetime) -> Window:
+        if self._published(now):
             return read(self._data, now, namespace=self.namespace)
-        state = found[1] if found else self._without_configuration()
-        verdict = gate(state, now)
-        if state.configuration is not None:
-            return Window(verdict.open, verdict.wake_at)
-        if found is None and self.declared.settings.fallback_mode == "None":
-            return Window(open=False)
-        return NO_WINDOW if state.takes_effect_at is None else Window(True, state.takes_effect_at, configured=False)
+        if self.declared.settings.fallback_mode == "AlwaysOpen":
+            return NO_WINDOW
+        state = self._fallback(now)
+        return Window(state.open, state.wake_at)
 
     @property
     def _data(self) -> Mapping[str, str] | None:
         return self.config_map.data if self.config_map else None
 
     def _published(self, now: datetime) -> WindowVerdict | None:
-        """What the ConfigMap says; it counts where there is no configuration of the node OS."""
+        """What the ConfigMap says; it counts where no configuration of the node OS does."""
         return published_verdict(self._data, now, namespace=self.namespace)
 
     def _fallback(self, now: datetime) -> WindowVerdict:
@@ -198,8 +214,9 @@ class WindowController:
 
     def _without_configuration(self) -> Effective:
         if self.declared.settings.fallback_mode == "SeededWeekly":
-            return Effective(fallback_weekly(self.declared.settings.fallback_seed))
-        return Effective(None)
+            drawn = fallback_weekly(self.declared.settings.fallback_seed)
+            return Effective(drawn, takes_effect_at=self._awaited())
+        return Effective(None, takes_effect_at=self._awaited())
 
     def problem(self, now: datetime) -> str:
         """Why pick-up is held although nothing says that the window is closed: its ConfigMap cannot be read."""

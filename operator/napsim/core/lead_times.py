@@ -41,7 +41,11 @@ def effective(old: Configuration | None, new: Configuration | None, changed_at: 
 
 def gate(state: Effective, now: datetime) -> WindowVerdict:
     """The verdict of what is in force; it wakes, and may say something else, at the end of the lead time as well."""
-    found, pending_at = verdict(state.configuration, now), state.takes_effect_at
+    return until(verdict(state.configuration, now), state.takes_effect_at)
+
+
+def until(found: WindowVerdict, pending_at: datetime | None) -> WindowVerdict:
+    """The same verdict, which something that counts from ``pending_at`` on may end."""
     return replace(
         found, wake_at=earliest(found.wake_at, pending_at), told_until=earliest(found.told_until, pending_at)
     )
