@@ -113,9 +113,9 @@ def test_each_method_s_evaluation_is_timed_in_real_seconds() -> None:
     timed: list[tuple[str, str, float]] = []
     here.disruption.on_evaluated = lambda *found: timed.append(found)
 
-    async def think() -> None:
+    async def pause(_: timedelta) -> None:
         here.real += timedelta(seconds=2)
 
-    here.disruption.think = think
+    here.disruption.pause = pause
     here.look()
     assert timed == [("Empty", "empty", 0.0), ("Drifted", "", 0.0), ("Drifted", "", 2.0)]

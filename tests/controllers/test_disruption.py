@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,7 +18,7 @@ from napsim.controllers.disruption import Disruption
 from napsim.controllers.executor import Retry
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, Event, PatchNode, patched_node
-from napsim.core.commands import recorded
+from napsim.core.commands import Command, recorded
 from napsim.core.objects import Condition, Node, Pod
 from napsim.core.reasons import Reason
 from napsim.live.executor import Executor
@@ -175,6 +175,13 @@ def filling(on: str, **more: Any) -> Pod:
     return pod(f"p-{on}", node=on, requests={"cpu": "3500m"}, **more)
 
 
+def command(here: World, name: str) -> Command:
+    """What was decided for a node that was taken."""
+    found = recorded(here.state.nodes[name])
+    assert found is not None
+    return found
+
+
 def world(budgets: Iterable[Mapping[str, Any]] = ({"nodes": "100%"},), **spec: Any) -> World:
     made = World()
     made.pool(budgets=budgets, **spec)
@@ -212,7 +219,9 @@ def test_a_pass_takes_one_node_and_the_next_comes_at_once_if_nothing_waits_for_a
     assert here.look() == NOW + SECOND
     assert len(here.taken) == 1
     here.replace_all()
-    assert here.look() == NOW
+    assert here.look() == NOW + SECOND, "a launch is seen at the next poll"
+    here.real += SECOND
+    assert here.look() == NOW + SECOND
     assert len(here.taken) == 2
 
 
@@ -270,6 +279,7 @@ def test_do_not_disrupt_on_a_pod_blocks_until_it_is_taken_off() -> None:
     }
     here.state.on_pod(held, pod(node="a"))
     here.disruption.on_claim(here.state.claims["c-a"], "c-a")
+    here.real += 10 * SECOND
     assert here.run() == ["a"]
 
 
@@ -350,6 +360,7 @@ def test_a_pdb_with_nothing_to_spare_blocks_its_nodes_alone_until_it_relaxes() -
     assert here.disruption.blocked_since == {"c-a": NOW}
     here.state.on_pdb(None, pdb(allowed=1, labels={"app": "held"}))
     here.disruption.on_pdb("default/b")
+    here.real += 10 * SECOND
     assert here.run() == ["b", "a"]
     assert here.disruption.blocked_since == {}
 
@@ -371,6 +382,7 @@ def test_a_claim_that_drifts_before_its_node_is_there_follows_when_it_is() -> No
     joined = node("aks-early", of="early", labels=LABELS | {names.NODEPOOL: "default"})
     here.state.on_node(None, joined)
     here.disruption.on_claim(early, "early")
+    here.real += 10 * SECOND
     assert here.run() == ["aks-early"]
 
 
@@ -405,6 +417,64 @@ def test_passes_that_find_nothing_are_ten_seconds_apart() -> None:
     here.real = NOW + 10 * SECOND
     here.disruption.nudge()
     assert here.woken[-1] == NOW + 10 * SECOND
+
+
+def test_what_changed_during_a_pass_does_not_make_the_next_one_earlier() -> None:
+    here = world([{"nodes": "0"}])
+    here.full("a")
+    here.disruption.nudge()
+    assert here.woken[-1] == NOW
+    here.look()
+    assert here.look() == NOW + 10 * SECOND
+
+
+def pausing(here: World, during: Callable[[], None]) -> list[timedelta]:
+    """Judging a candidate takes time, in which that happens; the list of how long it took."""
+    pauses: list[timedelta] = []
+
+    async def pause(time: timedelta) -> None:
+        pauses.append(time)
+        here.real += time
+        during()
+
+    here.disruption.pause = pause
+    return pauses
+
+
+def test_each_candidate_takes_as_long_to_judge_as_it_takes_karpenter() -> None:
+    here = world()
+    for name in ("a", "b"):
+        here.node(name, pod(f"huge-{name}", node=name, requests={"cpu": "150"}))
+    pauses = pausing(here, lambda: None)
+    assert here.look() is None
+    assert pauses == [timedelta(milliseconds=10.8)] * 2
+
+
+def test_a_budget_that_is_used_up_meanwhile_ends_the_pass() -> None:
+    here = world([{"nodes": "1"}])
+    here.full("a")
+    here.full("b", drifted=None)
+    item = here.state.nodes["b"]
+    failing = node("b", of="c-b", labels=LABELS | {names.NODEPOOL: "default"}, ready=False, allocatable=ROOM)
+    pausing(here, lambda: here.state.on_node(item, failing))
+    here.look()
+    assert here.taken == []
+
+
+def test_a_node_that_is_initialized_meanwhile_lets_the_next_candidate_pass() -> None:
+    here = world()
+    here.full("a", drifted=0)
+    here.full("b", drifted=1)
+    here.look()
+    (wanted,) = command(here, "a").replacements
+    joining = {name: value for name, value in LABELS.items() if name != names.INITIALIZED}
+    here.state.on_claim(None, claim(wanted.name, annotations={names.REPLACES: "c-a"}))
+    new = node(f"aks-{wanted.name}", of=wanted.name, labels=joining, allocatable=ROOM)
+    here.state.on_node(None, new)
+    ready = node(new.name, of=wanted.name, labels=LABELS, allocatable=ROOM)
+    pausing(here, lambda: here.state.on_node(here.state.nodes[new.name], ready))
+    here.look()
+    assert sorted(here.taken) == ["a", "b"]
 
 
 def test_a_second_look_without_a_change_does_nothing() -> None:
@@ -501,6 +571,7 @@ def test_the_operator_s_own_node_goes_when_all_others_are_through() -> None:
     item = here.state.nodes["a"]
     here.state.on_node(item, patched_node(item, PatchNode(item, annotations={names.COMMAND: None})))
     here.disruption.on_claim(None, "c-a")
+    here.real += 10 * SECOND
     assert here.run(1) == ["a", "own"]
 
 
@@ -534,6 +605,7 @@ def test_the_operator_s_own_node_is_not_the_first_because_it_was_marked_first() 
     assert NOW + 10 * SECOND in here.woken, "it is looked at again, also if no other is marked"
 
     marked[0] = True
+    here.real += 10 * SECOND
     here.look()
     assert here.taken == ["own"]
 

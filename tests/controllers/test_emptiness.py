@@ -199,6 +199,7 @@ def test_a_pdb_that_relaxes_wakes_the_loop() -> None:
     here.woken.clear()
     here.disruption.on_pdb("default/b")
     assert here.woken
+    here.real += 10 * SECOND
     assert here.decide() == ["a"]
 
 
@@ -297,6 +298,7 @@ def test_whoever_leads_next_decides_anew() -> None:
     here.real += DELAY
     assert here.look() is None
     here.disruption.on_claim(owner, owner.name)
+    here.real += 10 * SECOND
     assert here.decide() == ["a"]
 
 

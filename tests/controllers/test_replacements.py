@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from napsim.api import names
-from napsim.core.commands import Command, recorded
 from napsim.core.objects import (
     Affinity,
     Node,
@@ -23,14 +22,8 @@ from napsim.core.objects import (
     VolumeClaimSource,
 )
 from napsim.core.reasons import Reason, Verdict
-from tests.controllers.test_disruption import LABELS, ROOM, SECOND, World, filling, world
+from tests.controllers.test_disruption import LABELS, ROOM, SECOND, World, command, filling, world
 from tests.core.examples import NOW, claim, node, pdb, pod
-
-
-def command(here: World, name: str) -> Command:
-    found = recorded(here.state.nodes[name])
-    assert found is not None
-    return found
 
 
 def blocked(here: World, name: str) -> Verdict:
@@ -193,6 +186,7 @@ def test_a_blocked_node_is_not_asked_again_until_something_has_changed(monkeypat
     here.state.on_node(bystander, replace(bystander, metadata=replace(bystander.metadata, annotations={"a": "b"})))
     here.look()
     assert asked == [], "an annotation is nothing to pods"
+    here.real += 10 * SECOND
     here.state.on_node(here.state.nodes["bystander"], None)
     here.look()
     assert len(asked) == 1
@@ -213,6 +207,7 @@ def test_a_surge_may_go_above_the_limit_by_one_step_and_not_further() -> None:
     old = here.state.nodes["a"]
     here.state.on_claim(here.state.claims["c-a"], None)
     here.state.on_node(old, None)
+    here.real += 10 * SECOND
     assert here.run() == ["a", "b"]
 
 
@@ -231,6 +226,7 @@ def test_a_pod_whose_volume_cannot_be_followed_keeps_its_node_until_it_can() -> 
     )
     made = PersistentVolumeClaim(metadata=replace(pod().metadata, name="data"))
     here.state.on_volume_claim(None, made)
+    here.real += 10 * SECOND
     assert here.run(1) == ["a"]
 
 

@@ -55,13 +55,17 @@ def test_an_empty_spec_is_what_aks_does() -> None:
             Distribution("lognormal", median=40.0, p95=120.0),
         ),
         (
+            {"distribution": "observed", "values": ["1m", "30s"]},
+            Distribution("observed", values=(30.0, 60.0)),
+        ),
+        (
             {"distribution": "exponential", "mean": "30s", "max": "5m"},
             Distribution("exponential", high=300.0, mean=30.0),
         ),
     ],
-    ids=["fixed", "uniform", "normal", "lognormal", "exponential"],
+    ids=["fixed", "uniform", "normal", "lognormal", "observed", "exponential"],
 )
-def test_timings_are_in_seconds(timing: dict[str, str], expected: Distribution) -> None:
+def test_timings_are_in_seconds(timing: dict[str, Any], expected: Distribution) -> None:
     assert read(timings={"registration": timing}).timings.registration == expected
 
 

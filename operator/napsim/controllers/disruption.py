@@ -2,8 +2,11 @@
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/controller.go``, ``staticdrift.go`` and ``drift.go``: a pass
 every 10 s (virtual), at once after a pass that started something; static pools first, many commands in one pass; then
-one dynamic candidate. Nothing starts while a NodeClaim waits for its launch. Passes that could not come out
-differently are skipped: a pass runs at the next 10 s tick after something changed.
+one dynamic candidate. Nothing starts while a NodeClaim waits for its launch, which is looked at once a second. Passes
+that could not come out differently are skipped: a pass runs at the next 10 s tick after something changed.
+
+Upstream takes its time to judge a candidate, and that shows: nodes that start within a second or two are initialized
+while a pass goes on, so that more candidates pass. Each simulation takes as long here (``pause``).
 """
 
 from __future__ import annotations
@@ -41,9 +44,12 @@ from napsim.core.simulation import WAITS_FOR_ROOM, Simulation
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
 UNSYNCED_LEAST: Final = timedelta(milliseconds=50)  # real: a fast clock must not make this a busy loop
+SIMULATION: Final = timedelta(milliseconds=10)
+SIMULATION_PER_NODE: Final = timedelta(microseconds=400)
+"""What one simulation of scheduling takes Karpenter: 16 ms at 20 nodes, 33 ms at 100, 160 ms at 300 were measured."""
 
 
-async def _at_once() -> None:
+async def _at_once(_: timedelta) -> None:
     """A simulation takes no time that anybody would notice."""
 
 
@@ -61,8 +67,7 @@ class Disruption:
     own_node: str = ""  # where the operator runs: it goes last
     own_pod: str = ""  # the operator's pod, as namespace/name: its node goes only if it has somewhere to go
     settled: Callable[[], bool] = lambda: True  # whether every NodeClaim has been looked at since it changed
-    think: Callable[[], Awaitable[None]] = _at_once  # returns when upstream would be done with one simulation
-    only_polls: bool = False  # whether a claim that is launched is seen at upstream's next poll only
+    pause: Callable[[timedelta], Awaitable[None]] = _at_once  # lets virtual time pass
     on_evaluated: Callable[[str, str, float], None] = lambda *_: None  # reason, consolidation type, real seconds
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
@@ -126,7 +131,7 @@ class Disruption:
         self._doubtful.clear()
         self._joining.clear()
         self.emptiness.forget()
-        self._idle_since = None
+        self._idle_since = self._polls_at = None
 
     def on_pdb(self, key: str) -> None:
         self.release(waits_for_pdb(key))
@@ -159,13 +164,11 @@ class Disruption:
     async def reconcile(self, _: str) -> datetime | None:
         await self._settle_doubts()
         now = self.clock.now()
-        if self.only_polls and self._polls_at is not None and now < self._polls_at:
-            return self._polls_at
-        self._polls_at = None
+        if (too_early := self._too_early(now)) is not None:
+            return too_early
         if not self._synced():
-            soon = self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST)
-            self._polls_at = max(now + UNSYNCED_TICK, soon)
-            return self._polls_at
+            self._polls_at = now + UNSYNCED_TICK
+            return max(self._polls_at, self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST))
         self._ask_again(now)
         self._tell_of_joining(now)
         with self._evaluation(EMPTY, EMPTY.lower()):
@@ -184,6 +187,15 @@ class Disruption:
         wakes = (queue.wake_at for queue in self.queues.values())
         at = earliest(*wakes, *self._budget_changes(now), self.emptiness.wake_at)
         return None if at is None else self._tick(at)
+
+    def _too_early(self, now: datetime) -> datetime | None:
+        """When the next pass is due; None if now. What changed during a pass is not a reason to begin another."""
+        if self._polls_at is not None and now < self._polls_at:
+            return self._polls_at
+        self._polls_at = None
+        if self._idle_since is not None and now < self._idle_since + TICK:
+            return self._idle_since + TICK
+        return None
 
     @contextmanager
     def _evaluation(self, reason: str, consolidation_type: str = "") -> Iterator[None]:
@@ -259,7 +271,7 @@ class Disruption:
         self._tell_of_budgets(now, static=True)
         started = False
         for entry, queue in self._pools(static=True):
-            for _ in range(min(self._remaining(entry, now), len(queue), self._static_room(entry.pool))):
+            for _ in range(min(self._remaining(entry, now), len(queue), self.static_room(entry.pool))):
                 name = self._next_candidate(queue, now)
                 if name is None:
                     break
@@ -270,7 +282,7 @@ class Disruption:
                 started = True
         return started
 
-    def _static_room(self, pool: NodePool) -> int:
+    def static_room(self, pool: NodePool) -> int:
         """How many replacements a static pool may launch, within its limit; none while it is too large.
 
         Nodes that are played in place need no room.
@@ -304,8 +316,11 @@ class Disruption:
             name = queue.first()
             if name is not None and self._must_wait(name, now):
                 return False
-            await self.think()
+            await self.pause(SIMULATION + SIMULATION_PER_NODE * len(self.state.nodes))
             now = self.clock.now()
+            if self._remaining(entry, now) <= 0:
+                del open_pools[entry.pool.name]
+                continue
             if name is None or name != queue.first() or not self._passes(queue, name, now):
                 continue
             if (found := self._simulated(queue, name, now)) is not None:

@@ -169,10 +169,10 @@ class NodeClaimController:
     def _advance(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
         if (adoption := adoption_of(claim)) is not None:
             return self.in_place.advance(claim, adoption, node, now) if node is not None else IDLE
-        joined = self.provider.registered_from(node, now)
+        looked_at = self.provider.registered_from(claim, now)
         registered = is_true(claim.status.conditions, names.REGISTERED_CONDITION)
-        if joined is not None and now < joined and not registered:
-            return Plan((), joined)
+        if node is not None and now < looked_at and not registered:
+            return Plan((), looked_at)
         return lifecycle.advance(claim, node, self.provider.start(claim, node, now), self.clock.timeline, now)
 
     def _adopt(self, claim: NodeClaim, now: datetime) -> Action:
@@ -212,6 +212,13 @@ class NodeClaimController:
     # --- drift --------------------------------------------------------------------------------------------------------
 
     def _drift(self, claim: NodeClaim, node: Node | None, now: datetime) -> Plan:
+        verdict = self.drift(claim, node, now)
+        if verdict.instance_type_found_at is not None:
+            self._type_found_at[claim.name] = verdict.instance_type_found_at
+        return Plan((*self._mark(claim, verdict, now), *_label(node, claim, verdict)), verdict.wake_at)
+
+    def drift(self, claim: NodeClaim, node: Node | None, now: datetime) -> DriftVerdict:
+        """Whether the claim has drifted. Nothing is written or remembered."""
         pool = self.declared.pools.get(claim.metadata.labels.get(names.NODEPOOL, ""))
         node_class = self.declared.node_classes.get(claim.spec.node_class_ref.name)
         offerings, played = self.declared.offerings, node
@@ -219,13 +226,10 @@ class NodeClaimController:
             offerings = self.in_place.offerings(claim)
             played = _running(node, adoption.kubernetes) if node is not None else None
         types = InstanceTypes(offerings, lifecycle.created_at(claim, now), self._type_found_at.get(claim.name))
-        verdict = drift_of(
+        return drift_of(
             claim, pool.view if pool else None, node_class.state if node_class else None, (played,) if played else (),
             types, now, ProviderView(self.declared.settings.kubelet_identity),
         )  # fmt: skip
-        if verdict.instance_type_found_at is not None:
-            self._type_found_at[claim.name] = verdict.instance_type_found_at
-        return Plan((*self._mark(claim, verdict, now), *_label(node, claim, verdict)), verdict.wake_at)
 
     def _mark(self, claim: NodeClaim, verdict: DriftVerdict, now: datetime) -> tuple[Action, ...]:
         edit = drift_condition(claim, verdict, now)

@@ -64,7 +64,7 @@ class NodeClassController:
             return None
         await self._migrate_hash(entry)
         now = self.clock.now()
-        found = self._pass(entry, now)
+        found = self.look(entry, now)
         if found.cache is not None:
             self.declared.caches[found.cache.key] = found.cache
         if found.pickup.changes:
@@ -74,7 +74,8 @@ class NodeClassController:
         at = found.pickup.requeue if found.pickup.error else None
         return earliest(found.pickup.wake_at, at)
 
-    def _pass(self, entry: NodeClassEntry, now: datetime) -> NodeClassPass:
+    def look(self, entry: NodeClassEntry, now: datetime) -> NodeClassPass:
+        """What a pass comes to now. Nothing is written or remembered."""
         version, settings = self.declared.kubernetes_version, self.declared.settings.pickup
         key = next_list_key(entry.state, version, settings, now)
         cache = self.declared.caches.get(key) if key is not None else None

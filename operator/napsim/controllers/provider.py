@@ -82,9 +82,7 @@ class KwokProvider:
 
     def node_due(self, claim: NodeClaim, now: datetime) -> datetime:
         """When the instance of a launched claim joins the cluster."""
-        launched = condition(claim.status.conditions, names.LAUNCHED)
-        since = launched.last_transition_time if launched and launched.last_transition_time else now
-        due = since + self.declared.settings.timings.draw("registration", claim.name)
+        due = _launched_at(claim, now) + self.declared.settings.timings.draw("registration", claim.name)
         return self._put_off(FailureKind.NEVER_REGISTERS, claim, due)
 
     def _put_off(self, kind: FailureKind, claim: NodeClaim, due: datetime) -> datetime:
@@ -101,12 +99,9 @@ class KwokProvider:
         annotations = {**node.metadata.annotations, **created_annotation(now)}
         return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
 
-    def registered_from(self, node: Node | None, now: datetime) -> datetime | None:
-        """When a Node that has joined is looked at: Karpenter paces itself by a second after each status patch."""
-        if node is None:
-            return None
-        recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
-        return parse_rfc3339(recorded) + PACING if recorded else now
+    def registered_from(self, claim: NodeClaim, now: datetime) -> datetime:
+        """When a Node that has joined is looked at: Karpenter waits a second after each status patch, as for Launched."""
+        return _launched_at(claim, now) + PACING
 
     def start(self, claim: NodeClaim, node: Node | None, now: datetime) -> Start | None:
         """When the played cloud takes its own and the startup taints off the Node."""
@@ -131,3 +126,8 @@ class KwokProvider:
     def detach(self, claim: str) -> timedelta:
         """How long the instance takes to be gone after it was told to go."""
         return self.declared.settings.timings.draw("detach", claim)
+
+
+def _launched_at(claim: NodeClaim, now: datetime) -> datetime:
+    launched = condition(claim.status.conditions, names.LAUNCHED)
+    return launched.last_transition_time if launched and launched.last_transition_time else now

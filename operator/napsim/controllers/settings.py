@@ -179,4 +179,5 @@ def distribution_of(timing: Timing) -> Distribution:
         deviation=_seconds(timing.standard_deviation),
         median=_seconds(timing.median),
         p95=_seconds(timing.p95),
+        values=tuple(sorted(value.total_seconds() for value in timing.values or ())),
     )

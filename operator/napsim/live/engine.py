@@ -39,7 +39,7 @@ from napsim.live.executor import RESOURCES, Executor
 from napsim.live.informers import Informers
 from napsim.live.metrics import Metrics
 from napsim.live.workqueue import Workqueue
-from napsim.live.writer import ATTEMPT_SECONDS, Writer
+from napsim.live.writer import ATTEMPT_SECONDS, NotLeader, Writer
 
 log: Final = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ _EVICTORS: Final = 16
 _HELD_SECONDS: Final = 60.0  # a PDB that makes room wakes the pods it holds back; there may be thousands of them
 _VERSION_EVERY: Final = timedelta(minutes=15)  # virtual; Karpenter's cache of the API server's version
 _VERSION_SECONDS: Final = 5.0
+_SHORTEST_PAUSE_SECONDS: Final = 0.001  # real; what the event loop can wait for
 
 
 class Engine(Controllers):
@@ -114,6 +115,8 @@ class Engine(Controllers):
             for name, reconcile, workers in (*self.reconcilers(), ("evictions", self.evictions.reconcile, _EVICTORS))
         }
         self.queues["evictions"].last_retry_seconds = _HELD_SECONDS
+        self._stopped = asyncio.Event()
+        self.disruption.pause = self._pause
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -129,6 +132,7 @@ class Engine(Controllers):
         await self._prime()
         self.adopt()
         self.leading = True
+        self._stopped.clear()
         for queue in self.queues.values():
             queue.resume()
         self.add_everything()
@@ -138,6 +142,7 @@ class Engine(Controllers):
     async def stop(self) -> None:
         """Stop acting: what is under way ends, nothing new begins."""
         self.leading = False
+        self._stopped.set()
         for queue in self.queues.values():
             queue.pause()
         for task in self._tasks:
@@ -254,6 +259,15 @@ class Engine(Controllers):
             self.unsynced_since = None
         elif self.unsynced_since is None:
             self.unsynced_since = self.clock.real()
+
+    async def _pause(self, time: timedelta) -> None:
+        """Returns when that much virtual time has passed. Raises NotLeader once nothing more may be begun."""
+        seconds = self.clock.real_seconds_until(self.clock.now() + time)
+        if seconds >= _SHORTEST_PAUSE_SECONDS:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+        if not self.leading:
+            raise NotLeader
 
     # --- what the controllers tell ------------------------------------------------------------------------------------
 

@@ -36,9 +36,6 @@ from napsim.sim.workloads import Workloads
 
 SERVER_VERSION: Final = "1.34.2"
 """What the control plane runs where the scenario does not say."""
-SIMULATION: Final = timedelta(milliseconds=10)
-SIMULATION_PER_NODE: Final = timedelta(microseconds=400)
-"""What one simulation of scheduling takes Karpenter: 16 ms at 20 nodes, 33 ms at 100, 160 ms at 300 were measured."""
 NEVER_IN_VAIN: Final = timedelta(days=3650)
 """Whatever can let a draining node go on is told of: nothing is asked in vain here."""
 
@@ -84,7 +81,7 @@ class Simulator(Controllers):
         self.provisioning = PollingQueue("provisioning", self.provisioner.reconcile, self.kernel, self._version)
         self.queues["provisioning"] = self.provisioning
         self.nodes.drain_poll = NEVER_IN_VAIN
-        self.disruption.think, self.disruption.only_polls = self._think, True
+        self.disruption.pause = self._pause
         self.settling = True
         self._windows_open: dict[str, bool] = {}
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
@@ -113,9 +110,9 @@ class Simulator(Controllers):
         """Of everything that provisioning looks at; while offerings are held to be unavailable, time changes that."""
         return None if self.declared.unavailable.next_end(self.kernel.now) is not None else self.cluster.versions.number
 
-    async def _think(self) -> None:
+    async def _pause(self, time: timedelta) -> None:
         if not self.settling:
-            await Pause(SIMULATION + SIMULATION_PER_NODE * len(self.state.nodes))
+            await Pause(time)
 
     # --- what controllers ask of their shell --------------------------------------------------------------------------
 
