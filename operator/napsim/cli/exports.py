@@ -1,0 +1,117 @@
+"""``napsim export``: maintenance configurations for the tools that bring them to Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from napsim.api import names
+from napsim.azure import aso, azapi, azurermblocks, bicep, scripts
+from napsim.azure.exports import REST_VERSION, Exports, Target, exports_of
+from napsim.azure.imports import CONFIGURATION, SETTINGS
+from napsim.cli.answers import Paths, found_in, refuse
+from napsim.cli.imports import write
+from napsim.reading.sources import BadInput
+
+_KINDS: Final = {CONFIGURATION: names.NAPSIM_GROUP, SETTINGS: names.NAPSIM_GROUP}
+_ENDS: Final = (
+    "Exit codes: 0 written; 2 wrong usage or bad input, every mistake with its place, and nothing is written."
+)
+
+
+class Form(StrEnum):
+    AZURERM = "azurerm"
+    AZAPI = "azapi"
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="MaintenanceConfigurations, and the upgrade channels of NodeAutoProvisioning, for Azure.",
+    epilog="Example: napsim export az manifests/examples.",
+)
+
+Cluster = Annotated[str, typer.Option(metavar="NAME", help="The cluster's name.")]
+Group = Annotated[str, typer.Option(metavar="NAME", help="The cluster's resource group.")]
+Version = Annotated[str, typer.Option(metavar="VERSION", help="Version of the REST API.")]
+Into = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")]
+_TARGET: Final = Target()
+
+
+@app.command(epilog=f"Example: napsim export az manifests/examples --cluster-name prod --resource-group rg. {_ENDS}")
+def az(
+    paths: Paths,
+    cluster_name: Cluster = _TARGET.cluster,
+    resource_group: Group = _TARGET.resource_group,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Write a file for --config-file there for each."),
+    ] = None,
+) -> None:
+    """Commands of az, with a file for --config-file where options cannot say it all."""
+    target = Target(cluster_name, resource_group)
+    exports, text = _written("az", paths, lambda it: scripts.script(it, target, str(output) if output else ""))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for it in exports.configurations:
+            (output / scripts.file_name(it)).write_text(scripts.config_file(it), encoding="utf-8")
+    write(text, None)
+
+
+@app.command(name="aso", epilog=f"Example: napsim export aso manifests/examples --cluster-name prod. {_ENDS}")
+def service_operator(
+    paths: Paths,
+    cluster_name: Cluster = _TARGET.cluster,
+    namespace: Annotated[str, typer.Option(metavar="NAME", help="The namespace of the ManagedCluster.")] = "default",
+    output: Into = None,
+) -> None:
+    """Manifests of Azure Service Operator."""
+    _, text = _written("aso", paths, lambda it: aso.written(it, Target(cluster_name), namespace))
+    write(text, output)
+
+
+@app.command(name="terraform", epilog=f"Example: napsim export terraform manifests/examples --form azapi. {_ENDS}")
+def for_terraform(
+    paths: Paths,
+    form: Annotated[Form, typer.Option(help="The provider: blocks of its cluster, or resources of their own.")] = (
+        Form.AZURERM
+    ),
+    cluster_name: Cluster = _TARGET.cluster,
+    api_version: Version = REST_VERSION,
+    output: Into = None,
+) -> None:
+    """Terraform: blocks for azurerm_kubernetes_cluster, or resources of azapi."""
+    written = azurermblocks.written if form is Form.AZURERM else azapi.written
+    target = Target(cluster_name, version=api_version)
+    _, text = _written("terraform", paths, lambda it: written(it, target))
+    write(text, output)
+
+
+@app.command(name="bicep", epilog=f"Example: napsim export bicep manifests/examples --cluster-name prod. {_ENDS}")
+def for_bicep(
+    paths: Paths, cluster_name: Cluster = _TARGET.cluster, api_version: Version = REST_VERSION, output: Into = None
+) -> None:
+    """Resources of Bicep, children of a cluster that exists."""
+    target = Target(cluster_name, version=api_version)
+    _, text = _written("bicep", paths, lambda it: bicep.written(it, target))
+    write(text, output)
+
+
+def _written(command: str, paths: list[str], printed: Callable[[Exports], str]) -> tuple[Exports, str]:
+    """What is exported, and its text. Every mistake, and every note, is told on standard error."""
+    try:
+        found = found_in(paths, _KINDS, CONFIGURATION)
+        exports = exports_of(found.objects, datetime.now(UTC).date())
+        text = printed(exports)
+    except BadInput as error:
+        raise refuse(f"export {command}", error) from error
+    if exports.mistakes:
+        raise refuse(f"export {command}", BadInput(exports.mistakes))
+    for note in (*found.notes, *exports.notes):
+        typer.echo(f"napsim export {command}: note: {note}", err=True)
+    return exports, text

@@ -1,0 +1,98 @@
+"""``napsim import``: what other tools keep of a cluster's maintenance, as manifests of napsim."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from napsim.api.maintenanceconfiguration import CONFIG_NAMES
+from napsim.azure import formats
+from napsim.azure.hcl import ExtraMissing
+from napsim.azure.imports import Imports, Manifest, yaml_text
+from napsim.cli.answers import refuse
+from napsim.reading.sources import BadInput, Mistake, texts_of
+
+_COMMAND: Final = "import az"
+_EXTRA_MISSING: Final = 3
+_FILES: Final = (
+    "Files, folders, or - for standard input: what az aks maintenanceconfiguration show and list print and"
+    " --config-file takes, scripts with add or update, az aks show, manifests of Azure Service Operator, Terraform"
+    " (azurerm, azapi), terraform show -json."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Maintenance configurations that other tools keep, as manifests of napsim.",
+    epilog="Example: napsim import az docs/azure/show.json.",
+)
+
+
+@app.callback()
+def root() -> None:
+    """Take no options of its own."""
+
+
+@app.command(
+    epilog=(
+        "Examples: az aks maintenanceconfiguration list -g GROUP --cluster-name NAME | napsim import az - ;"
+        " napsim import az docs/azure/cluster.tf; terraform show -json | napsim import az - ."
+        " Exit codes: 0 read; 2 wrong usage or bad input, every mistake with its place, and nothing is written;"
+        " 3 Terraform's language without the extra that reads it: terraform."
+    )
+)
+def az(
+    paths: Annotated[list[str], typer.Argument(metavar="FILE…", help=_FILES)],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help=f"For a --config-file, which has no name: {', '.join(CONFIG_NAMES)}.")
+    ] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Say what is wrong, and write nothing.")] = False,
+) -> None:
+    """What az prints and takes, Azure Service Operator and Terraform have, as MaintenanceConfigurations."""
+    try:
+        found, manifests = _read(paths, name)
+    except BadInput as error:
+        raise refuse(_COMMAND, error) from error
+    except ExtraMissing as error:
+        typer.echo(f"napsim {_COMMAND}: {error}", err=True)
+        raise typer.Exit(_EXTRA_MISSING) from error
+    for note in found.notes:
+        typer.echo(f"napsim {_COMMAND}: note: {note}", err=True)
+    if not check:
+        write("---\n".join(yaml_text(manifest) for manifest in manifests), output)
+
+
+def write(text: str, output: Path | None) -> None:
+    """To a file, or to standard output."""
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _read(paths: list[str], name: str) -> tuple[Imports, list[Manifest]]:
+    """Everything in the files. Raises ``BadInput`` with every mistake, and ``ExtraMissing``."""
+    texts, unread = texts_of(_with_terraform(paths), sys.stdin.read)
+    found = Imports(mistakes=list(unread))
+    for text in texts:
+        formats.read(found, text, name)
+    manifests = found.judged()
+    if not manifests and not found.mistakes:
+        told = "there is no maintenance configuration and no upgrade channel in it"
+        found.mistakes.append(Mistake(", ".join(paths), 0, "", "", None, told))
+    if found.mistakes:
+        raise BadInput(sorted(found.mistakes, key=lambda mistake: (mistake.file, mistake.line)))
+    return found, manifests
+
+
+def _with_terraform(paths: list[str]) -> Iterator[str]:
+    """A folder, and the files in Terraform's language that are in it: one folder is one module."""
+    for path in paths:
+        yield path
+        if Path(path).is_dir():
+            yield from map(str, sorted(Path(path).glob(f"*{formats.TERRAFORM}")))
