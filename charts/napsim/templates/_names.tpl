@@ -50,7 +50,7 @@ app.kubernetes.io/instance: {{ (first .).Release.Name }}
 app.kubernetes.io/component: {{ last . }}
 {{- end -}}
 
-{{/* The recommended labels of an object of one component: operator, release, kwok, crds, metrics or examples. Takes (list $ "operator"). */}}
+{{/* The recommended labels of an object of one component: operator, release, kwok, crds, lint, metrics or examples. Takes (list $ "operator"). */}}
 {{- define "napsim.labels" -}}
 {{- $root := first . -}}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}

@@ -51,6 +51,27 @@ class BadInput(Exception):
         self.mistakes = tuple(mistakes)
 
 
+Place = tuple[str, int, tuple[str | int, ...]]
+"""Where a document is: file, line, and the path within that of a List."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file, or standard input, as it was read."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of one line of a text: lines and columns count from 1, ``end`` is the column after the last."""
+
+    line: int
+    column: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document of a file. ``path`` leads to it inside that of a List: ``("items", 3)``."""
@@ -62,6 +83,11 @@ class Document:
     start: int = 0  # lines before that text
     node: yaml.Node | None = field(default=None, repr=False, compare=False)
     path: tuple[str | int, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """What tells it from every other document of the input."""
+        return self.file, self.line, self.path
 
     @property
     def named(self) -> str:
@@ -82,6 +108,24 @@ class Document:
             return self.line
         before = 0 if self.node else self.start
         return before + _line(node, (*self.path, *parts_of(location)))
+
+    def span_of(self, location: str) -> Span:
+        """Where the field's value is written; of one that goes over several lines, or is not there: its name.
+
+        Of a document without nodes (JSON that YAML does not take) the beginning of its first line.
+        """
+        node = self.node or _composed(self.text)
+        if node is None:
+            return Span(self.line, 1, 2)
+        return _span(node, (*self.path, *parts_of(location)), 0 if self.node else self.start)
+
+    def lines_to(self, location: str) -> tuple[int, ...]:
+        """The lines on which the document, and each field on the way to the one at ``location``, begin."""
+        node = self.node or _composed(self.text)
+        if node is None:
+            return (self.line,)
+        before = 0 if self.node else self.start
+        return tuple(before + line for line in _lines(node, self.path, tuple(parts_of(location))))
 
 
 def _composed(text: str) -> yaml.Node | None:
@@ -111,6 +155,38 @@ def _line(node: yaml.Node, path: Iterable[str | int]) -> int:
     return int(line) + 1
 
 
+def _span(node: yaml.Node, path: Iterable[str | int], before: int) -> Span:
+    shown = node
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            break
+        key, node = child
+        scalar = isinstance(node, yaml.ScalarNode) and node.start_mark.line == node.end_mark.line
+        shown = node if scalar and node.value else key
+    while isinstance(shown, yaml.CollectionNode) and shown.value:  # the first name in it
+        shown = shown.value[0][0] if isinstance(shown, yaml.MappingNode) else shown.value[0]
+    start, end = shown.start_mark, shown.end_mark
+    last = end.column if end.line == start.line and end.column > start.column else start.column + 1
+    return Span(before + start.line + 1, start.column + 1, last + 1)
+
+
+def _lines(node: yaml.Node, inner: Sequence[str | int], path: Sequence[str | int]) -> Iterator[int]:
+    """``inner`` leads to the document, ``path`` on from there."""
+    for part in inner:
+        child = _child(node, part)
+        if child is None:
+            return
+        node = child[1]
+    yield int(node.start_mark.line) + 1
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            return
+        key, node = child
+        yield int(key.start_mark.line) + 1
+
+
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         return next(((key, value) for key, value in node.value if key.value == str(part)), None)
@@ -124,21 +200,47 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
 
 def read(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Document], list[Mistake]]:
     """Every document of files, of the YAML and JSON files below folders, and of ``-``, by path; Lists taken apart."""
+    texts, unread = texts_of(paths, stdin)
+    documents, mistakes = documents_of(texts)
+    return documents, [*unread, *mistakes]
+
+
+def texts_of(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Text], list[Mistake]]:
+    """The files that ``read`` takes, by path, and which of them cannot be read."""
+    mistakes: list[Mistake] = []
+    return [text for path in paths for text in _texts(path, stdin, mistakes)], mistakes
+
+
+def documents_of(texts: Iterable[Text]) -> tuple[list[Document], list[Mistake]]:
+    """The documents of texts, Lists taken apart, and what in the texts is not YAML."""
+    mistakes: list[Mistake] = []
+    return [document for text in texts for document in _documents(text.name, text.text, mistakes)], mistakes
+
+
+def read_texts(files: Iterable[tuple[str, bytes]]) -> tuple[list[Document], list[Mistake]]:
+    """As ``read``, of (name, content) that are in memory already."""
     documents: list[Document] = []
     mistakes: list[Mistake] = []
-    for path in paths:
-        for name, text in _texts(path, stdin, mistakes):
-            documents += _documents(name, text, mistakes)
+    for name, content in files:
+        try:
+            documents += _documents(name, content.decode("utf-8"), mistakes)
+        except UnicodeDecodeError as error:
+            mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {_reason(error)}"))
     return documents, mistakes
 
 
-def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[tuple[str, str]]:
+def is_manifest(name: str) -> bool:
+    """Whether a file of that name below a folder is read."""
+    return Path(name).suffix in _SUFFIXES
+
+
+def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[Text]:
     if path == STDIN:
-        yield "(stdin)", stdin()
+        yield Text("(stdin)", stdin())
         return
     for file in _files(Path(path)):
         try:
-            yield str(file), file.read_text(encoding="utf-8")
+            yield Text(str(file), file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             mistakes.append(Mistake(str(file), 0, "", "", None, f"cannot be read: {_reason(error)}"))
 
@@ -150,7 +252,7 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    return sorted(file for file in path.rglob("*") if is_manifest(file.name) and file.is_file())
 
 
 def _documents(name: str, text: str, mistakes: list[Mistake]) -> Iterator[Document]:

@@ -16,17 +16,27 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api.base import NAME_MESSAGE
+from napsim.api.checks import CHECKS
 from napsim.api.registry import kind_of
 from napsim.api.scenario import SCENARIO
 from napsim.api.validation import errors_of
-from napsim.core.objects import Node, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, PodTemplate
+from napsim.core.objects import (
+    KubeObject,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    PodDisruptionBudget,
+    PodTemplate,
+)
 from napsim.core.objects import StorageClass as Class
 from napsim.core.objects import VolumeAttachment as Attachment
 from napsim.core.resources import parse_quantity
-from napsim.sim.scenario import KINDS
-from napsim.sim.sources import Document, Mistake, parts_of
+from napsim.reading.kinds import KINDS
+from napsim.reading.sources import Document, Mistake, parts_of
 
 SCENARIO_KIND: Final = "Scenario"
+CHECKS_KIND: Final = "Checks"
 _WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _ABSENT: Final = object()
 
@@ -101,6 +111,7 @@ _READ_AS: Final[Mapping[str, tuple[str, Any]]] = {
     "Pod": ("", Pod),
     "Node": ("", Node),
     "PodDisruptionBudget": ("", PodDisruptionBudget),
+    "Namespace": ("", KubeObject),
     "PersistentVolumeClaim": ("", PersistentVolumeClaim),
     "PersistentVolume": ("", PersistentVolume),
     "StorageClass": ("", Class),
@@ -147,9 +158,12 @@ def pruned(manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
 def judged(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     """(field, value, what is allowed) for every mistake of a manifest that has a kind."""
     kind = manifest.get("kind")
-    if kind == SCENARIO_KIND and str(manifest.get("apiVersion", "")).startswith("napsim.dev/"):
+    ours = str(manifest.get("apiVersion", "")).startswith("napsim.dev/")
+    if kind == SCENARIO_KIND and ours:
         faults = errors_of(manifest, kind=SCENARIO)
         yield from _of_events(manifest)
+    elif kind == CHECKS_KIND and ours:
+        faults = errors_of(manifest, kind=CHECKS)
     else:
         faults = errors_of(manifest)
     for fault in faults:

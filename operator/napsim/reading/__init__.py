@@ -1,0 +1,1 @@
+"""Reading manifests: documents that know where they stand, and all that is wrong with them, at once."""

@@ -1,0 +1,31 @@
+"""The kinds that decisions read: karpenter's, the provider's, napsim's, and those of Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "NodePool": ("karpenter.sh/v1",),
+    "NodeClaim": ("karpenter.sh/v1",),
+    "AKSNodeClass": ("karpenter.azure.com/v1beta1", "karpenter.azure.com/v1alpha2"),
+    "MaintenanceConfiguration": ("napsim.dev/v1alpha1",),
+    "NodeImage": ("napsim.dev/v1alpha1",),
+    "NodeAutoProvisioning": ("napsim.dev/v1alpha1",),
+    "Deployment": ("apps/v1",),
+    "ReplicaSet": ("apps/v1",),
+    "StatefulSet": ("apps/v1",),
+    "DaemonSet": ("apps/v1",),
+    "PodDisruptionBudget": ("policy/v1",),
+    "Pod": ("v1",),
+    "Node": ("v1",),
+    "Namespace": ("v1",),
+    "PersistentVolumeClaim": ("v1",),
+    "PersistentVolume": ("v1",),
+    "StorageClass": ("storage.k8s.io/v1",),
+    "VolumeAttachment": ("storage.k8s.io/v1",),
+}
+"""Each with its ``apiVersion``s. Others are ignored, with a note."""
+NAMESPACED: Final = frozenset({
+    "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget", "Pod", "PersistentVolumeClaim",
+})  # fmt: skip

@@ -1,0 +1,45 @@
+"""Workflow commands of GitHub Actions, which it shows beside the lines of a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from napsim.report.findings import Finding, Findings
+
+_COMMANDS: Final[Mapping[str, str]] = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def commands(found: Findings) -> Iterator[str]:
+    """A line for each finding that counts."""
+    return (_command(finding) for finding in found.findings)
+
+
+def _command(finding: Finding) -> str:
+    properties = {
+        "file": finding.file,
+        "line": str(max(finding.line, 1)),
+        "col": str(finding.column),
+        "endColumn": str(finding.end_column),
+        "title": f"{finding.code} {finding.rule}",
+    }
+    told = f" ({finding.help})" if finding.help else ""
+    said = ": ".join(filter(None, (finding.object, f"{finding.message}{told}")))
+    return command(_COMMANDS[finding.severity], said, properties)
+
+
+def command(level: str, message: str, properties: Mapping[str, str]) -> str:
+    """One command: ``level`` is error, warning or notice, ``properties`` are file, line and title at least.
+
+    Escaped as ``actions/toolkit`` escapes it (``packages/core/src/command.ts``).
+    """
+    given = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{level} {given}::{_text(message)}"
+
+
+def _text(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _text(text).replace(":", "%3A").replace(",", "%2C")
