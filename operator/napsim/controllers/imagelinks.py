@@ -125,16 +125,17 @@ class ImageLinks:
     def _window(self, now: datetime, look: NodeClassPass, definition: str) -> Link:
         """Closed, it blocks; unless one of the rules lets the image past it."""
         found, bypass = self.windows.verdict(now), _bypass(look, definition)
-        source, details = self.windows.source(now), [_NO_CHANNEL]
-        message = _window_message(found, source, self.windows.awaited(now), now)
+        source, details = self.windows.source(now), (_NO_CHANNEL,)
+        message = _window_message(found, source, self.windows.awaited(), now)
         if look.pickup.error:
             return Link(LinkName.WINDOW, _BLOCKS, look.pickup.error, str(found.reason), found.wake_at)
         if found.open:
-            return Link(LinkName.WINDOW, _PASSES, message, str(found.reason), found.wake_at, tuple(details))
+            return Link(LinkName.WINDOW, _PASSES, message, str(found.reason), found.wake_at, details)
         if bypass:
             return Link(LinkName.WINDOW, _PASSES, f"{message}; it does not count here: {bypass}", str(found.reason))
         edit = self.edits.open_window(found, now)
-        return Link(LinkName.WINDOW, _BLOCKS, message, str(found.reason), found.wake_at, tuple(details), edit)
+        until = next((held.until for held in look.pickup.held if held.definition == definition), found.wake_at)
+        return Link(LinkName.WINDOW, _BLOCKS, message, str(found.reason), until, details, edit)
 
     def _age(self, held: str, now: datetime) -> Link:
         forced = self.declared.settings.pickup.forced
@@ -145,7 +146,8 @@ class ImageLinks:
             return Link(LinkName.AGE, Standing.AHEAD, "no age forces a pick-up: the rule is off, or the age unknown")
         if now >= expires_at:
             return Link(LinkName.AGE, _PASSES, f"{held} is over {forced.days} days old: the window does not count")
-        message = f"{held} is {forced.days} days old {describe_instant(expires_at)}: the window does not count then"
+        at = describe_instant(expires_at.replace(microsecond=0))
+        message = f"{held} is {forced.days} days old {at}: from then on the window does not count"
         return Link(LinkName.AGE, Standing.AHEAD, message, until=expires_at)
 
     # --- the class ----------------------------------------------------------------------------------------------------
@@ -168,7 +170,7 @@ class ImageLinks:
 
 def _published(newest: PublishedImage, now: datetime) -> Link:
     age = max(now - newest.published_at, timedelta(0))
-    since = f"{age.days} days ago" if age.days else f"{age.seconds // 3600} h ago"
+    since = f"{age.days}d ago" if age.days else f"{age.seconds // 3600}h ago"
     message = f"{newest.full_version} of {newest.definition}, {describe_instant(newest.published_at)}, {since}"
     return Link(LinkName.PUBLISHED, _PASSES, message)
 

@@ -1,0 +1,154 @@
+"""``napsim advise``: the smallest edit that makes broken checks hold."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from napsim.api.checks import Assertion
+from napsim.cli.amendments import Amendment, amendments
+from napsim.cli.answers import BAD_INPUT, Form, Output, Zone, refuse, show
+from napsim.cli.check import FILE, Asked, Checking, asked_of
+from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable
+from napsim.reading.sources import BadInput, Document
+from napsim.report import advice as report
+
+BROKEN: Final = 1
+_MOST: Final = 200
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=(
+        "Example: napsim advise manifests --checks napsim-checks.yaml. Exit codes: 0 all checks hold as it is; 1 some"
+        " are broken, and the smallest edit found is told, or that there is none; 2 wrong usage or bad input."
+    )
+)
+def advise(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH…]", help="Manifests or a snapshot; by default those that the checks name."),
+    ] = None,
+    checks: Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")] = Path(FILE),
+    most: Annotated[int, typer.Option(min=1, help="Try so many edits at most.")] = _MOST,
+    processes: Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")
+    ] = None,
+    time_zone: Zone = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Which smallest edit makes the broken checks hold?"""
+    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is of no interest here
+    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    at_once = processes or os.cpu_count() or 1
+    try:
+        asked = asked_of(checks, paths, None, time_zone)
+        told = advice(asked, datetime.now(UTC).replace(microsecond=0), executor, most, at_once)
+    except BadInput as error:
+        raise refuse("advise", error) from error
+    except Unreachable as error:
+        typer.echo(f"napsim advise: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    if output is Output.JSON:
+        typer.echo(report.document(told))
+    else:
+        show(report.lines(told))
+    if told.broken:
+        raise typer.Exit(BROKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The checks, of edited manifests; ``now`` is the same for all."""
+
+    asked: Asked
+    now: datetime
+
+
+def advice(asked: Asked, now: datetime, executor: Executor, most: int, at_once: int) -> report.Advice:
+    """Tries edits, ``at_once`` at a time, until one makes all checks hold. Raises ``BadInput`` and Unreachable."""
+    answer = Checking(asked, now).answer()
+    broken = {result.id: result.counterexample for result in answer.results if not result.holds}
+    held = {result.id for result in answer.results if result.holds}
+    wanted = [(check, broken[check.id]) for check in asked.spec.checks if check.id in broken]
+    found = amendments(asked.documents, wanted, asked.zone, now) if wanted else []
+    tried: list[tuple[Amendment, frozenset[str]]] = []
+    for batch in _batches(found[:most], at_once):
+        tried += zip(batch, _holding(batch, asked, now, executor), strict=True)
+        whole = next((item for item, holding in tried if holding >= {*held, *broken}), None)
+        if whole is not None:
+            return _advice(wanted, len(tried), len(found), whole, {})
+    each = {check.id: _first(tried, check.id, held) for check, _ in wanted}
+    return _advice(wanted, len(tried), len(found), None, each)
+
+
+def _batches(found: Sequence[Amendment], size: int) -> Iterator[Sequence[Amendment]]:
+    for start in range(0, len(found), size):
+        yield found[start : start + size]
+
+
+def _first(tried: Sequence[tuple[Amendment, frozenset[str]]], check: str, held: set[str]) -> Amendment | None:
+    """The smallest that makes this check hold and breaks none."""
+    return next((item for item, holding in tried if check in holding and holding >= held), None)
+
+
+def _holding(batch: Sequence[Amendment], asked: Asked, now: datetime, executor: Executor) -> list[frozenset[str]]:
+    cases = [_Case(replace(asked, documents=_bare(item.applied(asked.documents))), now) for item in batch]
+    found = dict(executor.results(_held, cases))
+    return [found[index] for index in range(len(batch))]
+
+
+def _bare(documents: Sequence[Document]) -> tuple[Document, ...]:
+    """Without what only places of mistakes are told by."""
+    return tuple(replace(document, node=None, text="") for document in documents)
+
+
+def _held(case: _Case) -> frozenset[str]:
+    """The checks that hold; none where the edit is not allowed."""
+    try:
+        answer = Checking(case.asked, case.now, examples=False).answer()
+    except BadInput:
+        return frozenset()
+    return frozenset(result.id for result in answer.results if result.holds)
+
+
+def _advice(
+    wanted: Sequence[tuple[Assertion, object]],
+    tried: int,
+    of: int,
+    whole: Amendment | None,
+    each: dict[str, Amendment | None],
+) -> report.Advice:
+    return report.Advice(
+        broken=tuple(check.id for check, _ in wanted),
+        tried=tried,
+        of=of,
+        edit=_edit(whole),
+        by_check=tuple(report.ByCheck(check=check, edit=_edit(item)) for check, item in each.items()),
+    )
+
+
+def _edit(item: Amendment | None) -> report.Edit | None:
+    if item is None:
+        return None
+    changes = tuple(
+        report.Change(
+            kind=it.kind,
+            namespace=it.namespace,
+            name=it.name,
+            told=it.told,
+            command=it.command,
+            patch={"spec": it.spec},
+        )
+        for it in item.changes
+    )
+    return report.Edit(changes=changes, size=round(item.size, 3), note=item.note)

@@ -1,0 +1,124 @@
+"""``napsim diff``: what changes in effect between two folders, files or revisions of git."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from napsim.cli.answers import BAD_INPUT, Found, Zone, instant, local_zone, refuse, show
+from napsim.cli.effects import Asked, effects, objects_of
+from napsim.cli.outlooks import can_forecast, declared_start, outlook
+from napsim.cli.pools import nodes_by_pool
+from napsim.cli.revisions import Side, Unusable, sides
+from napsim.reading.sources import BadInput, Mistake
+from napsim.report import difference as report
+from napsim.report.difference_lines import lines
+from napsim.report.difference_markdown import markdown
+
+CHANGED: Final = 1
+
+app = typer.Typer(add_completion=False)
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command(
+    epilog=(
+        "Examples: napsim diff old new; napsim diff main.. -- manifests; napsim diff HEAD~1 HEAD -- manifests/examples."
+        " Exit codes, those of diff: 0 nothing changes in effect; 1 something does; 2 wrong usage or bad input."
+    )
+)
+def diff(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="A B | REV [REV] [PATH…] | REV..[REV] [PATH…]", help="Before and after."),
+    ],
+    at: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="INSTANT", help="From when on; else a Scenario's start, else now."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="INSTANT", help="The forecasts' end; else 120 days on."),
+    ] = None,
+    forecast: Annotated[
+        bool, typer.Option("--forecast/--no-forecast", help="Simulate the next rollout of both, or do not.")
+    ] = True,
+    seed: Annotated[int | None, typer.Option(min=0, help="What every draw of both forecasts is made from.")] = None,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; may be given several times."),
+    ] = None,
+    time_zone: Zone = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="text, json, or markdown.")] = Output.TEXT,
+) -> None:
+    """What changes in effect: windows, budgets, the next rollout, nodes at risk?"""
+    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the forecast
+    told_nodes, zone = nodes_by_pool(nodes or ()), time_zone or local_zone(os.environ)
+    try:
+        before, after = sides(arguments)
+        found = _found((before, after))
+        start = at or declared_start(found) or datetime.now(UTC).replace(microsecond=0)
+        difference = effects(*found, Asked(start, zone, told_nodes))
+        if forecast:
+            difference = _with_outlook(difference, found, start, until, seed)
+    except Unusable as error:
+        typer.echo(f"napsim diff: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    except BadInput as error:
+        raise refuse("diff", error) from error
+    _tell(msgspec.structs.replace(difference, before=before.label, after=after.label), output)
+    if difference.changed:
+        raise typer.Exit(CHANGED)
+
+
+def _found(both: Sequence[Side]) -> tuple[Found, Found]:
+    """Raises ``BadInput`` with the mistakes of both sides."""
+    found: list[Found] = []
+    mistakes: list[Mistake] = []
+    for side in both:
+        try:
+            found.append(objects_of(side))
+        except BadInput as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise BadInput(mistakes)
+    before, after = found
+    return before, after
+
+
+def _with_outlook(
+    difference: report.Difference,
+    found: tuple[Found, Found],
+    start: datetime,
+    until: datetime | None,
+    seed: int | None,
+) -> report.Difference:
+    """A forecast needs a NodePool on both sides; where there is none, that is noted."""
+    lacking = [which for which, side in zip(("before", "after"), found, strict=True) if not can_forecast(side)]
+    if lacking:
+        note = f"no forecast: there is no NodePool {' and '.join(lacking)}"
+        return msgspec.structs.replace(difference, notes=(*difference.notes, note))
+    told = outlook(*found, start, until, seed)
+    changed = difference.changed or report.outlook_changes(told)
+    return msgspec.structs.replace(difference, outlook=told, changed=changed)
+
+
+def _tell(difference: report.Difference, output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(report.document(difference))
+    elif output is Output.MARKDOWN:
+        typer.echo(markdown(difference), nl=False)
+    else:
+        show(lines(difference))

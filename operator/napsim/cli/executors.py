@@ -1,0 +1,101 @@
+"""Where many simulations run: in processes of this machine, or on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import napsim
+
+A = TypeVar("A")
+B = TypeVar("B")
+_SECONDS_TO_CONNECT = 5
+
+
+class Unreachable(Exception):
+    """The executor cannot be used. The message says why, and what to do."""
+
+
+class Executor(Protocol):
+    """Runs one function on many arguments. Both go to other processes, and so does the result."""
+
+    def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
+        """Each result with the position of its argument, as they come. Raises what the function raises, Unreachable."""
+        ...
+
+
+def told_results(executor: Executor, function: Callable[[A], B], arguments: Sequence[A]) -> list[B]:
+    """The results in the order of the arguments. A bar on standard error, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    found: dict[int, B] = {}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("simulating", total=len(arguments))
+        for index, result in executor.results(function, arguments):
+            found[index] = result
+            bars.advance(task)
+    return [found[index] for index in range(len(arguments))]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalProcesses:
+    """So many processes, at most one for each argument; None: as many as there are processors."""
+
+    count: int | None = None
+
+    def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
+        """See Executor."""
+        count = min(len(arguments), self.count or os.cpu_count() or 1)
+        with ProcessPoolExecutor(max(count, 1), mp_context=get_context("spawn")) as pool:
+            positions = {pool.submit(function, argument): index for index, argument in enumerate(arguments)}
+            for future in as_completed(positions):
+                yield positions[future], future.result()
+
+
+@dataclass(frozen=True, slots=True)
+class DaskCluster:
+    """The workers of the scheduler at that address, which have the same napsim installed."""
+
+    address: str
+
+    def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
+        """See Executor."""
+        try:
+            import distributed  # noqa: PLC0415 - an extra, which few have installed
+        except ImportError as error:
+            raise Unreachable("Dask is not installed: pip install 'napsim[dask]'") from error
+        try:
+            client = distributed.Client(  # type: ignore[no-untyped-call]  # distributed has no types
+                self.address, timeout=_SECONDS_TO_CONNECT
+            )
+        except (OSError, ValueError) as error:
+            raise Unreachable(f"{self.address}: no Dask scheduler answers there: {error}") from error
+        with client:
+            _check_versions(self.address, client.run(_version))
+            futures = [client.submit(function, argument, pure=False) for argument in arguments]
+            positions = {future.key: index for index, future in enumerate(futures)}
+            done = distributed.as_completed(  # type: ignore[no-untyped-call]  # distributed has no types
+                futures, with_results=True
+            )
+            for future, result in done:
+                yield positions[future.key], result
+
+
+def _version() -> str:
+    return napsim.__version__
+
+
+def _check_versions(address: str, versions: dict[str, str]) -> None:
+    """Raises Unreachable where there are no workers, or workers with another version."""
+    if not versions:
+        raise Unreachable(f"{address}: the scheduler has no workers")
+    others = sorted({version for version in versions.values() if version != napsim.__version__})
+    if others:
+        raise Unreachable(f"{address}: workers have napsim {', '.join(others)}, and this is {napsim.__version__}")

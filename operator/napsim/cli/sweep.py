@@ -1,0 +1,185 @@
+"""``napsim sweep``: forecasts over ranges of values, and which of them are worth choosing from."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from napsim.cli.answers import BAD_INPUT, Form, Output, Paths, instant, refuse, show, write
+from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable, told_results
+from napsim.cli.repetition import with_seed
+from napsim.cli.variations import Variation, VariationError, points, variation, varied
+from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.report import sweep as report
+from napsim.report.sweep_lines import lines
+from napsim.report.sweep_plot import page, svg
+from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.outcome import WorkloadOutcome
+from napsim.sim.scenario import Scenario
+from napsim.sim.simulation import simulate
+
+NONE_FINISHES: Final = 1
+_HOUR: Final = timedelta(hours=1)
+_PLOTS: Final = (".svg", ".html")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=(
+        "Example: napsim sweep tests/scenarios/five_percent --vary pool/default:budget=5%..50%/5%. Exit codes: 0 some"
+        " of them finish; 1 none does; 2 wrong usage or bad input, every mistake with its place."
+    )
+)
+def sweep(
+    paths: Paths,
+    vary: Annotated[
+        list[str], typer.Option(metavar="TARGET:FIELD=VALUES", help="pool/default:budget=5%..50%/5%; several times.")
+    ],
+    against: Annotated[
+        report.Against, typer.Option(help="Most nodes at once, pods evicted, or most pods within an hour.")
+    ] = report.Against.NODES,
+    runs: Annotated[int, typer.Option(min=1, help="So many seeds for each; the worst of them counts.")] = 1,
+    start: Annotated[
+        datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="What every draw is made from.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write finish against disruption, .svg or .html.")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """What if? Finish against disruption over ranges of budgets, windows, durations, and the Pareto front."""
+    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is of no interest here
+    if plot is not None and plot.suffix not in _PLOTS:
+        raise typer.BadParameter(f"{str(plot)!r}: must end in {' or '.join(_PLOTS)}", param_hint="--plot")
+    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    asked = Asked(datetime.now(UTC).replace(microsecond=0), start, until, seed)
+    try:
+        told = swept(*read(paths, sys.stdin.read), vary, asked, against, runs, executor)
+    except BadInput as error:
+        raise refuse("sweep", error) from error
+    except (VariationError, Unreachable) as error:
+        typer.echo(f"napsim sweep: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    if plot is not None:
+        write("sweep", plot, (svg(told) if plot.suffix == ".svg" else page(told)).encode())
+    if output is Output.JSON:
+        typer.echo(report.document(told))
+    else:
+        show(lines(told))
+    if all(point.finish_seconds is None for point in told.points):
+        raise typer.Exit(NONE_FINISHES)
+
+
+def swept(
+    documents: Sequence[Document],
+    mistakes: Iterable[Mistake],
+    vary: Sequence[str],
+    asked: Asked,
+    against: report.Against,
+    runs: int,
+    executor: Executor,
+) -> report.Sweep:
+    """All of it. Raises ``BadInput``, VariationError and Unreachable."""
+    scenario = scenario_of(documents, asked, mistakes)
+    variations = [variation(text) for text in vary]
+    combinations = points(variations)
+    scenarios = [_scenario(documents, variations, values, asked) for values in combinations]
+    seeded = [with_seed(it, it.seed + number) for it in scenarios for number in range(runs)]
+    found = told_results(executor, _one, seeded)
+    grouped = [found[index * runs : (index + 1) * runs] for index in range(len(combinations))]
+    told = [_point(values, group) for values, group in zip(combinations, grouped, strict=True)]
+    return report.Sweep(
+        start=scenario.start,
+        until=scenario.until,
+        seed=scenario.seed,
+        varied=tuple(item.label for item in variations),
+        against=against,
+        points=report.with_front(told, against),
+        notes=scenario.notes,
+    )
+
+
+def _scenario(
+    documents: Sequence[Document], variations: Sequence[Variation], values: Sequence[str], asked: Asked
+) -> Scenario:
+    """Raises ``BadInput`` with the combination in each mistake."""
+    objects = [
+        it for it in documents if isinstance(it.manifest, dict) and isinstance(it.manifest.get("metadata"), dict)
+    ]
+    others = [it for it in documents if it not in objects]
+    try:
+        return scenario_of([*varied(objects, variations, values), *others], asked)
+    except BadInput as error:
+        named = ", ".join(f"{item.label}={value}" for item, value in zip(variations, values, strict=True))
+        raise BadInput([replace(it, message=f"{it.message} (with {named})") for it in error.mistakes]) from error
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What is kept of one run. ``finish_seconds`` from the start; None where it does not finish."""
+
+    finish_seconds: float | None
+    nodes: int
+    pods: int
+    hour: int
+    blocked: int
+
+
+def _one(scenario: Scenario) -> _Result:
+    outcome = simulate(scenario, pods_in_trace=False)
+    ended = outcome.finished_at
+    return _Result(
+        finish_seconds=max((ended - outcome.started_at).total_seconds(), 0.0) if ended is not None else None,
+        nodes=outcome.most_disrupting,
+        pods=sum(item.evicted + item.deleted for item in outcome.workloads),
+        hour=_most_in_an_hour(outcome.workloads),
+        blocked=len({item.node for item in outcome.blocked if item.until is None}),
+    )
+
+
+def _most_in_an_hour(workloads: Iterable[WorkloadOutcome]) -> int:
+    """Of all workloads together."""
+    recent: deque[tuple[datetime, int]] = deque()
+    now = most = 0
+    for at, pods in sorted(eviction for item in workloads for eviction in item.evictions):
+        recent.append((at, pods))
+        now += pods
+        while at - recent[0][0] >= _HOUR:
+            now -= recent.popleft()[1]
+        most = max(most, now)
+    return most
+
+
+def _point(values: Sequence[str], results: Sequence[_Result]) -> report.Point:
+    """The worst of each figure; without one run that finishes, or where one does not, there is no finish."""
+    ends = [it.finish_seconds for it in results if it.finish_seconds is not None]
+    return report.Point(
+        values=tuple(values),
+        runs=len(results),
+        finished=len(ends),
+        finish_seconds=max(ends) if len(ends) == len(results) else None,
+        nodes=max(it.nodes for it in results),
+        pods=max(it.pods for it in results),
+        hour=max(it.hour for it in results),
+        blocked=max(it.blocked for it in results),
+    )

@@ -1,0 +1,108 @@
+"""``napsim why`` from the command line: the text, the document, names, instants, exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from napsim.cli.main import app
+from napsim.core.chain import LinkName
+from napsim.report.marked import WIDTH
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/why.md").read_text("utf-8")
+SINGLE_REPLICA = ROOT / "tests/scenarios/single_replica"
+BLOCKED = "--at=2026-03-06T12:00:00Z"
+BERLIN = "--time-zone=Europe/Berlin"
+
+
+def run(*arguments: object, given: str = "") -> Result:
+    return CliRunner().invoke(app, ["why", *map(str, arguments)], input=given)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    done = run("default", SINGLE_REPLICA, BLOCKED, BERLIN)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def test_the_answer_comes_first_then_the_edit_then_every_link(text: str) -> None:
+    rows = text.splitlines()
+    assert rows[:3] == [
+        "NodePool/default",
+        "  Fri 2026-03-06 12:00 UTC (13:00 Europe/Berlin)",
+        "  1 of 4 nodes have not moved",
+    ]
+    assert "    Time alone does not change that." in rows
+    edit = rows.index("      kubectl patch poddisruptionbudget ledger -n shop --type merge -p '")
+    assert rows[edit + 1 : edit + 5] == [
+        "      spec:",
+        "        maxUnavailable: 1",
+        "        minAvailable: null",
+        "      '",
+    ]
+    chain = rows[next(index for index, row in enumerate(rows) if row.startswith("  The chain of Node/")) :]
+    links = [row[7:18].rstrip() for row in chain if row[:4] == "    " and row[7:8].isupper() and row[6:7] == " "]
+    assert links == list(LinkName)
+
+
+def test_no_line_is_wider_than_a_terminal(text: str) -> None:
+    assert [row for row in text.splitlines() if len(row) > WIDTH] == []
+
+
+def test_the_document_has_the_same_chain_and_the_edit_as_a_patch() -> None:
+    done = run("pool/default", SINGLE_REPLICA, BLOCKED, "--output=json")
+    answer = json.loads(done.stdout)
+    assert (answer["schema"], answer["at"]) == ("napsim.dev/why/v1", "2026-03-06T12:00:00Z")
+    (chain,) = answer["chains"]
+    first = next(link for link in chain["links"] if link["name"] == chain["first"])
+    assert (first["name"], first["reason"]) == ("Candidate", "PodDisruptionBudget")
+    assert first["edit"]["patch"] == {"spec": {"maxUnavailable": 1, "minAvailable": None}}
+    assert [len(group["nodes"]) for group in chain["held"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nobody", SINGLE_REPLICA], "'nobody': is neither a Node, a NodePool nor an image here"),
+        (["pool/nobody", SINGLE_REPLICA], "there are NodePools: default;"),
+        (["default", SINGLE_REPLICA, "--at=2026-01-01T00:00:00Z"], "must not be before the start"),
+        (["default", SINGLE_REPLICA / "nothing.yaml"], "cannot be read"),
+        (["default", "-"], "NodePool/default: spec: Required value: spec must be set"),
+    ],
+    ids=["no such name", "no such pool", "before the start", "no such file", "bad manifest"],
+)
+def test_what_cannot_be_asked_is_said(arguments: list[object], told: str) -> None:
+    done = run(*arguments, given="{apiVersion: karpenter.sh/v1, kind: NodePool, metadata: {name: default}}")
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_without_manifests_the_cluster_is_asked(unreachable: Path) -> None:
+    done = run("default", "--kubeconfig", unreachable)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("napsim why: http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("command", re.findall(r"^napsim (why [^\n]* tests/[^\n]*)$", PAGE, re.MULTILINE))
+def test_each_command_on_the_page_answers(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert CliRunner().invoke(app, shlex.split(command, comments=True)).exit_code == 0
+
+
+def test_the_answer_that_is_shown_is_the_answer_that_is_given(text: str) -> None:
+    (block,) = re.findall(r"```\n\$ napsim why [^\n]*\n(.*?)```", PAGE, re.DOTALL)
+    assert block in text
+
+
+def test_every_link_and_option_is_on_the_page() -> None:
+    assert re.findall(r"^\| ([A-Z][a-z]+) \| [a-z]", PAGE, re.MULTILINE) == [*map(str, LinkName)]
+    shown = CliRunner().invoke(app, ["why", "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).stdout
+    options = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
+    assert [option for option in options if f"`{option}" not in PAGE] == []
