@@ -9,7 +9,10 @@ bin := $(venv)/bin
 installed := $(venv)/.installed
 step := hack/step
 
-.PHONY: help venv lock controlplane helm crds metrics monitoring chart golden format lint types contracts unit e2e conformance test demo image kind test-kind bench clean
+# The tests start Python dozens of times: compiled modules are worth keeping.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help venv lock controlplane helm chromium crds metrics rules monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind bench clean
 
 help: ## Show this.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
@@ -29,13 +32,21 @@ controlplane: $(installed) ## Build the control plane into the user's cache: 6 m
 helm: $(installed) ## Build Helm into the user's cache, unless there is one of version 3 or 4 on the PATH.
 	@$(bin)/napsim cluster build --helm
 
-crds: $(installed) ## Generate crds/ from the models, and copy them and the examples into the chart.
+chromium: ## Find Chromium or Chrome (CHROMIUM names one); as root on Debian or Ubuntu, install it.
+	@hack/chromium
+
+crds: $(installed) ## Generate crds/ and the table of defaults from the models, and copy crds/ and the examples into the chart.
 	@$(bin)/napsim crds crds
+	@$(bin)/python -m napsim.api.defaults
 	@cp crds/*.yaml charts/napsim/files/crds/
 	@cp manifests/examples/[0-4]*.yaml charts/napsim/files/examples/
 
 metrics: $(installed) ## Generate docs/metrics.md from the table of metrics.
 	@$(bin)/napsim metrics docs/metrics.md
+
+rules: $(installed) ## Generate from the rules of `napsim lint` a page for each in docs/rules, and the admission policies that warn.
+	@$(bin)/python -m napsim.lint.pages docs/rules
+	@$(bin)/python -m napsim.lint.admission manifests/lint-warnings.yaml charts/napsim/files/lint-warnings.yaml
 
 monitoring: $(installed) ## Check and test the alerting rules and the dashboard's queries with promtool.
 	@$(bin)/python -m pytest tests/monitoring
@@ -59,16 +70,22 @@ lint: $(installed) ## Style, formatting, and the rules of tests/test_tidy.py.
 types: $(installed) ## Types, strictly.
 	@$(bin)/mypy
 
-contracts: $(installed) ## Which package may import which.
+contracts: $(installed) ## Which package may import which, and that every row of the references is in the table of tests.
 	@$(bin)/lint-imports --no-logo
+	@$(bin)/python -m pytest -q -p no:xdist tests/conformance/test_table.py
 
-unit: $(installed) ## Unit, property and conformance tests: no cluster.
-	@$(bin)/python -m pytest --numprocesses=auto tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py
+without_cluster := tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py --ignore=tests/conformance/test_table.py
 
-e2e: $(installed) controlplane helm ## End-to-end tests, on clusters of their own, two at a time.
+unit: $(installed) ## Unit and property tests: no cluster, no process.
+	@$(bin)/python -m pytest --numprocesses=auto -m "not process" $(without_cluster)
+
+processes: $(installed) ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
+	@$(bin)/python -m pytest --numprocesses=4 --dist=loadfile -m process $(without_cluster)
+
+e2e: $(installed) controlplane helm chromium ## End-to-end tests, on clusters of their own, two at a time.
 	@$(bin)/python -m pytest --numprocesses=2 --dist=loadfile --durations=40 tests/e2e
 
-conformance: $(installed) controlplane helm ## The table of the references' rows: where each is tested, and with what result.
+conformance: $(installed) controlplane helm chromium ## The table of the references' rows: where each is tested, and with what result.
 	@$(bin)/python -m tests.conformance $(ARGS)
 
 test: $(installed) ## All of these: lint, types, contracts, unit, monitoring, chart, e2e.
@@ -76,10 +93,12 @@ test: $(installed) ## All of these: lint, types, contracts, unit, monitoring, ch
 	@$(step) "Types" $(MAKE) types
 	@$(step) "Import contracts" $(MAKE) contracts
 	@$(step) "Unit and property tests" $(MAKE) unit
+	@$(step) "Tests that start processes" $(MAKE) processes
 	@$(step) "Alerts and dashboard" $(MAKE) monitoring
 	@$(step) "Helm" $(MAKE) helm
 	@$(step) "Helm chart" $(MAKE) chart
 	@$(step) "Control plane" $(MAKE) controlplane
+	@$(step) "Chromium" $(MAKE) chromium
 	@$(step) "End-to-end tests" $(MAKE) e2e
 
 demo: $(installed) ## A node image roll-out, live, on a cluster of its own; builds the control plane the first time.
@@ -94,7 +113,7 @@ kind: $(installed) ## A kind cluster with napsim installed, playing image roll-o
 test-kind: $(installed) helm ## The suite on a real kind cluster; needs Docker and kind (KIND_IMAGE, BASE_IMAGE).
 	@$(step) "Kind suite" $(bin)/python -m pytest tests/kind
 
-bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node.
+bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node; a forecast: ARGS=--forecast.
 	@$(bin)/python -m tests.bench $(ARGS)
 
 clean: ## Remove the virtual environment and caches; built binaries and clusters stay in the user's cache.

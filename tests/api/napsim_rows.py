@@ -247,6 +247,10 @@ NAP_REFUSED: Final[tuple[Refusal, ...]] = (
     ("normal without mean", NAP, {_TIMING: {"distribution": "normal", "standardDeviation": "1s"}}, _PARAMETERS),
     ("lognormal without p95", NAP, {_TIMING: {"distribution": "lognormal", "median": "1s"}}, _PARAMETERS),
     ("exponential without mean", NAP, {_TIMING: {"distribution": "exponential"}}, _PARAMETERS),
+    ("observed without values", NAP, {_TIMING: {"distribution": "observed"}}, _PARAMETERS),
+    ("nothing observed", NAP, {_TIMING: {"distribution": "observed", "values": []}}, "spec.timings.launch.values"),
+    ("observed in words", NAP, {_TIMING: {"distribution": "observed", "values": ["soon"]}}, "must be a duration"),
+    ("a fixed time with values", NAP, {_TIMING: {"fixed": "1s", "values": ["1s"]}}, _BELONGS),
     ("a fixed time with a mean", NAP, {_TIMING: {"fixed": "1s", "mean": "1s"}}, _BELONGS),
     (
         "uniform with a mean",

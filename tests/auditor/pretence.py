@@ -223,9 +223,14 @@ class PretendedServer:
     def ready(self, name: str, *, ready: bool = True) -> None:
         self.condition("nodes", name, "Ready", "True" if ready else "False", agent=KWOK)
 
-    def taint(self, name: str, *, agent: str = OPERATOR, seconds: float | None = None) -> None:
+    def taint(self, name: str, *wanted: str, agent: str = OPERATOR, seconds: float | None = None) -> None:
+        """A command's taint, with what it wants launched."""
+
         def change(body: Body) -> None:
             body["spec"]["taints"] = [{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]
+            if wanted:
+                command = {"reason": "Drifted", "replacements": [{"name": item} for item in wanted]}
+                body["metadata"]["annotations"] = {"napsim.dev/command": json.dumps(command)}
 
         self.patch("nodes", name, change, agent=agent, seconds=seconds)
 

@@ -89,7 +89,7 @@ class Rollout:
 
 steps_of_rollouts = st.lists(st.sampled_from(STEPS), max_size=60)
 without_deadline = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -110,6 +110,15 @@ def test_two_replacements_of_one_claim_are_found(ten: PretendedServer, tmp_path:
     assert judged(ten, tmp_path, NoDoubleWork()) == ["nodeclaim/n00 nodeclaim/two: one replacement / also one"]
 
 
+def test_two_replacements_that_one_command_wants_are_not(ten: PretendedServer, tmp_path: Path) -> None:
+    ten.taint("n00", "one", "two")
+    ten.launch("one", replaces="n00")
+    ten.launch("two", replaces="n00")
+    assert judged(ten, tmp_path, NoDoubleWork()) == []
+    ten.launch("three", replaces="n00")
+    assert judged(ten, tmp_path, NoDoubleWork()) == ["nodeclaim/n00 nodeclaim/three: one replacement / also one, two"]
+
+
 def test_a_replacement_after_one_that_was_given_up_is_no_double_work(ten: PretendedServer, tmp_path: Path) -> None:
     ten.mark("n00")
     ten.claim("one", replaces="n00")

@@ -1,4 +1,4 @@
-"""CRDs and examples go with the chart as they are: copies of what is committed, and labels besides."""
+"""CRDs, examples and policies go with the chart as they are: copies of what is committed, and labels besides."""
 
 from __future__ import annotations
 
@@ -91,3 +91,20 @@ def test_each_example_has_a_switch_of_its_own(switch: str, kinds: set[str]) -> N
 
 def test_no_example_is_there_unless_it_is_asked_for() -> None:
     assert not of(objects("default"), "examples")
+
+
+def test_the_policies_that_warn_are_the_committed_ones() -> None:
+    found = of(objects("default"), "lint")
+    committed_ones = yaml.safe_load_all((ROOT / "manifests/lint-warnings.yaml").read_text())
+    assert by_name(found) == by_name(list(committed_ones))
+
+
+def test_the_policies_that_warn_are_named_for_the_release() -> None:
+    found = of(parsed(text_of({"fullnameOverride": "other"})), "lint")
+    assert {item["metadata"]["name"].rpartition("-")[0] for item in found} == {"other-lint"}
+    bindings = [item for item in found if "Binding" in item["kind"]]
+    assert [item["spec"]["policyName"] for item in bindings] == [item["metadata"]["name"] for item in bindings]
+
+
+def test_the_policies_that_warn_are_left_out_by_choice() -> None:
+    assert not of(parsed(text_of({"lint": {"admissionWarnings": False}})), "lint")

@@ -18,6 +18,7 @@ ELSEWHERE: Final = {
     "templates/dashboard.yaml",
     "templates/drive.yaml",
     "templates/examples.yaml",
+    "templates/lintwarnings.yaml",
     "templates/prometheusrule.yaml",
     "templates/rbac.yaml",
 }

@@ -29,6 +29,8 @@ CLUSTER_SCOPED: Final = {
     "ClusterRole",
     "ClusterRoleBinding",
     "CustomResourceDefinition",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
     "AKSNodeClass",
     "MaintenanceConfiguration",
     "NodeAutoProvisioning",

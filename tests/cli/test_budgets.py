@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from napsim.cli.main import app
-from napsim.report.forecast_lines import WIDTH
+from napsim.report.marked import WIDTH
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "manifests/examples"

@@ -6,18 +6,21 @@ import asyncio
 import json
 import shlex
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from napsim.api.nodeimage import NodeImage
+from napsim.cli import demo
 from napsim.cli.demo import _Player, app, farewell
-from napsim.cli.stage import examples_folder, only_one
+from napsim.cli.foretelling import foretold
+from napsim.cli.stage import evictions, examples_folder, only_one
 from napsim.cluster import Cluster, ClusterError
 from napsim.report.view import Group, Phase, View, Window
 from tests.report import samples
+from tests.report.forecasts import FINISHED
 
 FOLDER = Path("/clusters/demo")
 CLUSTER = Cluster(
@@ -50,7 +53,31 @@ def test_the_demo_plays_on_the_examples() -> None:
     assert sorted(path.suffix for path in examples_folder().iterdir()) == [".yaml"] * 6
 
 
-def test_a_name_that_cannot_be_a_cluster_is_refused() -> None:
+def test_its_forecast_relaxes_the_pdb_when_nothing_else_is_left() -> None:
+    forecast = foretold(examples_folder(), datetime(2026, 1, 1, tzinfo=UTC))
+    (relaxed,) = [moment for moment in forecast.timeline if moment.kind == "Applied"]
+    assert relaxed.object == "PodDisruptionBudget/ledger"
+    pools = {pool.name: pool for pool in forecast.pools}
+    assert pools["system"].finished_at == relaxed.at
+    assert forecast.finished_at == pools["default"].finished_at
+    assert forecast.finished_at is not None
+    assert timedelta() < forecast.finished_at - relaxed.at < timedelta(hours=1)
+    assert {item.name for item in forecast.workloads if item.evicted} >= {"shop/Deployment/ledger"}
+
+
+def test_evictions_that_were_granted_are_counted_in_the_audit_log(tmp_path: Path) -> None:
+    def line(subresource: str, code: int) -> str:
+        reference = {"resource": "pods", "subresource": subresource}
+        event = {"verb": "create", "objectRef": reference, "responseStatus": {"code": code}}
+        return json.dumps(event, separators=(",", ":")) + "\n"
+
+    log = tmp_path / "audit.log"
+    log.write_text(line("eviction", 201) + line("eviction", 429) + line("binding", 201) + line("eviction", 201))
+    assert evictions(replace(CLUSTER, audit_log=log)) == 2
+
+
+def test_a_name_that_cannot_be_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "foretold", lambda *_: FINISHED)
     result = CliRunner().invoke(app, ["--name", "Not A Name"])
     assert result.exit_code == 1
     assert "cluster name 'Not A Name'" in result.stderr

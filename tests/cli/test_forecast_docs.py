@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from napsim.api.scenario import ScenarioEvent, ScenarioSpec, ScenarioTimings
 from napsim.api.timings import Timings
 from napsim.cli.main import app
+from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import POD_START, POD_TERMINATION
-from napsim.sim.sources import read
 from tests.scenarios.answers import NOW
 
 ROOT = Path(__file__).parents[2]

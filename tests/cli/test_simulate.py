@@ -15,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 from napsim.cli.main import app
 from napsim.cli.repetition import quantiles, with_seed
+from napsim.reading.sources import read
 from napsim.report.forecast import Forecast, Quantiles
-from napsim.report.forecast_lines import WIDTH
+from napsim.report.marked import WIDTH
 from napsim.sim.composition import Asked, scenario_of
-from napsim.sim.sources import read
 from tests.scenarios.answers import NOW
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -126,6 +126,10 @@ def test_neither_hash_order_nor_the_time_zone_of_the_machine_changes_a_byte() ->
 
 def test_what_only_some_need_is_not_loaded_for_all() -> None:
     unwanted = "{'icalendar', 'aiohttp', 'kopf', 'kubernetes'}"
-    code = f"import sys, napsim.cli.simulate; print(sorted({unwanted} & set(sys.modules)))"
+    code = (
+        "import sys, napsim.cli.main, napsim.cli.simulate\n"
+        "assert not {'pydantic', 'msgspec', 'yaml', 'napsim.core', 'napsim.sim'} & set(sys.modules), 'for the help'\n"
+        f"import napsim.cli.forecasts; print(sorted({unwanted} & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from napsim.cli.answers import local_zone
 from napsim.cli.main import app
-from napsim.report.forecast_lines import WIDTH
+from napsim.report.marked import WIDTH
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "manifests/examples"

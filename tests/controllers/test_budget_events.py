@@ -113,8 +113,9 @@ def test_each_method_s_evaluation_is_timed_in_real_seconds() -> None:
     timed: list[tuple[str, str, float]] = []
     here.disruption.on_evaluated = lambda *found: timed.append(found)
 
-    async def pause(_: timedelta) -> None:
+    async def pause(_: timedelta) -> bool:
         here.real += timedelta(seconds=2)
+        return False
 
     here.disruption.pause = pause
     here.look()

@@ -20,6 +20,7 @@ from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, Event, PatchNode, patched_node
 from napsim.core.commands import Command, recorded
 from napsim.core.objects import Condition, Node, Pod
+from napsim.core.pace import MEASURED
 from napsim.core.reasons import Reason
 from napsim.live.executor import Executor
 from tests.core.examples import NOW, claim, node, pdb, pod
@@ -432,10 +433,11 @@ def pausing(here: World, during: Callable[[], None]) -> list[timedelta]:
     """Judging a candidate takes time, in which that happens; the list of how long it took."""
     pauses: list[timedelta] = []
 
-    async def pause(time: timedelta) -> None:
+    async def pause(time: timedelta) -> bool:
         pauses.append(time)
         here.real += time
         during()
+        return False
 
     here.disruption.pause = pause
     return pauses
@@ -447,7 +449,7 @@ def test_each_candidate_takes_as_long_to_judge_as_it_takes_karpenter() -> None:
         here.node(name, pod(f"huge-{name}", node=name, requests={"cpu": "150"}))
     pauses = pausing(here, lambda: None)
     assert here.look() is None
-    assert pauses == [timedelta(milliseconds=10.8)] * 2
+    assert pauses == [MEASURED.of_pass(2), MEASURED.of_simulation(2), MEASURED.of_simulation(2)]
 
 
 def test_a_budget_that_is_used_up_meanwhile_ends_the_pass() -> None:

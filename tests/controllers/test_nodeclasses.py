@@ -242,3 +242,26 @@ def test_another_gallery_is_another_set_of_definitions_whatever_the_window_says(
     assert world.look("default") == {NEW}
     ids = [image.id for image in world.declared.node_classes["default"].state.images]
     assert all(item.startswith("/subscriptions/") for item in ids)
+
+
+def test_an_image_that_is_not_adopted_yet_is_told_on_the_class_with_what_it_waits_for() -> None:
+    """Where `kubectl describe aksnodeclass` shows it; once for all definitions that wait alike."""
+    world = World(fallback={"mode": "None"})
+    world.publish(OLD)
+    world.add("default")
+    assert world.look("default") == {OLD}
+    world.now += HOUR
+    world.publish(NEW)
+    world.look("default")
+    world.now = START + 72 * HOUR
+    world.look("default")
+    held = [item for item in world.events if item.reason == "ImageHeld"]
+    assert [(item.kind, item.type, item.message.partition(")")[2]) for item in held] == [
+        ("AKSNodeClass", "Normal", ": held: not listed before 2026-02-13T12:00:00Z (a list is kept for 72h0m0s)"),
+        (
+            "AKSNodeClass",
+            "Normal",
+            ": held: window closed, or until 2026-04-27T00:00:00Z, when it is 90 days old",
+        ),
+    ]
+    assert held[0].message.startswith(f"{NEW} (2204containerd, 2204gen2arm64containerd, 2204gen2containerd)")

@@ -166,7 +166,7 @@ def app_of(item: Any) -> str:
     return app
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(NODES, BOUND, PODS_)
 def test_on_nodes_that_are_there_it_places_pods_as_a_naive_scheduler_does(nodes: Any, bound: Any, pods: Any) -> None:
     made, pending = nodes_of(nodes), pods_of(pods)
@@ -174,7 +174,7 @@ def test_on_nodes_that_are_there_it_places_pods_as_a_naive_scheduler_does(nodes:
     assert Cluster(*made, pods=there).provision(*pending).placed == Naive(made, there).solve(pending)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(NODES, BOUND, PODS_, BOUND)
 def test_with_seats_counted_for_every_rule_about_hostnames_it_does_so_too(
     nodes: Any, bound: Any, pods: Any, later: Any
@@ -271,7 +271,7 @@ def test_one_node_more_leaves_no_plain_pod_without_a_place_that_had_one(nodes: A
     assert len(Cluster(*made, a_node("z", more)).provision(*pods).placed) >= before
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(NODES, BOUND, PODS_, st.lists(st.integers(0, 5), max_size=4))
 def test_a_view_that_followed_events_equals_one_that_was_built_anew(
     nodes: Any, bound: Any, pods: Any, changed: list[int]

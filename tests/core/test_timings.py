@@ -16,7 +16,8 @@ UNIFORM = Distribution("uniform", low=10, high=20)
 NORMAL = Distribution("normal", mean=60, deviation=10)
 LOGNORMAL = Distribution("lognormal", median=40, p95=120)
 EXPONENTIAL = Distribution("exponential", mean=30)
-ALL = [Distribution("fixed", low=45), UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL]
+OBSERVED = Distribution("observed", values=(20.0, 30.0, 90.0))
+ALL = [Distribution("fixed", low=45), UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL, OBSERVED]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,9 @@ ALL = [Distribution("fixed", low=45), UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL]
         (LOGNORMAL, 0.5, 40),
         (LOGNORMAL, 0.95, 120),
         (EXPONENTIAL, 1 - 2.718281828**-1, 30),
+        (OBSERVED, 0.3333, 20),
+        (OBSERVED, 0.3334, 30),
+        (OBSERVED, 0.9999999, 90),
     ],
 )
 def test_quantiles(distribution: Distribution, share: float, seconds: float) -> None:

@@ -162,7 +162,7 @@ MARKS: Final = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     st.booleans(),
     MARKS,

@@ -72,13 +72,14 @@ def test_the_recommended_configuration_gives_rise_to_nothing() -> None:
         pytest.param(
             configure(AbsoluteMonthly(1, 29)),
             FindingReason.DAY_ABOVE_28,
-            "dayOfMonth 29: a month without that day is skipped; AKS documents neither",
+            "dayOfMonth 29: some months lack that day, and AKS does not document what happens then; it is skipped",
             id="pm:5.2-short-month-day-above-28",
         ),
         pytest.param(
             replace(configure(AbsoluteMonthly(1, 31)), settings=Settings(clamp_short_months=True)),
             FindingReason.DAY_ABOVE_28,
-            "dayOfMonth 31: a month without that day counts as its last day; AKS documents neither",
+            "dayOfMonth 31: some months lack that day, and AKS does not document what happens then;"
+            " it counts as its last day",
             id="pm:5.2-short-month-day-above-28-clamped",
         ),
         pytest.param(

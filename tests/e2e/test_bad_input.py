@@ -194,6 +194,24 @@ def test_two_configurations_of_one_name_tell_of_each_other(world: Rehearsal) -> 
     world.delete("mc", "b-second")
 
 
+# --- what lint finds --------------------------------------------------------------------------------------------------
+
+
+def test_a_pool_says_what_lint_finds_in_its_budgets_until_they_are_right(world: Rehearsal) -> None:
+    nights = {"nodes": "1", "schedule": "0 23 * * *", "duration": "8h"}
+    words = ("NAP101 spec.disruption.budgets[0].schedule: restricts disruption only while it is active", "67%")
+    world.apply(m.pool("pool-of-nights", [nights], replicas=0))
+
+    def found() -> m.Manifest | None:
+        return condition(world, "nodepool", "pool-of-nights", "Findings")
+
+    world.eventually("the condition names it", lambda: says(found(), "True", words), PATIENCE_SECONDS)
+    assert (found() or {})["reason"] == "BudgetUnlimitedOutsideSchedule"
+    world.apply(m.pool("pool-of-nights", [nights, {"nodes": "1"}], replicas=0))
+    world.eventually("the correction is taken", lambda: found() is None, PATIENCE_SECONDS)
+    world.delete("nodepool", "pool-of-nights")
+
+
 # --- the last good state stands ---------------------------------------------------------------------------------------
 
 

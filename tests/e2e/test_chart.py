@@ -38,7 +38,7 @@ NODE: Final = {
 # Everything that the chart can make, but custom resources.
 KINDS: Final = (
     "deployments,jobs,pods,services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies,roles,rolebindings,"
-    "clusterroles,clusterrolebindings"
+    "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
 )
 CRDS: Final = sorted(yaml.safe_load(file.read_text())["metadata"]["name"] for file in (ROOT / "crds").iterdir())
 

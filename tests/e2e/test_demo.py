@@ -37,6 +37,7 @@ def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_
         code = demo.end(within_seconds=300)
         assert code == 0, demo.text
     told = demo.text
+    assert told.index("=== The forecast") < told.index("=== The rehearsal") < told.index("=== 1/6")
     scenes = [told.index(f"=== {number}/6") for number in range(1, 7)]
     assert scenes == sorted(scenes)
     assert "202602.13.0 waits for the window" in told[scenes[1] : scenes[2]]
@@ -47,8 +48,21 @@ def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_
     summary = told[told.index("=== Summary") :]
     assert "after the window had closed" in summary
     assert "0 left" in summary
+    assert_it_came_as_forecast(summary)
     assert not [command for command in processes_of(name) if " run " in command]
     assert_all_nodes_run_the_new_image(name)
+
+
+def assert_it_came_as_forecast(summary: str) -> None:
+    """The same pick-up; as many disrupted at once as may be; the end later: a second is ten minutes."""
+    table = summary[summary.index("=== Forecast against actual") :]
+    rows = {name: re.split(r" {2,}", rest) for name, rest in re.findall(r"^(\w[^\n]*?) {2,}(.*)$", table, re.MULTILINE)}
+    assert rows["picked up at"] == ["Sun 2026-02-15 01:00"] * 2
+    assert rows["finished at"][0].startswith("Sun 2026-02-15 06:")
+    assert rows["finished at"][1] >= rows["finished at"][0]
+    assert rows["most at once, default"] == ["2", "2"]
+    assert rows["most at once, system"] == ["1", "1"]
+    assert all(int(count) > 20 for count in rows["pods evicted"][:2])
 
 
 def assert_all_nodes_run_the_new_image(name: str) -> None:

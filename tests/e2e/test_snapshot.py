@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -96,3 +97,39 @@ def test_what_may_not_be_listed_is_named_at_once(rehearsed: Rehearsal) -> None:
     assert "not allowed to list nodeautoprovisionings.napsim.dev" in done.stderr
     assert "volumeattachments.storage.k8s.io" in done.stderr
     assert "--rbac" in done.stderr
+
+
+def test_a_cluster_is_linted_by_the_account_of_a_snapshot(rehearsed: Rehearsal) -> None:
+    kubeconfig = token_kubeconfig(rehearsed.cluster, "default", "reader")
+    done = run("lint", "--cluster", f"--kubeconfig={kubeconfig}", "--output=json")
+    assert done.returncode == 1, done.stderr
+    found = [(item["code"], item["object"]) for item in yaml.safe_load(done.stdout)["findings"]]
+    assert [item for item in found if item[0] != "NAP301"] == [("NAP402", "PodDisruptionBudget/ledger")]
+
+
+def test_why_asks_the_cluster_itself_as_the_same_account(rehearsed: Rehearsal) -> None:
+    """The examples have one node that its PodDisruptionBudget holds for ever; the others go."""
+    kubeconfig = token_kubeconfig(rehearsed.cluster, "default", "reader")
+
+    held: list[str] = []
+
+    def asked(target: str) -> dict[str, Any]:
+        done = run("why", target, f"--kubeconfig={kubeconfig}", "--output=json")
+        assert done.returncode == 0, done.stderr
+        return dict(yaml.safe_load(done.stdout)["chains"][0])
+
+    def is_held() -> bool:
+        groups = asked("pool/default")["held"]
+        held[:] = [
+            node
+            for group in groups
+            if (group["link"] or {}).get("reason") == "PodDisruptionBudget"
+            for node in group["nodes"]
+        ]
+        return len(held) == 1
+
+    rehearsed.eventually("the node that is blocked for ever", is_held)
+    links = {link["name"]: link for link in asked(f"node/{held[0]}")["links"]}
+    assert (links["Candidate"]["standing"], links["Candidate"]["reason"]) == ("blocks", "PodDisruptionBudget")
+    assert links["Candidate"]["edit"]["command"].startswith("kubectl patch poddisruptionbudget ledger -n shop ")
+    assert links["Adopted"]["standing"] == links["Drift"]["standing"] == "passes"

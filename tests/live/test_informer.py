@@ -366,7 +366,7 @@ def test_the_late_deletion_of_a_predecessor_spares_what_we_created_in_its_place(
     assert informer.store["default/a"].metadata.uid == "second"
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_answers_at_any_time_leave_the_copy_as_the_watch_alone_would(data: st.DataObject) -> None:
     """However late or early the answers to our own writes come in, the copy ends as the API server's history ends, and

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from napsim.report.day_strips import Block, Symbol, strips
-from napsim.report.forecast_lines import WIDTH, Tone
-from napsim.report.marked import MOST_ROWS, Mark, Marked, headed, shortened, unbroken, wrapped
+from napsim.report.marked import MOST_ROWS, WIDTH, Mark, Marked, Tone, headed, shortened, unbroken, wrapped
 
 FREE, NONE = Symbol("!", Tone.BAD), Symbol("·", Tone.ASIDE)
 SYMBOLS = {0: NONE, 9: FREE}

@@ -12,7 +12,8 @@ import pytest
 from napsim.core.reasons import Reason
 from napsim.report.forecast import SCHEMA, Forecast, document, schema
 from napsim.report.forecast_calendar import calendar
-from napsim.report.forecast_lines import WIDTH, Tone, lines
+from napsim.report.forecast_lines import lines
+from napsim.report.marked import WIDTH, Tone
 from napsim.report.remedies import remedies
 from tests.report.forecasts import FINISHED, POOL, UNFINISHED, at
 
@@ -90,7 +91,7 @@ def test_an_empty_section_is_left_out() -> None:
 
 def test_more_rows_than_fit_are_counted() -> None:
     many = msgspec.structs.replace(FINISHED, assumptions=tuple(f"number {number}" for number in range(100)))
-    assert "… 70 more lines; --output json has everything" in shown(many)
+    assert "… 70 more lines; --output json has all of them" in shown(many)
 
 
 @pytest.mark.parametrize("forecast", [FINISHED, UNFINISHED])

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from napsim.cli.forecasting import forecast_of
+from napsim.reading.sources import read
 from napsim.report.forecast import Blocked, Forecast, Pool
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.simulation import simulate
-from napsim.sim.sources import read
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)  # every scenario says its own start
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from napsim.reading.sources import BadInput, Mistake, read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Manifest, Scenario
-from napsim.sim.sources import BadInput, Mistake, read
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

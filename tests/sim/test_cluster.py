@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from napsim.core.objects import Node, NodeSpec, ObjectMeta, Pod, PodSpec, Taint
+from napsim.core.objects import Node, NodeSpec, ObjectMeta, Pod, PodSpec, PodStatus, Taint
 from napsim.sim.cluster import AlreadyExists, Cluster, replace, uid_of
 from napsim.sim.kernel import Kernel
 
@@ -108,6 +108,25 @@ class TestAPodsDeletion:
     @pytest.mark.parametrize(("on", "grace"), [("", 30), ("n", 0)])
     def test_is_immediate_without_a_node_or_a_grace_period(self, cluster: Cluster, on: str, grace: int) -> None:
         pod = self.pod(cluster, on, grace)
+        cluster.delete_pod("d/p", pod.metadata.uid)
+        assert cluster.pods.get("d/p") is None
+
+    def test_that_is_shortened_counts_from_when_it_was_first_asked_for(self, cluster: Cluster) -> None:
+        pod = self.pod(cluster)
+        cluster.delete_pod("d/p", pod.metadata.uid)
+        cluster.kernel.now += timedelta(seconds=25)
+        cluster.delete_pod("d/p", pod.metadata.uid, 10)
+        assert self.ends(cluster) == timedelta(seconds=10)
+
+    def test_below_no_time_at_all_gives_it_a_second(self, cluster: Cluster) -> None:
+        pod = self.pod(cluster)
+        cluster.delete_pod("d/p", pod.metadata.uid, -1)
+        assert self.ends(cluster) == timedelta(seconds=1)
+
+    @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+    def test_is_immediate_for_one_that_has_ended(self, cluster: Cluster, phase: str) -> None:
+        pod = self.pod(cluster)
+        cluster.pods.update(replace(pod, status=PodStatus(phase)))
         cluster.delete_pod("d/p", pod.metadata.uid)
         assert cluster.pods.get("d/p") is None
 

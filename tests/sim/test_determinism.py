@@ -80,7 +80,7 @@ def test_a_simulation_is_the_same_to_the_byte_with_any_hash_seed_and_time_zone()
     here, *others = text(busy()), *(run.communicate()[0].rstrip("\n") for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
     assert all(other == here for other in others)
-    assert here.count("CommandStarted") > 20
+    assert here.count("CommandStarted") >= 20
     assert "problems=()" in here
 
 

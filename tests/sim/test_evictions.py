@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from napsim.core.objects import (
     PodStatus,
 )
 from napsim.sim.cluster import Cluster, replace
-from napsim.sim.evictions import STALE_AFTER, Answer, Disruptions, share
+from napsim.sim.evictions import RESYNC, STALE_AFTER, Answer, Disruptions, share
 from napsim.sim.kernel import Kernel
 
 NOON = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
@@ -35,11 +35,21 @@ class Shop:
     cluster: Cluster
     api: Disruptions
 
-    def pod(self, name: str, app: str = "web", *, ready: bool = True, phase: str = "Running", node: str = "n") -> Pod:
-        owner = (OwnerReference("ReplicaSet", app, "u", controller=True),) if app in SIZES else ()
+    def pod(
+        self,
+        name: str,
+        app: str = "web",
+        *,
+        ready: bool = True,
+        phase: str = "Running",
+        node: str = "n",
+        owner: str = "ReplicaSet",
+        owner_name: str = "",
+    ) -> Pod:
+        owners = (OwnerReference(owner, owner_name or app, "u", controller=True),) if app in SIZES else ()
         status = PodStatus(phase, conditions=(Condition("Ready", "True" if ready else "False"),))
         return self.cluster.pods.create(
-            Pod(ObjectMeta(name, "shop", labels={"app": app}, owner_references=owner), PodSpec(node_name=node), status)
+            Pod(ObjectMeta(name, "shop", labels={"app": app}, owner_references=owners), PodSpec(node_name=node), status)
         )
 
     def pdb(self, name: str = "web", app: str = "web", **spec: Any) -> None:
@@ -98,6 +108,14 @@ class TestTheStatus:
         shop.pdb(**spec)
         assert shop.status() == expected
 
+    def test_counts_pods_of_several_replica_sets_of_one_deployment_once(self, shop: Shop) -> None:
+        """As in a snapshot: its pods have ReplicaSets of names that the simulated Deployment does not give."""
+        shop.api.identity_of = lambda kind, _: (kind, "shop/web")
+        fill(shop, 2)
+        shop.pod("web-older", owner_name="api")
+        shop.pdb(max_unavailable="25%")
+        assert shop.status() == (0, 3, 3, 4)
+
     def test_counts_the_pods_a_controller_is_to_have_not_those_it_has(self, shop: Shop) -> None:
         fill(shop, 3)
         shop.pdb(max_unavailable=1)
@@ -124,6 +142,33 @@ class TestTheStatus:
         assert shop.status() == (2, 4, 2, 4)
         shop.cluster.pods.remove(shop.cluster.pods.objects["shop/web-0"])
         assert shop.status() == (1, 3, 2, 4)
+
+    def test_counts_no_pods_where_neither_number_is_given(self, shop: Shop) -> None:
+        fill(shop)
+        shop.pdb()
+        assert shop.status() == (0, 4, 0, 0)
+
+    def test_allows_nothing_where_a_pod_has_a_controller_without_scale(self, shop: Shop) -> None:
+        fill(shop)
+        shop.pdb(max_unavailable=2)
+        shop.pod("agent", owner="DaemonSet")
+        assert shop.status() == (0, 4, 2, 4)
+        shop.cluster.pods.remove(shop.cluster.pods.objects["shop/agent"])
+        assert shop.status() == (2, 4, 2, 4)
+
+    def test_of_a_number_asks_no_controller(self, shop: Shop) -> None:
+        shop.pod("agent", owner="DaemonSet")
+        shop.pdb(min_available=0)
+        assert shop.status() == (1, 1, 0, 1)
+
+    def test_sees_a_pod_with_other_labels_after_half_a_minute(self, shop: Shop) -> None:
+        fill(shop)
+        shop.pdb(min_available=1)
+        pod = shop.cluster.pods.objects["shop/web-0"]
+        shop.cluster.pods.update(replace(pod, metadata=replace(pod.metadata, labels={"app": "api"})))
+        assert shop.status() == (3, 4, 1, 4)
+        shop.kernel.run(NOON + RESYNC, lambda: False)
+        assert shop.status() == (2, 3, 1, 3)
 
 
 class TestAnEviction:
@@ -181,6 +226,14 @@ class TestAnEviction:
         shop.pdb(min_available=3, unhealthy_pod_eviction_policy=policy)
         assert shop.evict("sick") is answer
 
+    def test_of_another_pod_of_that_name_asks_its_pdb_first_and_stays_counted(self, shop: Shop) -> None:
+        fill(shop)
+        shop.pdb(max_unavailable=1)
+        assert [shop.api.evict("shop/web-0", "another") for _ in range(2)] == [Answer.CONFLICT, Answer.BLOCKED]
+        assert shop.status() == (0, 3, 3, 4)
+        shop.kernel.run(NOON + STALE_AFTER, lambda: False)
+        assert shop.status() == (1, 4, 3, 4)
+
     def test_is_refused_until_the_status_follows_the_spec(self, shop: Shop) -> None:
         fill(shop)
         shop.pdb(max_unavailable=4)
@@ -195,8 +248,7 @@ class TestAnEviction:
         shop.cluster.pdbs.objects["shop/web"] = replace(pdb, status=replace(pdb.status, disrupted_pods={"web-3": NOON}))
         shop.evict("web-0")
         assert shop.status()[:2] == (0, 2)
-        shop.kernel.now += STALE_AFTER + timedelta(seconds=1)
-        shop.api.on_scale("ReplicaSet", "shop/web")
+        shop.kernel.run(NOON + STALE_AFTER, lambda: False)
         assert shop.status()[:2] == (1, 3)
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from napsim.core.timings import Distribution
+from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
-from napsim.sim.sources import read
 from tests.sim.scenario_texts import CLUSTER, NODE_CLASS, NOW, POOL, composed, named
 
 SCENARIO = """

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napsim.api.manifests import load_manifests
+from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Scenario
-from napsim.sim.sources import BadInput, Document, Mistake, read
 from tests.sim.scenario_texts import NOW
 
 FOLDERS = Path(__file__).parents[1] / "scenarios"
@@ -60,7 +60,7 @@ def spoiled(draw: st.DrawFn) -> list[Any]:
 
 
 @given(spoiled())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_value_anywhere_gives_a_scenario_or_mistakes_with_their_place(documents: list[Any]) -> None:
     text = yaml.safe_dump_all(documents)
     found, mistakes = read(["-"], stdin=lambda: text)

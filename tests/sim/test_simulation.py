@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from napsim.core.trace import RecordKind
+from napsim.sim.kernel import Kernel
 from napsim.sim.outcome import Outcome
+from napsim.sim.queues import PollingQueue, WorkQueue
+from napsim.sim.recorder import TOLD
 from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
@@ -66,6 +70,7 @@ class TestARollout:
             RecordKind.CLAIM_REGISTERED: 4,
             RecordKind.CLAIM_INITIALIZED: 4,
             RecordKind.CLAIM_DELETED: 4,
+            RecordKind.CLAIM_DRAINED: 4,
             RecordKind.CLAIM_GONE: 4,
             RecordKind.NODE_JOINED: 4,
             RecordKind.NODE_GONE: 4,
@@ -204,21 +209,76 @@ class TestUpstreamsPace:
     """Karpenter looks again a second after a command, and every simulation of scheduling takes it some time."""
 
     @staticmethod
-    def at(kind: RecordKind, **timings: str) -> list[timedelta]:
+    def records(**timings: str) -> dict[RecordKind, list[timedelta]]:
+        """When each kind of record is told, since the window opens."""
         fast = {name: {"fixed": timings.get(name, "100ms")} for name in ("launch", "registration", "initialization")}
         manifests = [settings(timings=fast), *cluster(shop(60), [{"nodes": "100%"}])[1:]]
-        return [item.at - OPENS for item in simulate(scenario(manifests)).trace if item.kind is kind]
+        found: dict[RecordKind, list[timedelta]] = {}
+        for item in simulate(scenario(manifests)).trace:
+            found.setdefault(item.kind, []).append(item.at - OPENS)
+        return found
+
+    def at(self, kind: RecordKind, **timings: str) -> list[timedelta]:
+        return self.records(**timings)[kind]
 
     def test_commands_start_a_second_apart_at_least(self) -> None:
         started = self.at(RecordKind.COMMAND_STARTED)
         assert len(started) == 6
         assert all(later - earlier >= timedelta(seconds=1) for earlier, later in itertools.pairwise(started))
 
+    def test_a_command_is_looked_at_once_a_second_and_the_first_comes_at_a_poll(self) -> None:
+        """When Karpenter polls, nobody knows: it follows from the seed."""
+        found = self.records()
+        started = found[RecordKind.COMMAND_STARTED][0]
+        assert timedelta(0) < started < timedelta(seconds=11)
+        assert found[RecordKind.CLAIM_DELETED][0] - started == timedelta(seconds=2)  # initialized after 1.1 s
+
+    @pytest.mark.parametrize(("registration", "seconds"), [("0s", 1.0), ("20s", 20.0)])
+    def test_a_node_is_registered_a_second_after_the_launch_at_the_earliest(
+        self, registration: str, seconds: float
+    ) -> None:
+        found = self.records(registration=registration)
+        took = found[RecordKind.CLAIM_REGISTERED][0] - found[RecordKind.CLAIM_LAUNCHED][0]
+        assert took.total_seconds() == pytest.approx(seconds)
+
     def test_candidates_are_refused_one_after_another(self) -> None:
         refused = self.at(RecordKind.BLOCKED, initialization="40s")
         (first, second, *_) = refused
-        assert timedelta(milliseconds=10) < second - first < timedelta(milliseconds=20)
+        assert timedelta(milliseconds=5) < second - first < timedelta(milliseconds=20)
 
     def test_the_next_goes_at_the_next_poll_after_the_replacement_is_initialized(self) -> None:
         first, second, *_ = self.at(RecordKind.COMMAND_STARTED, initialization="25s")
         assert timedelta(seconds=25) < second - first < timedelta(seconds=36)
+
+
+def test_a_brief_trace_has_what_reports_tell_of_and_leaves_all_else_as_it_is() -> None:
+    told = scenario(cluster(shop(20)))
+    whole, brief = simulate(told), simulate(told, brief_trace=True)
+    assert brief.trace == tuple(record for record in whole.trace if record.kind in TOLD)
+    assert brief.trace
+    assert replace(brief, trace=()) == replace(whole, trace=())
+
+
+def test_going_on_at_once_where_nothing_else_happens_gives_what_suspending_each_time_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = scenario(cluster(shop(60), [{"nodes": "100%"}]))
+    leaping = simulate(told)
+    monkeypatch.setattr(Kernel, "leap", lambda *_: False)
+    suspending = simulate(told)
+    assert leaping.steps < suspending.steps
+    assert replace(leaping, steps=0) == replace(suspending, steps=0)
+
+
+def test_looks_that_would_be_in_vain_are_left_out_and_nothing_comes_out_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    container = {"name": "main", "image": "fake", "resources": {"requests": {"cpu": "300"}}}
+    unplaceable = made.deployment("huge", 1, containers=[container])
+    told = scenario(cluster([*shop(20), unplaceable]), days=0.25)
+    skipping = simulate(told)
+    monkeypatch.setattr(PollingQueue, "_ring", WorkQueue._ring)
+    polling = simulate(told)
+    assert len(skipping.unplaced) == 1
+    assert polling.steps > skipping.steps + 1000
+    assert replace(skipping, steps=0) == replace(polling, steps=0)

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from napsim.core.objects import Condition, Node, NodeSpec, NodeStatus, ObjectMeta, Pod, Taint
+from napsim.core.objects import (
+    Condition,
+    Node,
+    NodeSpec,
+    NodeStatus,
+    ObjectMeta,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Taint,
+    Toleration,
+)
 from napsim.core.pods import ready_status
 from napsim.core.timings import Distribution
 from napsim.sim import workloads
@@ -18,6 +29,7 @@ from napsim.sim.kernel import Kernel
 from napsim.sim.kubelets import MONITOR_GRACE, TOLERATED, Kubelets
 from napsim.sim.scenario import PodTimings
 from napsim.sim.scheduling import Scheduling
+from napsim.sim.taints import CORDONED, Taints
 from napsim.sim.workloads import Workloads
 from tests.e2e import manifests as made
 from tests.sim.scenarios import daemon_set, stateful_set
@@ -73,7 +85,8 @@ def world() -> World:
     cluster = Cluster(kernel)
     timings = PodTimings(Distribution(low=STARTS.total_seconds()), Distribution(low=ENDS.total_seconds()))
     it = World(kernel, cluster, Workloads(cluster), Scheduling(cluster), Kubelets(cluster, timings, 0))
-    cluster.nodes.watchers += [it.scheduling.on_node, it.workloads.on_node, it.kubelets.on_node]
+    taints = Taints(cluster, it.kubelets.pods_on)
+    cluster.nodes.watchers += [it.scheduling.on_node, it.workloads.on_node, it.kubelets.on_node, taints.on_node]
     cluster.pods.watchers += [it.scheduling.on_pod, it.workloads.on_pod, it.kubelets.on_pod]
     return it
 
@@ -191,6 +204,84 @@ class TestADaemonSet:
         world.delete(world.pods[0].key)
         world.run()
         assert world.on() == {}
+
+
+class TestPodsThatHaveEnded:
+    @staticmethod
+    def end(world: World, number: int = 0) -> None:
+        pod = world.pods[number]
+        world.cluster.pods.update(replace(pod, status=PodStatus("Failed")))
+        world.run()
+
+    def test_stay_beside_their_replacement_in_a_replica_set(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 2))
+        world.run()
+        self.end(world)
+        assert (len(world.pods), world.running) == (3, 2)
+
+    @pytest.mark.parametrize("workload", [stateful_set("db", 2), daemon_set("agent")])
+    def test_are_taken_away_by_others(self, world: World, workload: dict[str, Any]) -> None:
+        world.node("a")
+        world.apply(workload)
+        world.run()
+        before = len(world.pods)
+        self.end(world)
+        assert (len(world.pods), world.running) == (before, before)
+
+
+def test_a_replica_set_that_is_applied_again_follows_its_size(world: World) -> None:
+    world.node("a")
+    for replicas in (3, 1):
+        world.apply({**made.deployment("web", replicas), "kind": "ReplicaSet"})
+        world.run()
+        assert world.running == replicas
+
+
+def test_pods_of_a_node_that_is_not_there_do_not_run_and_go_after_a_minute(world: World) -> None:
+    for name in ("a", "b"):
+        spec = PodSpec(node_name=name)
+        world.cluster.pods.create(Pod(ObjectMeta(f"on-{name}", "default"), spec, PodStatus("Pending")))
+    world.run(30)
+    assert (len(world.pods), world.running) == (2, 0)
+    world.node("b")
+    world.run(30)
+    assert [pod.name for pod in world.pods] == ["on-b"]
+    assert world.running == 1
+
+
+class TestTaints:
+    def test_of_a_cordoned_node_come_and_go_with_that(self, world: World) -> None:
+        world.node("a")
+        for cordoned, taints in ((True, (CORDONED,)), (False, ())):
+            node = world.cluster.nodes.objects["a"]
+            world.cluster.nodes.update(replace(node, spec=replace(node.spec, unschedulable=cordoned)))
+            world.run(1)
+            assert world.cluster.nodes.objects["a"].spec.taints == taints
+
+    def test_that_allow_no_execution_drive_pods_out_that_do_not_tolerate_them(self, world: World) -> None:
+        world.node("a")
+        ever = Toleration("x", "Exists")
+        tolerations = {"none": (), "ever": (ever,), "while": (ever, replace(ever, toleration_seconds=100))}
+        for name, of in tolerations.items():
+            spec = PodSpec(node_name="a", tolerations=of)
+            world.cluster.pods.create(Pod(ObjectMeta(name, "default"), spec, PodStatus("Pending")))
+        world.run()
+        world.taint("a", Taint("x", "NoExecute"))
+        world.run(50)
+        assert [pod.name for pod in world.pods] == ["ever", "while"]
+        world.run(60)
+        assert [pod.name for pod in world.pods] == ["ever"]
+
+    def test_that_are_taken_off_in_time_drive_nobody_out(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 1, tolerations=[{"key": "x", "operator": "Exists", "tolerationSeconds": 9}]))
+        world.run()
+        world.taint("a", Taint("x", "NoExecute"))
+        world.run(5)
+        world.taint("a")
+        world.run(60)
+        assert world.running == 1
 
 
 class TestTheScheduler:

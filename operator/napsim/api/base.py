@@ -94,6 +94,7 @@ class Model(BaseModel):
         validate_by_name=True,
         serialize_by_alias=True,
         arbitrary_types_allowed=False,
+        defer_build=True,  # what is only part of another model needs no validator of its own
     )
 
     RULES: ClassVar[tuple[Rule, ...]] = ()

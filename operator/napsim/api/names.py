@@ -70,6 +70,7 @@ MIRROR_POD: Final = "kubernetes.io/config.mirror"
 POD_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
+UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"
 NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
 
 # KWOK: a Node with this annotation is played by the kwok controller

@@ -6,23 +6,25 @@ Policy: assumptions about the cloud, not facts about it.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from napsim.api.base import Model, Rule, wire_name
 from napsim.api.scalars import Duration
 
-Distribution = Literal["uniform", "normal", "lognormal", "exponential"]
+Distribution = Literal["uniform", "normal", "lognormal", "exponential", "observed"]
+MAX_VALUES: Final = 50
 
 _NEEDS: Final = {
     "uniform": ("min", "max"),
     "normal": ("mean", "standard_deviation"),
     "lognormal": ("median", "p95"),
     "exponential": ("mean",),
+    "observed": ("values",),
 }
 _BOUNDS: Final = ("min", "max")
-_PARAMETERS: Final = (*_BOUNDS, "mean", "standard_deviation", "median", "p95")
+_PARAMETERS: Final = (*_BOUNDS, "mean", "standard_deviation", "median", "p95", "values")
 
 
 def _has_its_parameters(timing: Timing) -> bool:
@@ -50,8 +52,8 @@ class Timing(Model):
     distribution: Distribution | None = Field(
         default=None,
         description=(
-            "uniform (min, max), normal (mean, standardDeviation), lognormal (median, p95) or exponential (mean)."
-            " min and max cut the other three off where they are set."
+            "uniform (min, max), normal (mean, standardDeviation), lognormal (median, p95), exponential (mean) or"
+            " observed (values). min and max cut all but uniform off where they are set."
         ),
     )
     min: Duration | None = Field(default=None, description="The shortest time.")
@@ -60,6 +62,9 @@ class Timing(Model):
     standard_deviation: Duration | None = Field(default=None, description="The standard deviation.")
     median: Duration | None = Field(default=None, description="Half of the steps are done by then.")
     p95: Duration | None = Field(default=None, description="95 of 100 steps are done by then.")
+    values: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=MAX_VALUES)] | None = Field(
+        default=None, description="What was measured, one draw as likely as another; the order does not matter."
+    )
 
     RULES: ClassVar = (
         Rule(
@@ -69,18 +74,19 @@ class Timing(Model):
         ),
         Rule(
             "uniform needs min and max, normal needs mean and standardDeviation, lognormal needs median and p95,"
-            " exponential needs mean",
+            " exponential needs mean, observed needs values",
             "!has(self.distribution)"
             " || (self.distribution == 'uniform' && has(self.min) && has(self.max))"
             " || (self.distribution == 'normal' && has(self.mean) && has(self.standardDeviation))"
             " || (self.distribution == 'lognormal' && has(self.median) && has(self.p95))"
-            " || (self.distribution == 'exponential' && has(self.mean))",
+            " || (self.distribution == 'exponential' && has(self.mean))"
+            " || (self.distribution == 'observed' && has(self.values))",
             _has_its_parameters,
             "distribution",
         ),
         Rule(
             "a parameter must belong to the distribution: min and max to any, mean to normal and exponential,"
-            " standardDeviation to normal, median and p95 to lognormal; fixed has none",
+            " standardDeviation to normal, median and p95 to lognormal, values to observed; fixed has none",
             _no_others_cel(),
             _has_no_others,
             "distribution",

@@ -10,24 +10,20 @@ import os
 import sys
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
 
-from napsim.api.scalars import parse_instant
-from napsim.report.forecast_lines import Tone
-from napsim.report.marked import Marked
-from napsim.sim.judgement import mistakes_of, pruned
-from napsim.sim.sources import BadInput, Document, Mistake, read
+from napsim.cli.options import BAD_INPUT, UTC_NAME, Form, Html, Ics, Output, Paths, Zone, instant
+from napsim.reading.judgement import mistakes_of, pruned
+from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.report.marked import Marked, Tone
 
-BAD_INPUT: Final = 2
-UTC_NAME: Final = "UTC"
-_FIRST_YEAR: Final = 1970
-_LAST_YEAR: Final = 2200
+# The options of those who answer come from here too.
+__all__ = ["BAD_INPUT", "UTC_NAME", "Form", "Html", "Ics", "Output", "Paths", "Zone", "instant"]
+
 _LOCAL_TIME: Final = Path("/etc/localtime")
 _STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
     Tone.HEADING: {"bold": True},
@@ -37,42 +33,6 @@ _STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
     Tone.ASIDE: {"dim": True},
     Tone.PLAIN: {},
 }
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
-# --- options ----------------------------------------------------------------------------------------------------------
-
-
-def instant(text: str) -> datetime:
-    """An RFC 3339 instant, as far from the ends of the calendar as the cluster's clock. Raises BadParameter."""
-    try:
-        found = parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
-        raise typer.BadParameter(f"must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
-    return found
-
-
-def _zone(text: str) -> str:
-    try:
-        return text if text == UTC_NAME else ZoneInfo(text).key
-    except (KeyError, OSError, ValueError) as error:  # unknown; a folder of zones; a path outside the database
-        raise typer.BadParameter("must be a name of the IANA time zone database, such as Europe/Berlin") from error
-
-
-Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH…", help="Manifests: files, folders, or - for standard input.")
-]
-Zone = Annotated[
-    str | None,
-    typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
-]
-Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json.")]
 
 
 def local_zone(environment: Mapping[str, str], local_time: Path = _LOCAL_TIME) -> str:
@@ -105,13 +65,22 @@ def found_in(paths: Iterable[str], kinds: Mapping[str, str], wanted: str) -> Fou
 
     Raises ``BadInput`` with every mistake of them, and where there is no object of the kind ``wanted``.
     """
+    paths = list(paths)
     documents, mistakes = read(paths, sys.stdin.read)
+    return found_among(documents, mistakes, kinds, wanted, ", ".join(paths))
+
+
+def found_among(
+    documents: Iterable[Document], mistakes: Iterable[Mistake], kinds: Mapping[str, str], wanted: str, where: str
+) -> Found:
+    """As ``found_in``, of what has been read; an empty ``wanted`` asks for nothing to be there."""
+    mistakes = list(mistakes)
     concerned = [document for document in documents if _kind(document) in kinds]
     notes = [_not_read(document) for document in concerned if not _is_of(kinds, document)]
     ours = [_as_known(document, notes) for document in concerned if _is_of(kinds, document)]
     mistakes += [mistake for document in ours for mistake in mistakes_of(document)]
-    if not mistakes and not any(_kind(document) == wanted for document in ours):
-        mistakes.append(Mistake(", ".join(paths), 0, "", "", None, f"there is no {wanted} in it"))
+    if wanted and not mistakes and not any(_kind(document) == wanted for document in ours):
+        mistakes.append(Mistake(where, 0, "", "", None, f"there is no {wanted} in it"))
     if mistakes:
         raise BadInput(sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line)))
     kept = {_identity(document): document for document in ours}
@@ -122,8 +91,9 @@ def found_in(paths: Iterable[str], kinds: Mapping[str, str], wanted: str) -> Fou
 
 def _identity(document: Document) -> Hashable:
     """Objects whose name the API server makes up (``generateName``) are never the same."""
-    if document.manifest["metadata"].get("name"):
-        return document.named
+    metadata = document.manifest["metadata"]
+    if metadata.get("name"):
+        return document.named, metadata.get("namespace")
     return document.file, document.line, document.path
 
 
@@ -173,6 +143,15 @@ def refuse(command: str, error: BadInput) -> typer.Exit:
     for mistake in error.mistakes:
         typer.echo(f"napsim {command}: {mistake}", err=True)
     return typer.Exit(BAD_INPUT)
+
+
+def write(command: str, file: Path, content: bytes) -> None:
+    """Raises ``Exit`` where it cannot be written, and says why."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        typer.echo(f"napsim {command}: {file}: cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
 
 
 def show(lines: Iterable[Marked]) -> None:

@@ -9,23 +9,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from napsim.api import names
-from napsim.cli.answers import Form, Found, Output, Paths, Zone, found_in, instant, local_zone, name_of, refuse, show
+from napsim.cli.answers import (
+    Form,
+    Found,
+    Html,
+    Ics,
+    Output,
+    Zone,
+    found_in,
+    instant,
+    local_zone,
+    name_of,
+    refuse,
+    show,
+    write,
+)
+from napsim.cli.pools import check_pools, counted, decoded, nodes_by_pool, total_of
+from napsim.cli.wishes import Asked as Wished
+from napsim.cli.wishes import answer
+from napsim.cli.wishes import document as wish_document
+from napsim.cli.wishes import text as wish_text
 from napsim.core.budget_levels import Course, Level, course, findings
-from napsim.core.budgets import DRIFTED, EMPTY, UNDERUTILIZED, UNLIMITED, Budget, BudgetError, describe
-from napsim.core.nodepools import NodePool, budgets_of
+from napsim.core.budgets import DRIFTED, EMPTY, UNDERUTILIZED, UNLIMITED, Budget, describe
+from napsim.core.nodepools import NodePool
+from napsim.reading.sources import BadInput, Document
 from napsim.report import budget_calendar as report
 from napsim.report.times import zone_of
-from napsim.sim.sources import BadInput, Document, Mistake
 
 KIND: Final = "NodePool"
-ASSUMED_NODES: Final = 100  # where nothing says how many: a percentage is then the number
-_MOST_NODES: Final = 1_000_000
+WISH: Final = "A wish, compiled into budgets"
+_NOT_AS_WISHED: Final = 1
 _NODE: Final = "Node"
 _KINDS: Final = {KIND: names.KARPENTER_GROUP, _NODE: ""}
 _UNITS: Final = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
@@ -52,29 +72,18 @@ def _length(text: str) -> timedelta:
     return length
 
 
-def _nodes(texts: Sequence[str]) -> dict[str, int]:
-    """By pool; that of every other pool under an empty name. Raises BadParameter naming every text that is wrong."""
-    found, wrong = {}, []
-    for text in texts:
-        pool, _, number = text.rpartition("=")
-        if number.isdecimal() and int(number) <= _MOST_NODES and text.count("=") <= 1 and not text.startswith("="):
-            found[pool] = int(number)
-        else:
-            wrong.append(repr(text))
-    if wrong:
-        allowed = f"a number of nodes up to {_MOST_NODES}, alone or as pool=number"
-        raise typer.BadParameter(f"{', '.join(wrong)}: must be {allowed}", param_hint="--nodes")
-    return found
-
-
 @app.command(
     epilog=(
-        "Example: napsim budgets manifests/examples --nodes default=40 --time-zone Europe/Berlin. Exit codes: 0"
-        " answered; 2 wrong usage or bad input, every mistake with its place."
+        "Examples: napsim budgets manifests/examples --nodes default=40 --time-zone Europe/Berlin; the other way:"
+        " napsim budgets --weekend-only --time-zone Europe/Berlin --nodes 10% --verify. Exit codes: 0 answered; 1"
+        " --verify finds budgets that are not as wished; 2 wrong usage or bad input, every mistake with its place."
     )
 )
 def budgets(
-    paths: Paths,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH…", help="Manifests: files, folders, or -; none for a wish."),
+    ] = None,
     at: Annotated[
         datetime | None,
         typer.Option(parser=instant, metavar="INSTANT", help="RFC 3339; by default the beginning of today."),
@@ -88,24 +97,98 @@ def budgets(
     ] = None,
     nodes: Annotated[
         list[str] | None,
-        typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; may be given several times."),
+        typer.Option(
+            metavar="N|POOL=N|N%", help="How many nodes a pool has, several times; in a wish: how many at once."
+        ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DAYS [TIMES]", help="Sat,Sun; Mon-Fri 22:00-06:00; several times.", rich_help_panel=WISH),
+    ] = None,
+    weekend_only: Annotated[
+        bool, typer.Option("--weekend-only", help="The same as --only Sat,Sun.", rich_help_panel=WISH)
+    ] = False,
+    only_windows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="In the windows of this configuration.", rich_help_panel=WISH),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DAY/DAY", help="Never from this day to that; several times.", rich_help_panel=WISH),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Evaluate a wish's budgets, minute by minute.", rich_help_panel=WISH)
+    ] = False,
     time_zone: Zone = None,
     output: Form = Output.TEXT,
+    html: Html = None,
+    ics: Ics = None,
 ) -> None:
-    """How many nodes may be disrupted when, for which reason?"""
+    """How many nodes may be disrupted when, for which reason? Or, of a wish: which budgets say it?"""
     zone = time_zone or local_zone(os.environ)
     now = at or datetime.now(UTC).replace(microsecond=0)
+    wished = (*(only or ()), *(["Sat,Sun"] if weekend_only else []))
+    if wished or only_windows or freeze or verify:
+        _check_wish(paths, wished, only_windows, (html, ics), nodes or ())
+        reasons, share, verified = tuple(map(str, reason or Reason)), (nodes or ["10%"])[0], length or _WEEK
+        since = now.replace(second=0, microsecond=0)
+        freezes, looked_at = tuple(freeze or ()), verified if verify else None
+        _grant(Wished(since, zone, wished, only_windows, freezes, share, reasons, looked_at), output)
+        return
+    if not paths:
+        raise typer.BadParameter("manifests, or a wish: --only, --weekend-only or --only-windows", param_hint="PATH…")
     start = at or datetime.combine(now.astimezone(zone_of(zone)), time(0), zone_of(zone)).astimezone(UTC)
-    asked = _Asked(now, start, start + (length or _WEEK), zone, tuple(reason or Reason), _nodes(nodes or ()))
+    asked = _Asked(now, start, start + (length or _WEEK), zone, tuple(reason or Reason), nodes_by_pool(nodes or ()))
     try:
         calendar = _calendar(found_in(paths, _KINDS, KIND), asked)
     except BadInput as error:
         raise refuse("budgets", error) from error
+    _files(calendar, html, ics)
     if output is Output.JSON:
         typer.echo(report.document(calendar))
     else:
         show(report.lines(calendar))
+
+
+def _check_wish(
+    paths: list[str] | None,
+    wished: Sequence[str],
+    windows: Path | None,
+    files: Sequence[Path | None],
+    nodes: Sequence[str],
+) -> None:
+    """Raises BadParameter for options that do not go together."""
+    if not wished and windows is None:
+        raise typer.BadParameter(
+            "there is no wish: --only, --weekend-only or --only-windows", param_hint="--freeze, --verify"
+        )
+    if paths:
+        raise typer.BadParameter("a wish takes no manifests: they are given as --only-windows", param_hint="PATH…")
+    if any(files):
+        raise typer.BadParameter("a wish has neither: ask for the budgets that it gives", param_hint="--html, --ics")
+    if len(nodes) > 1:
+        raise typer.BadParameter("a wish has one: how many may be disrupted at once", param_hint="--nodes")
+
+
+def _grant(wished: Wished, output: Output) -> None:
+    try:
+        told = answer(wished)
+    except BadInput as error:
+        raise refuse("budgets", error) from error
+    typer.echo(wish_document(told) if output is Output.JSON else wish_text(told), nl=output is Output.JSON)
+    if not told.holds:
+        raise typer.Exit(_NOT_AS_WISHED)
+
+
+def _files(calendar: report.BudgetCalendar, html: Path | None, ics: Path | None) -> None:
+    if html is not None:
+        from napsim.report.budget_page import page  # noqa: PLC0415 - few want one and loading it takes long
+
+        write("budgets", html, page(calendar).encode())
+    if ics is not None:
+        from napsim.report.answer_calendars import of_budgets  # noqa: PLC0415 - few want one and loading it takes long
+
+        write("budgets", ics, of_budgets(calendar))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,45 +205,19 @@ class _Asked:
 
 def _calendar(found: Found, asked: _Asked) -> report.BudgetCalendar:
     """Raises ``BadInput`` for budgets that do not decode, and where ``--nodes`` names pools that there are not."""
-    documents, counted = found.of(KIND), _counted(found.of(_NODE))
-    unknown = sorted(asked.nodes.keys() - {"", *map(name_of, documents)})
-    if unknown:
-        there = f"there is no such NodePool; there are {', '.join(sorted(map(name_of, documents)))}"
-        raise BadInput([Mistake("--nodes", 0, f"NodePool/{name}", "", None, there) for name in unknown])
-    decoded = _decoded(documents)
-    pools = tuple(_pool(document, pool, its, asked, counted) for document, pool, its in decoded)
+    documents, nodes = found.of(KIND), counted(found.of(_NODE))
+    check_pools(asked.nodes, map(name_of, documents))
+    pools = tuple(_pool(document, pool, its, asked, nodes) for document, pool, its in decoded(documents))
     return report.BudgetCalendar(start=asked.start, end=asked.end, time_zone=asked.zone, pools=pools, notes=found.notes)
-
-
-def _counted(documents: Sequence[Document]) -> Counter[str]:
-    """Initialized Nodes by pool, as budgets count them."""
-    labels = [document.manifest["metadata"].get("labels") or {} for document in documents]
-    return Counter(it.get(names.NODEPOOL, "") for it in labels if it.get(names.INITIALIZED) == "true")
-
-
-def _decoded(documents: Sequence[Document]) -> list[tuple[Document, NodePool, tuple[Budget, ...]]]:
-    found, mistakes = [], []
-    for document in documents:
-        pool = msgspec.convert(document.manifest, NodePool, strict=False)
-        its = []
-        for index, spec in enumerate(budgets_of(pool)):
-            try:
-                its.append(Budget.from_spec(spec))
-            except BudgetError as error:
-                mistakes.append(document.mistake(f"spec.disruption.budgets[{index}]", None, str(error)))
-        found.append((document, pool, tuple(its)))
-    if mistakes:
-        raise BadInput(mistakes)
-    return found
 
 
 # --- one pool ---------------------------------------------------------------------------------------------------------
 
 
 def _pool(
-    document: Document, pool: NodePool, its: tuple[Budget, ...], asked: _Asked, counted: Counter[str]
+    document: Document, pool: NodePool, its: tuple[Budget, ...], asked: _Asked, nodes: Counter[str]
 ) -> report.Pool:
-    total, source = next(_totals(document, pool, asked, counted))
+    total, source = total_of(document, pool, asked.nodes, nodes)
     return report.Pool(
         name=name_of(document),
         file=document.file,
@@ -171,22 +228,6 @@ def _pool(
         budgets=tuple(describe(budget, total, asked.now) for budget in its),
         courses=tuple(_courses(its, total, asked)),
     )
-
-
-def _totals(document: Document, pool: NodePool, asked: _Asked, counted: Counter[str]) -> Iterator[tuple[int, str]]:
-    """How many nodes the pool may have, what says so: what goes before all else first."""
-    name = name_of(document)
-    for key in (name, ""):
-        if key in asked.nodes:
-            yield asked.nodes[key], "--nodes"
-    if counted[name]:
-        yield counted[name], "its Nodes in the input"
-    reported = (document.manifest.get("status") or {}).get("nodes")
-    if reported:
-        yield int(reported), "status.nodes"
-    if pool.spec.replicas:
-        yield pool.spec.replicas, "spec.replicas"
-    yield ASSUMED_NODES, f"assumed, for percentages; --nodes {name}=N says how many there are"
 
 
 def _courses(its: Sequence[Budget], total: int, asked: _Asked) -> Iterator[report.Course]:

@@ -1,15 +1,12 @@
-"""``napsim demo``: one rollout of a node image, start to end, on a cluster of its own."""
+"""``napsim demo``: one rollout of a node image, forecast, then played on a cluster of its own, then compared."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
-from types import FrameType
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Protocol
 
 import msgspec
@@ -17,17 +14,24 @@ import typer
 from rich.console import Console
 
 from napsim.api import names
+from napsim.cli.answers import show
 from napsim.cli.follow import Follower, until_synced
+from napsim.cli.foretelling import foretold
+from napsim.cli.interruption import signals_interrupt
 from napsim.cli.progress import shown_progress
 from napsim.cli.screen import Screen, keys, screen
-from napsim.cli.stage import Operator, only_one, remove, set_up, start_operator
+from napsim.cli.stage import Operator, evictions, examples_folder, only_one, remove, set_up, start_operator
 from napsim.cluster import Cluster, ClusterError, PrerequisiteMissing
 from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS, POD_DISRUPTION_BUDGETS, Resource
 from napsim.core.versions import version_date
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import load_connection
+from napsim.reading.sources import BadInput
 from napsim.report.changes import changes
+from napsim.report.comparison import Course, compared, course_of, course_seen
+from napsim.report.forecast import Forecast
+from napsim.report.forecast_lines import brief
 from napsim.report.journal import Journal
 from napsim.report.scenes import COUNT, THEN, UNTIL_BLOCKED, Scene, blocking_pdb, deadline_seconds, is_full
 from napsim.report.view import View
@@ -43,6 +47,10 @@ _TOO_CLOSE_SECONDS: Final = 2.5
 _SLOWER: Final = 20.0
 _DEFINITION: Final = "2404gen2containerd"
 _FORTNIGHT: Final = timedelta(days=14)
+_NOTE: Final = (
+    "The rehearsal's clock runs 600 times as fast: a second that this machine takes is ten minutes.",
+    "The forecast begins with a cluster that stands; the rehearsal fills one, and may make a node more.",
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -73,13 +81,15 @@ def demo(
         bool, typer.Option("--plain", help="One line for each change; so it is without a terminal.")
     ] = False,
 ) -> None:
-    """Roll a new node image out on a cluster of its own, and show it: about 80 s, and more the very first time."""
+    """Forecast a rollout, then play it on a cluster of its own: about 80 s, and more the very first time."""
     console = Console(highlight=False)
     try:
-        with _signals_interrupt(), only_one(name):
+        with signals_interrupt(), only_one(name):
             _play(name, console, keep=keep, plain=plain or not console.is_terminal)
     except PrerequisiteMissing as error:
         raise _failure(error, _PREREQUISITE_MISSING) from error
+    except BadInput as error:
+        raise _failure("; ".join(map(str, error.mistakes)), _FAILED) from error
     except (ClusterError, DemoFailed, ApiError, TransportError) as error:
         raise _failure(error, _FAILED) from error
     except KeyboardInterrupt as error:
@@ -88,6 +98,7 @@ def demo(
 
 def _play(name: str, console: Console, *, keep: bool, plain: bool) -> None:
     """Set up, play, sum up. An interruption removes the cluster; a failure leaves it to be looked at, if ``keep``."""
+    forecast = _foretell(console)
     with shown_progress() as progress:
         cluster = set_up(name, progress)
     kept = keep
@@ -97,13 +108,26 @@ def _play(name: str, console: Console, *, keep: bool, plain: bool) -> None:
             journal = asyncio.run(_performance(cluster, operator, console, plain=plain))
         finally:
             operator.end()
+        evicted = evictions(cluster)
     except KeyboardInterrupt:
         kept = False
         raise
     finally:
         if not kept:
             remove(name)
-    _sum_up(console, journal, cluster, keep=keep)
+    actual = course_seen(journal, evicted)
+    _sum_up(console, journal, (course_of(forecast), actual), cluster, keep=keep)
+
+
+def _foretell(console: Console) -> Forecast:
+    """Say what will happen, before it does."""
+    begun = time.monotonic()
+    forecast = foretold(examples_folder(), datetime.now(UTC))
+    _say(console, f"=== The forecast, in {time.monotonic() - begun:.1f} s")
+    show(brief(forecast))
+    _say(console, "")
+    _say(console, "=== The rehearsal")
+    return forecast
 
 
 # --- the performance --------------------------------------------------------------------------------------------------
@@ -257,20 +281,27 @@ class _Lines:
         self._before, self._at = view, time.monotonic()
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        _say(self._console, line)
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _sum_up(console: Console, journal: Journal, cluster: Cluster, *, keep: bool) -> None:
-    lines = ["", "=== Summary", *journal.summary()]
+def _sum_up(
+    console: Console, journal: Journal, courses: tuple[Course, Course], cluster: Cluster, *, keep: bool
+) -> None:
+    """``courses``: as it was forecast, and as it was."""
+    lines = ["", "=== Summary", *journal.summary(), "", "=== Forecast against actual", *compared(*courses), *_NOTE]
     if keep:
         lines += farewell(cluster, journal.version, sys.argv[0])
     else:
         lines += ["", f"cluster {cluster.name} is removed"]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        _say(console, line)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def farewell(cluster: Cluster, version: str, program: str) -> list[str]:
@@ -299,21 +330,6 @@ def _another_image(version: str) -> str:
     spec = {"osSKU": "Ubuntu2404", "definition": definition, "version": following}
     image = {"apiVersion": "napsim.dev/v1alpha1", "kind": "NodeImage", "metadata": {"name": name}, "spec": spec}
     return msgspec.json.encode(image).decode()
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a terminal that is closed, are taken as Ctrl-C."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _failure(message: object, code: int) -> typer.Exit:

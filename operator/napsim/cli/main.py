@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,8 +20,18 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": ("run", "The operator: play node auto-provisioning in a cluster."),
     "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
+    "lint": ("lint", "What in manifests is wrong, or not what it looks like."),
     "windows": ("windows", "When the maintenance windows are, in UTC and in your time, and what cuts them."),
     "budgets": ("budgets", "How many nodes of which pool may be disrupted when, level by level."),
+    "import": ("imports", "Maintenance configurations of az, Azure Service Operator and Terraform as manifests."),
+    "export": ("exports", "Maintenance configurations for az, Azure Service Operator, Terraform and Bicep."),
+    "diff": ("diff", "What changes in effect between two folders, files or git revisions."),
+    "why": ("why", "Why a node, a pool or an image has not moved: what blocks it, until when, and what to edit."),
+    "check": ("check", "Assertions about windows, budgets and forecasts, for CI."),
+    "advise": ("advise", "The smallest edit that makes broken checks hold."),
+    "sweep": ("sweep", "What if: finish against disruption over ranges of budgets and windows."),
+    "trace": ("trace", "The first difference of two traces, of operators or of forecasts."),
+    "timings": ("timings", "How long the nodes of a cluster took to launch, to join and to be ready."),
     "snapshot": ("snapshot", "A live cluster as a scenario to simulate. Reads only."),
     "watch": ("watch", "A live view of a cluster's rollout."),
     "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
@@ -48,8 +61,19 @@ class _LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            command = get_command(import_module(f"napsim.cli.{COMMANDS[name][0]}").app)
+            command = get_command(_loaded(f"napsim.cli.{COMMANDS[name][0]}").app)
         return name, command, rest
+
+
+def _loaded(module: str) -> ModuleType:
+    """Import it. What modules make stays, so that there is nothing in it to collect, now or later."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # to look for some takes long, and there are none
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 app = typer.Typer(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
+from napsim.cli.executors import LocalProcesses, told_results
 from napsim.cli.forecasting import forecast_of
 from napsim.report.forecast import Forecast, Quantiles, Runs
 from napsim.sim.scenario import Scenario
@@ -49,18 +45,7 @@ def with_seed(scenario: Scenario, seed: int) -> Scenario:
 
 
 def _results(scenario: Scenario, seeds: range) -> list[_Result]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars,
-        ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool,
-    ):
-        task = bars.add_task("simulating", total=len(seeds))
-        found = []
-        for future in as_completed([pool.submit(_one, with_seed(scenario, seed)) for seed in seeds]):
-            found.append(future.result())
-            bars.advance(task)
-    return found
+    return told_results(LocalProcesses(), _one, [with_seed(scenario, seed) for seed in seeds])
 
 
 def _one(scenario: Scenario) -> _Result:

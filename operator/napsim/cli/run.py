@@ -17,6 +17,7 @@ from napsim.live.kubeconfig import KubeconfigError
 from napsim.live.leadership import LeaseTimings
 from napsim.live.logs import configure
 from napsim.live.operator import Operator, Options
+from napsim.live.traces import TraceUnwritable
 
 _FAILED = 1
 _BAD_INPUT = 2
@@ -29,7 +30,7 @@ app = typer.Typer(add_completion=False)
     epilog=(
         "Examples: napsim run --context kind-napsim --metrics-port 8080; napsim run --drive. "
         "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the API server could not be reached or an internal error; "
-        "2 wrong usage or no usable kubeconfig."
+        "2 wrong usage, no usable kubeconfig, or a trace that cannot be written."
     )
 )
 def run(
@@ -66,6 +67,10 @@ def run(
             " Empty: it is not read.",
         ),
     ] = "kube-system",
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Append what is decided and what comes of it, as JSON lines like those of simulate."),
+    ] = None,
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -73,6 +78,8 @@ def run(
     configure(log_format, log_level, sys.stderr)
     if drive and not system_namespace.strip():
         raise typer.BadParameter("must not be empty with --drive: where does the provider look for its window?")
+    if drive and trace is not None:
+        raise typer.BadParameter("--trace has nothing to write with --drive, which plays nothing")
     options = Options(
         kubeconfig=kubeconfig,
         context=context,
@@ -85,11 +92,12 @@ def run(
         node_name=node_name,
         drive=drive,
         system_namespace=system_namespace.strip(),
+        trace=trace,
         pod=f"{os.environ['POD_NAMESPACE']}/{os.environ['POD_NAME']}" if os.environ.keys() >= _IN_A_POD else "",
     )
     try:
         asyncio.run(Operator(options).run())
-    except KubeconfigError as error:
+    except (KubeconfigError, TraceUnwritable) as error:
         typer.echo(f"napsim run: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from error
     except (ApiError, TransportError) as error:

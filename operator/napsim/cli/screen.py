@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 import termios
+import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,3 +89,32 @@ def keys(on_key: Callable[[str], None]) -> Iterator[None]:
     finally:
         loop.remove_reader(descriptor)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def keyboard() -> Iterator[Callable[[float], str]]:
+    """A function that waits for so many seconds, or for keys, and returns those; without echo, during the block.
+
+    For programs without an event loop; none come where there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        yield asleep
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor)
+
+    def pressed(seconds: float) -> str:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+        return os.read(descriptor, _MOST_KEYS).decode(errors="replace") if ready else ""
+
+    try:
+        yield pressed
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def asleep(seconds: float) -> str:
+    """The same, where nobody presses keys."""
+    time.sleep(seconds)
+    return ""

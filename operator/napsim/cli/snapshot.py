@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from napsim.live.clock import wall_clock
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 from napsim.live.pseudonyms import Pseudonyms
-from napsim.live.snapshot import NotAllowed, Page, Snapshot, cluster_role, taken, timeline_anchor
+from napsim.live.snapshot import RESOURCES, NotAllowed, Page, Snapshot, cluster_role, taken, timeline_anchor
 
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2
@@ -59,7 +59,7 @@ def snapshot(
     if rbac:
         typer.echo(yaml.safe_dump(cluster_role(), sort_keys=False), nl=False)
         return
-    found = _taken(kubeconfig, context)
+    found = read_cluster(kubeconfig, context, "snapshot")
     text = document(found, wall_clock(), Pseudonyms(salt).manifest if anonymize else None)
     for note in found.notes:
         typer.echo(f"napsim snapshot: {note}", err=True)
@@ -106,23 +106,30 @@ def _dated(part: Mapping[str, Any], timeline: Timeline) -> dict[str, Any]:
 # --- reading and writing ----------------------------------------------------------------------------------------------
 
 
-def _taken(kubeconfig: Path | None, context: str | None) -> Snapshot:
+def read_cluster(
+    kubeconfig: Path | None, context: str | None, command: str, resources: Iterable[Resource] = RESOURCES
+) -> Snapshot:
+    """Every object that a scenario has, or of these kinds, for one command.
+
+    Raises ``typer.Exit`` when it cannot be read, and says why.
+    """
     try:
         connection = load_connection(kubeconfig, context)
     except KubeconfigError as error:
-        raise _failure(str(error), _BAD_INPUT) from error
+        raise _failure(str(error), _BAD_INPUT, command) from error
     try:
-        return asyncio.run(_read(connection))
+        return asyncio.run(_read(connection, f"napsim-{command}", resources))
     except NotAllowed as error:
-        raise _failure(f"{error}; napsim snapshot --rbac prints the ClusterRole that is needed", _FAILED) from error
+        hint = "napsim snapshot --rbac prints the ClusterRole that is needed"
+        raise _failure(f"{error}; {hint}", _FAILED, command) from error
     except (ApiError, TransportError) as error:
-        raise _failure(f"{connection.server}: {error}", _FAILED) from error
+        raise _failure(f"{connection.server}: {error}", _FAILED, command) from error
 
 
-async def _read(connection: ConnectionConfig) -> Snapshot:
-    async with Client(connection, user_agent="napsim-snapshot") as client:
+async def _read(connection: ConnectionConfig, user_agent: str, resources: Iterable[Resource]) -> Snapshot:
+    async with Client(connection, user_agent=user_agent) as client:
         with _shown() as told:
-            return await taken(client, told)
+            return await taken(client, told, resources)
 
 
 @contextmanager
@@ -151,6 +158,6 @@ def _write(output: Path | None, text: str) -> None:
         raise _failure(f"{output}: cannot be written: {error.strerror}", _BAD_INPUT) from error
 
 
-def _failure(message: str, code: int) -> typer.Exit:
-    typer.echo(f"napsim snapshot: {message}", err=True)
+def _failure(message: str, code: int, command: str = "snapshot") -> typer.Exit:
+    typer.echo(f"napsim {command}: {message}", err=True)
     return typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from napsim.cluster.progress import Progress
 _KUBECTL_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 6.0
 _KINDS_SECONDS: Final = 30.0
+_CREATED: Final = 201
 _ENTRY: Final = "from napsim.cli.main import app; app()"
 
 
@@ -65,6 +67,17 @@ def start_operator(cluster: Cluster) -> Operator:
             start_new_session=True,
         )
     return Operator(process, log)
+
+
+def evictions(cluster: Cluster) -> int:
+    """How many pods the API server has let go through the Eviction API, by its audit log."""
+    granted = 0
+    with cluster.audit_log.open("rb") as log:
+        for line in log:
+            if b'"subresource":"eviction"' in line:
+                event = json.loads(line)
+                granted += event["verb"] == "create" and event["responseStatus"]["code"] == _CREATED
+    return granted
 
 
 def remove(name: str) -> bool:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from napsim.api import names
 from napsim.api.scalars import parse_instant
-from napsim.cli.answers import Form, Found, Output, Paths, Zone, found_in, instant, local_zone, name_of, refuse, show
+from napsim.cli.answers import (
+    Form,
+    Found,
+    Html,
+    Ics,
+    Output,
+    Paths,
+    Zone,
+    found_in,
+    instant,
+    local_zone,
+    name_of,
+    refuse,
+    show,
+    write,
+)
 from napsim.controllers.settings import settings_of
 from napsim.controllers.windows import recurrence_text
 from napsim.core.configuration_specs import ConfigurationError, from_spec
@@ -22,15 +38,15 @@ from napsim.core.maintenance import ShownCutout, StatusReport, same_name, status
 from napsim.core.recurrence import Daily
 from napsim.core.window_findings import FindingReason, clock_notes
 from napsim.core.windows import BEGINNING, Window, describe, upcoming
+from napsim.reading.sources import BadInput, Document
 from napsim.report import window_calendar as report
 from napsim.report.times import zone_of
-from napsim.sim.sources import BadInput, Document
 
 KIND: Final = "MaintenanceConfiguration"
 _SETTINGS: Final = "NodeAutoProvisioning"
 _KINDS: Final = {KIND: names.NAPSIM_GROUP, _SETTINGS: names.NAPSIM_GROUP}
 _CLOCK_HORIZON: Final = timedelta(days=366)  # each zone that changes its clocks does so within it
-_GOVERNS: Final = {
+GOVERNS: Final = {
     NODE_OS: "NAP's pick-up of images, and node OS upgrades of agent pools",
     AUTO_UPGRADE: "upgrades of Kubernetes; NAP's pick-up of images does not depend on it",
     DEFAULT: "the weekly releases of AKS; NAP's pick-up of images does not depend on it",
@@ -54,6 +70,8 @@ def windows(
     count: Annotated[int, typer.Option(min=1, max=366, help="So many windows, with the one that is open.")] = 5,
     time_zone: Zone = None,
     output: Form = Output.TEXT,
+    html: Html = None,
+    ics: Ics = None,
 ) -> None:
     """When are the windows, in UTC and in your time, and what cuts or moves them?"""
     now = at or datetime.now(UTC).replace(microsecond=0)
@@ -62,14 +80,26 @@ def windows(
         calendar = _calendar(found_in(paths, _KINDS, KIND), now, count, zone)
     except BadInput as error:
         raise refuse("windows", error) from error
+    _files(calendar, html, ics)
     if output is Output.JSON:
         typer.echo(report.document(calendar))
     else:
         show(report.lines(calendar))
 
 
+def _files(calendar: report.WindowCalendar, html: Path | None, ics: Path | None) -> None:
+    if html is not None:
+        from napsim.report.window_page import page  # noqa: PLC0415 - few want one and loading it takes long
+
+        write("windows", html, page(calendar).encode())
+    if ics is not None:
+        from napsim.report.answer_calendars import of_windows  # noqa: PLC0415 - few want one and loading it takes long
+
+        write("windows", ics, of_windows(calendar))
+
+
 def _calendar(found: Found, now: datetime, count: int, zone: str) -> report.WindowCalendar:
-    read = _configurations(found.of(KIND), now, _settings(found.of(_SETTINGS)))
+    read = configurations_of(found.of(KIND), now, settings_in(found.of(_SETTINGS)))
     objects: dict[str, list[str]] = {}
     for document, configuration in read:
         objects.setdefault(configuration.name, []).append(name_of(document))
@@ -82,7 +112,7 @@ def _calendar(found: Found, now: datetime, count: int, zone: str) -> report.Wind
     )
 
 
-def _settings(documents: Sequence[Document]) -> Settings:
+def settings_in(documents: Sequence[Document]) -> Settings:
     """Those of NodeAutoProvisioning, of which there is one at most. Raises ``BadInput``."""
     for document in documents:
         try:
@@ -92,7 +122,7 @@ def _settings(documents: Sequence[Document]) -> Settings:
     return Settings()
 
 
-def _configurations(
+def configurations_of(
     documents: Sequence[Document], now: datetime, settings: Settings
 ) -> list[tuple[Document, Configuration]]:
     """Raises ``BadInput`` with what only decisions can tell of a spec."""
@@ -137,7 +167,7 @@ class _Told:
         return report.Configuration(
             name=name,
             config_name=it.name,
-            governs=_GOVERNS[it.name],
+            governs=GOVERNS[it.name],
             read=name == same[0],
             file=self._document.file,
             line=self._document.line,

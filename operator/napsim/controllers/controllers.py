@@ -38,6 +38,7 @@ from napsim.core.objects import ConfigMap, Node, NodeClaim, Pod, PodDisruptionBu
 from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
 from napsim.core.reasons import waits_for_nodepool
+from napsim.core.windows import WindowVerdict
 
 SINGLETON: Final = "cluster"
 """The one key of queues that look at the cluster as a whole."""
@@ -136,6 +137,7 @@ class Controllers(ABC):
         self.leading = False
         self.own_node, self.own_pod = own_node, own_pod
         self.system_namespace = system_namespace.strip()
+        self._windows_open: dict[str, bool] = {}
         self._make(executor)
 
     def _make(self, executor: Executor) -> None:
@@ -203,6 +205,9 @@ class Controllers(ABC):
     @abstractmethod
     def hand_over(self, claim: NodeClaim) -> bool:
         """Whether leadership is given up now, before the claim's node is drained."""
+
+    def on_window(self, name: str, verdict: WindowVerdict) -> None:  # noqa: B027 - most shells need not know
+        """The window that images are picked up in has opened or closed."""
 
     @abstractmethod
     def on_settings(self) -> None:
@@ -325,7 +330,16 @@ class Controllers(ABC):
             self.queues["controlplane"].add(SINGLETON)
             self.add_classes()
             self._add_agent_pools()
+        self._tell_of_window(name)
         return again_at
+
+    def _tell_of_window(self, name: str) -> None:
+        governing = self.windows.node_os()
+        if governing is not None and governing[0] == name:
+            verdict = self.windows.verdict(self.clock.now())
+            if self._windows_open.get(name, False) is not verdict.open:
+                self.on_window(name, verdict)
+            self._windows_open[name] = verdict.open
 
     # --- what of the others --------------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class Declared:
     settings: Settings = field(default_factory=Settings)
     nap: Manifest | None = None
     problems: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (kind, name) -> what is wrong
+    revision: int = 0  # another one whenever an object was taken in or dropped
     caches: dict[ListKey, ListCache] = field(default_factory=dict)  # lists of the gallery, as the provider keeps them
     server_version: str = ""
     control_plane: str = ""  # what was decided of it; until then what the settings or the API server say
@@ -126,6 +127,7 @@ class Declared:
 
     def take(self, manifest: Manifest, seen_at: datetime) -> bool:
         """Take in an object as it is now. Whether it can be used; if not, ``problems`` says why."""
+        self.revision += 1
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         faults = tuple(str(error) for error in errors_of(_without_status(manifest)))
         if not faults:
@@ -177,6 +179,7 @@ class Declared:
 
     def drop(self, kind: str, name: str) -> None:
         """An object is gone."""
+        self.revision += 1
         self.problems.pop((kind, name), None)
         stores: dict[str, dict[str, Any]] = {
             NODE_POOL: self.pools,

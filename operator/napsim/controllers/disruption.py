@@ -6,7 +6,7 @@ one dynamic candidate. Nothing starts while a NodeClaim waits for its launch, wh
 that could not come out differently are skipped: a pass runs at the next 10 s tick after something changed.
 
 Upstream takes its time to judge a candidate, and that shows: nodes that start within a second or two are initialized
-while a pass goes on, so that more candidates pass. Each simulation takes as long here (``pause``).
+while a pass goes on, so that more candidates pass. It takes as long here (``pace``, ``pause``).
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState, is_marked
 from napsim.controllers.verdicts import Verdicts, blocked_events
 from napsim.core import commands
-from napsim.core.budgets import DRIFTED, EMPTY, Allowance, allowed_by_reason, next_change, remaining
+from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining
 from napsim.core.candidates import OrderKey, order_key
-from napsim.core.clock import earliest
+from napsim.core.clock import EPOCH, earliest
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.inplace import adoption_of
 from napsim.core.nodepools import NodePool, Placement
 from napsim.core.nodetemplates import NodeTemplate
 from napsim.core.objects import Node, NodeClaim, is_true
+from napsim.core.pace import MEASURED, Pace
 from napsim.core.pods import is_reschedulable
 from napsim.core.reasons import Verdict, waits_for_node, waits_for_pdb
 from napsim.core.resources import amounts
 from napsim.core.simulation import WAITS_FOR_ROOM, Simulation
+from napsim.core.timings import quantile_share
 
 TICK: Final = timedelta(seconds=10)
 UNSYNCED_TICK: Final = timedelta(seconds=1)
 UNSYNCED_LEAST: Final = timedelta(milliseconds=50)  # real: a fast clock must not make this a busy loop
-SIMULATION: Final = timedelta(milliseconds=10)
-SIMULATION_PER_NODE: Final = timedelta(microseconds=400)
-"""What one simulation of scheduling takes Karpenter: 16 ms at 20 nodes, 33 ms at 100, 160 ms at 300 were measured."""
 
 
-async def _at_once(_: timedelta) -> None:
+async def _at_once(_: timedelta) -> bool:
     """A simulation takes no time that anybody would notice."""
+    return True
 
 
 @dataclass(slots=True)
@@ -67,8 +67,10 @@ class Disruption:
     own_node: str = ""  # where the operator runs: it goes last
     own_pod: str = ""  # the operator's pod, as namespace/name: its node goes only if it has somewhere to go
     settled: Callable[[], bool] = lambda: True  # whether every NodeClaim has been looked at since it changed
-    pause: Callable[[timedelta], Awaitable[None]] = _at_once  # lets virtual time pass
+    pause: Callable[[timedelta], Awaitable[bool]] = _at_once  # lets virtual time pass: whether that is known to be all
+    pace: Pace = MEASURED
     on_evaluated: Callable[[str, str, float], None] = lambda *_: None  # reason, consolidation type, real seconds
+    is_heard: Callable[[], bool] = lambda: True  # whether anybody listens to events
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
@@ -76,7 +78,9 @@ class Disruption:
     _joining: set[str] = field(default_factory=set)  # NodeClaims whose Node is there and not initialized
     _idle_since: datetime | None = None
     _polls_at: datetime | None = None  # while claims are to be launched
+    _passing: bool = False
     emptiness: Emptiness = field(init=False)
+    _allowances: Allowances = field(default_factory=lambda: Allowances(DRIFTED))
     _room: tuple[int, tuple[NodeTemplate, ...]] = (-1, ())  # what those who wait for room were last asked with
     _scheduling: Scheduling = field(init=False)
     _replacements: Replacements = field(init=False)
@@ -113,7 +117,7 @@ class Disruption:
     def _put(self, claim: NodeClaim, node: Node | None) -> None:
         pool = claim.metadata.labels.get(names.NODEPOOL, "")
         queue = self.queues.setdefault(pool, DriftQueue())
-        empty = node is None or not any(is_reschedulable(pod) for pod in self.state.pods_on(node.name))
+        empty = node is None or not any(map(is_reschedulable, self.state.bound_to(node.name)))
         queue.put(claim.name, self._order_key(claim, node, empty=empty))
         if node is not None:
             self.release(waits_for_node(node.name))
@@ -133,6 +137,11 @@ class Disruption:
         self.emptiness.forget()
         self._idle_since = self._polls_at = None
 
+    def begin(self, now: datetime) -> None:
+        """The loop has been running. When it looks, nobody knows; here it follows from the seed."""
+        phase = EPOCH + TICK * quantile_share(self.declared.settings.seed, "disruption-loop", "")
+        self._idle_since = phase + TICK * ((now - phase) // TICK)
+
     def on_pdb(self, key: str) -> None:
         self.release(waits_for_pdb(key))
         self.on_room()
@@ -151,7 +160,13 @@ class Disruption:
     def nudge(self) -> None:
         """Something changed that a pass could come out differently for: look at the next tick."""
         if any(self.queues.values()) or self._starting or self._doubtful or self.emptiness.busy:
-            self.wake(self._tick(self.clock.now()))
+            self.wake(self._soonest(self.clock.now()))
+
+    def _soonest(self, now: datetime) -> datetime:
+        """When a pass could begin. Waking for each of the thousands of changes during one would cost more than it."""
+        if self._passing:
+            return now + TICK
+        return self._tick(now) if self._polls_at is None else self._polls_at
 
     def _tick(self, at: datetime) -> datetime:
         """The first tick at or after an instant: passes are 10 s apart since the last that found nothing to do."""
@@ -162,6 +177,13 @@ class Disruption:
     # --- one pass -----------------------------------------------------------------------------------------------------
 
     async def reconcile(self, _: str) -> datetime | None:
+        self._passing = True
+        try:
+            return await self._pass()
+        finally:
+            self._passing = False
+
+    async def _pass(self) -> datetime | None:
         await self._settle_doubts()
         now = self.clock.now()
         if (too_early := self._too_early(now)) is not None:
@@ -169,6 +191,9 @@ class Disruption:
         if not self._synced():
             self._polls_at = now + UNSYNCED_TICK
             return max(self._polls_at, self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST))
+        if any(self.queues.values()):
+            await self.pause(self.pace.of_pass(len(self.state.nodes)))
+            now = self.clock.now()
         self._ask_again(now)
         self._tell_of_joining(now)
         with self._evaluation(EMPTY, EMPTY.lower()):
@@ -217,7 +242,7 @@ class Disruption:
 
     def _tell_of_joining(self, now: datetime) -> None:
         """As upstream, every pass says of each Node that is not initialized yet that it may not be disrupted."""
-        for name in sorted(self._joining):
+        for name in sorted(self._joining) if self.is_heard() else ():
             claim = self.state.claims[name]
             verdict = self._verdicts.of(claim, self.own_pod, now)
             for event in blocked_events(claim, self.state.node_of(claim), verdict):
@@ -251,7 +276,7 @@ class Disruption:
 
     def allowance(self, entry: NodePoolEntry, now: datetime) -> Allowance:
         """What the pool's budgets allow for drift now, disrupting nodes not subtracted."""
-        return allowed_by_reason(entry.budgets, DRIFTED, self.state.count(entry.pool.name).total_nodes, now)
+        return self._allowances.of(entry.pool.name, entry.budgets, self.state.count(entry.pool.name).total_nodes, now)
 
     def _remaining(self, entry: NodePoolEntry, now: datetime) -> int:
         return remaining(self.allowance(entry, now).allowed, self.state.count(entry.pool.name).disrupting_nodes)
@@ -304,9 +329,10 @@ class Disruption:
             for entry, queue in self._pools(static=False)
             if self._remaining(entry, now) > 0
         }
+        self._scheduling.still = False
         while open_pools:
             heads = [
-                (self._key(name), pool)
+                (queue.key_of(name), pool)
                 for pool, (_, queue) in open_pools.items()
                 if (name := queue.first()) is not None
             ]
@@ -316,24 +342,18 @@ class Disruption:
             name = queue.first()
             if name is not None and self._must_wait(name, now):
                 return False
-            await self.pause(SIMULATION + SIMULATION_PER_NODE * len(self.state.nodes))
+            if name is None or not self._passes(queue, name, now):
+                continue
+            found = self._simulated(queue, name, now)  # with the cluster as it is when the simulation begins
+            self._scheduling.still = await self.pause(self.pace.of_simulation(len(self.state.nodes)))
             now = self.clock.now()
             if self._remaining(entry, now) <= 0:
                 del open_pools[entry.pool.name]
-                continue
-            if name is None or name != queue.first() or not self._passes(queue, name, now):
-                continue
-            if (found := self._simulated(queue, name, now)) is not None:
+            elif found is not None and name == queue.first() and self._passes(queue, name, now):
                 await self._start(entry, self.state.claims[name], self._replacements.placements(found), now)
                 self._scheduling.nominate(found, now)
                 return True
         return False
-
-    def _key(self, name: str) -> tuple[int, int, str, str]:
-        claim = self.state.claims[name]
-        node = self.state.node_of(claim)
-        empty = node is None or not any(is_reschedulable(pod) for pod in self.state.pods_on(node.name))
-        return self._order_key(claim, node, empty=empty)
 
     def _order_key(self, claim: NodeClaim, node: Node | None, *, empty: bool) -> OrderKey:
         last = node is not None and node.name == self.own_node
@@ -380,8 +400,9 @@ class Disruption:
     def _passes(self, queue: DriftQueue, name: str, now: datetime) -> bool:
         """Whether the candidate may go; one that may not is set aside until what blocks it changes."""
         claim = self.state.claims[name]
-        for event in self._verdicts.protection_events(self.state.node_of(claim), now):
-            self.executor.record(event)
+        if self.is_heard():
+            for event in self._verdicts.protection_events(self.state.node_of(claim), now):
+                self.executor.record(event)
         return self._may_pass(queue, claim, self._verdicts.of(claim, self.own_pod, now), now)
 
     def _may_pass(self, queue: DriftQueue, claim: NodeClaim, verdict: Verdict, now: datetime) -> bool:
@@ -390,8 +411,9 @@ class Disruption:
             return True
         queue.block(claim.name, verdict)
         self.blocked_since.setdefault(claim.name, now)
-        for event in blocked_events(claim, self.state.node_of(claim), verdict):
-            self.executor.record(event)
+        if self.is_heard():
+            for event in blocked_events(claim, self.state.node_of(claim), verdict):
+                self.executor.record(event)
         return False
 
     def _simulated(self, queue: DriftQueue, name: str, now: datetime) -> Simulation | None:

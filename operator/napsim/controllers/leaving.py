@@ -24,7 +24,7 @@ from napsim.core.topology import Mover
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """Pods that need room elsewhere. ``until`` (virtual) is when others may join them by the passing of time alone."""
+    """Pods that need room elsewhere, by turn. ``until`` (virtual): others may join them then as time passes, alone."""
 
     movers: tuple[Mover, ...] = ()
     until: datetime | None = None
@@ -37,7 +37,7 @@ def pods_moving(
     movable = [pod for pod in pods if is_reschedulable(pod)]
     ready = [pod for pod in movable if is_currently_reschedulable(pod, pdbs, timeline, now)]
     until = earliest(*(protection(pod, timeline, now).until for pod in movable)) if len(ready) < len(movable) else None
-    return Moving(tuple(moving(ready, view, displaced=displaced)), until)
+    return Moving(tuple(sorted(moving(ready, view, displaced=displaced), key=attrgetter("turn"))), until)
 
 
 @dataclass(slots=True)

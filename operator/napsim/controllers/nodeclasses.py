@@ -148,9 +148,21 @@ class NodeClassController:
                     dedupe=change.message,
                 )
             )
+        for message in _held(pickup):
+            self.executor.record(
+                Event("AKSNodeClass", name, uid, "ImageHeld", message, controller="napsim", dedupe=message)
+            )
         if pickup.error:
             log.warning("nodeclass %s: %s", name, pickup.error)
             self.reports.warn(entry.manifest, ((_FAILED, pickup.error),))
+
+
+def _held(pickup: Pickup) -> list[str]:
+    """For each newer image that is not adopted, what it waits for; definitions that wait alike are one."""
+    waiting: dict[tuple[str, str], list[str]] = {}
+    for image in pickup.held:
+        waiting.setdefault((image.latest, image.message), []).append(image.definition)
+    return [f"{latest} ({', '.join(sorted(found))}): {message}" for (latest, message), found in waiting.items()]
 
 
 def _image(image_id: str, requirements: Iterable[Requirement]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from napsim.core.termination import Instant, Terminating, drained, of_node
 log: Final = logging.getLogger(__name__)
 
 _INVALID_COMMAND: Final = "InvalidCommand"
+_QUEUE_POLL: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/disruption/queue.go
 _DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
 
 
@@ -50,6 +52,7 @@ class NodeController:
     hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
     drain_poll: timedelta = _DRAIN_POLL
     _ready: set[str] = field(default_factory=set)  # replacements of commands in flight that were seen initialized
+    _completes: dict[str, datetime] = field(default_factory=dict)  # Node -> the look that ends its command
 
     async def reconcile(self, name: str) -> datetime | None:
         node = self.state.nodes.get(name)
@@ -102,6 +105,9 @@ class NodeController:
         )  # fmt: skip
         if progress.completed or progress.failure:
             self._ready -= names_wanted
+        if progress.completed and not claim.deleting and now < (at := self._completed_at(command, node.name, now)):
+            return at
+        self._completes.pop(node.name, None)
         if progress.completed and not claim.deleting and self.hand_over(claim):
             return None
         await self.executor.carry_out(progress.plan.actions)
@@ -111,6 +117,13 @@ class NodeController:
             self.on_failed(command, progress.uninitialized)
         await self.executor.carry_out(self._replacement(item, claim, now) for item in progress.create)
         return progress.plan.wake_at
+
+    def _completed_at(self, command: Command, node: str, now: datetime) -> datetime:
+        """When it is seen that all replacements are there: a command is looked at once a second since its start."""
+        if not command.replacements:
+            return now
+        looks = math.ceil((now - command.started_at) / _QUEUE_POLL)
+        return self._completes.setdefault(node, command.started_at + looks * _QUEUE_POLL)
 
     def _replacement(self, wanted: Replacement, claim: NodeClaim, now: datetime) -> Action:
         pool = self.declared.pools.get(wanted.nodepool or claim.metadata.labels.get(names.NODEPOOL, ""))

@@ -100,7 +100,7 @@ class KwokProvider:
         return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
 
     def registered_from(self, claim: NodeClaim, now: datetime) -> datetime:
-        """When a Node that has joined is looked at: Karpenter waits a second after each status patch, as for Launched."""
+        """When a Node that has joined is looked at: Karpenter waits a second after a status patch, as for Launched."""
         return _launched_at(claim, now) + PACING
 
     def start(self, claim: NodeClaim, node: Node | None, now: datetime) -> Start | None:

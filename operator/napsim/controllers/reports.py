@@ -5,7 +5,7 @@ The kinds are read through Kopf, which tells of changes; they are written here, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +20,15 @@ from napsim.core.clock import rfc3339
 
 _INVALID: Final = "InvalidSpec"
 _FINDINGS: Final = "Findings"
+_MOST_CHARACTERS: Final = 2000  # of a message; what does not fit is counted
 Conditions = list[dict[str, Any]]
 Finding = tuple[str, str]  # reason, message
+Inspect = Callable[[str, str], Sequence[Finding]]
+"""What else there is to mind of an object, by kind and name. It follows from what people declared alone."""
+
+
+def _nothing(_kind: str, _name: str) -> Sequence[Finding]:
+    return ()
 
 
 @dataclass(slots=True)
@@ -31,6 +38,7 @@ class Reports:
     declared: Declared
     clock: VirtualClock
     executor: Executor
+    inspect: Inspect = _nothing
 
     async def write(
         self, resource: Resource, manifest: Manifest, old: Mapping[str, Any], wanted: Mapping[str, Any]
@@ -86,10 +94,11 @@ class Reports:
     ) -> Conditions:
         """Condition Findings tells what to mind of an object that is in use; absent when there is nothing."""
         kept = [dict(item) for item in conditions]
-        if not findings:
+        every = [*findings, *self.inspect(manifest["kind"], manifest["metadata"]["name"])]
+        if not every:
             return [item for item in kept if item["type"] != _FINDINGS]
-        message = "; ".join(text for _, text in findings)
-        return self.with_condition(kept, manifest, _FINDINGS, "True", findings[0][0], message)
+        message = bounded([text for _, text in every])
+        return self.with_condition(kept, manifest, _FINDINGS, "True", every[0][0], message)
 
     def honoured(
         self, conditions: Iterable[Mapping[str, Any]], manifest: Manifest, not_honoured: Iterable[str]
@@ -126,3 +135,15 @@ class Reports:
         if old is None:
             return [*kept, new]
         return [new if item is old else item for item in kept]
+
+
+def bounded(texts: Sequence[str], most: int = _MOST_CHARACTERS) -> str:
+    """The texts in one, whole as far as they fit; then how many more there are. The first is cut if it must be."""
+    fitting, length = 0, -len("; ")
+    for text in texts:
+        length += len("; ") + len(text)
+        if length > most:
+            break
+        fitting += 1
+    shown, more = texts[: max(fitting, 1)], len(texts) - max(fitting, 1)
+    return "; ".join(text[:most] for text in shown) + (f"; and {more} more" if more else "")

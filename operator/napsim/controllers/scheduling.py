@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import is_not
 from typing import Final
 
 from napsim.controllers.clock import VirtualClock
@@ -19,6 +20,7 @@ from napsim.controllers.state import ClusterState
 from napsim.core.clock import earliest
 from napsim.core.nodetemplates import NodeTemplate
 from napsim.core.objects import Node, NodeClaim
+from napsim.core.outlook import Outlook
 from napsim.core.podshapes import PodShape
 from napsim.core.simulation import Simulation, provision, simulate, waiting
 from napsim.core.topology import Mover
@@ -36,14 +38,22 @@ class Pending:
     ignored: Mapping[str, str] = field(default_factory=dict)
 
 
+_Basis = tuple[int, Moving, Pending, tuple[NodeTemplate, ...]]
+
+
 @dataclass(slots=True)
 class Scheduling:
-    """Simulations over the cluster as it is known. Instants are virtual."""
+    """Simulations over the cluster as it is known. Instants are virtual.
+
+    ``still``: nothing but time has gone on since ``without`` was asked last; whoever asks knows, and says so.
+    """
 
     state: ClusterState
     declared: Declared
     clock: VirtualClock
+    still: bool = False
     _pending: tuple[int, Pending] = (-1, Pending())
+    _outlook: tuple[_Basis, Outlook] | None = None
 
     @property
     def templates(self) -> tuple[NodeTemplate, ...]:
@@ -56,14 +66,30 @@ class Scheduling:
         state, view = self.state, self.state.places.view
         pods, timeline = state.bound_to(node.name), self.clock.timeline
         own = state.moving.of(node.name, pods, view, state.pdbs, timeline, now)
-        leaving = self._leaving(now)
+        until = self.declared.unavailable.next_end(now)
+        if self.still and until is None and self._outlook is not None and self._outlook[0][1].until is None:
+            (_, leaving, _, _), outlook = self._outlook
+        else:
+            leaving = self._leaving(now)
+            outlook = self._seen(leaving)
+        until = earliest(own.until, leaving.until, until)
+        if not state.places.unfollowed and (refusal := outlook.refusal(claim.name, own.movers)) is not None:
+            return Simulation(verdict=refusal if until is None else replace(refusal, wake_at=until))
         movers = [*leaving.movers, *self.pending().movers, *own.movers]
         hopeless = self._hopeless(movers)
         found = simulate(view, self.templates, claim.name, _but(movers, hopeless), hopeless=hopeless)
-        until = earliest(own.until, leaving.until, self.declared.unavailable.next_end(now))
         if found.verdict.allowed or until is None:
             return found
         return replace(found, verdict=replace(found.verdict, wake_at=until))
+
+    def _seen(self, leaving: Moving) -> Outlook:
+        """What can be said without a simulation."""
+        basis = (self.state.changes_of_room, leaving, self.pending(), self.templates)
+        known = self._outlook
+        if known is None or known[0][0] != basis[0] or any(map(is_not, known[0][1:], basis[1:])):
+            movers = (*leaving.movers, *basis[2].movers)
+            known = self._outlook = (basis, Outlook(self.state.places.view, basis[3], movers))
+        return known[1]
 
     def provision(self, now: datetime) -> Simulation:
         """Room for everything that waits, or will have to."""

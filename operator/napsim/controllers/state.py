@@ -33,7 +33,7 @@ from napsim.core.objects import (
     is_true,
 )
 from napsim.core.objects import VolumeAttachment as Attachment
-from napsim.core.pdbs import PdbIndex
+from napsim.core.pdbs import Budgets, PdbIndex
 from napsim.core.pods import is_provisionable, is_terminal, requests
 from napsim.core.resources import Resources, total
 from napsim.core.volumes import Storage
@@ -82,6 +82,8 @@ class ClusterState:
     _seen_for: dict[str, set[str]] = field(default_factory=dict)  # claim -> those of ``seen`` that (were to) replace it
     _pods_on: dict[str, dict[str, Pod]] = field(default_factory=dict)
     _used_on: dict[str, Resources] = field(default_factory=dict)
+    _ordered_on: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
+    _budgets_on: dict[str, Budgets] = field(default_factory=dict)
     _claim_by_provider: dict[str, str] = field(default_factory=dict)
     _node_by_provider: dict[str, str] = field(default_factory=dict)
     _contributions: dict[str, _Contribution] = field(default_factory=dict)
@@ -94,12 +96,29 @@ class ClusterState:
 
     def pods_on(self, node: str) -> tuple[Pod, ...]:
         """All pods bound to the node, by key."""
-        bound = self._pods_on.get(node, _NO_PODS)
-        return tuple(bound[key] for key in sorted(bound))
+        pods = self._ordered_on.get(node)
+        if pods is None:
+            bound = self._pods_on.get(node)
+            if not bound:
+                return ()
+            pods = self._ordered_on[node] = tuple(bound[key] for key in sorted(bound))
+        return pods
 
     def bound_to(self, node: str) -> Iterable[Pod]:
         """All pods bound to the node, in no order."""
         return self._pods_on.get(node, _NO_PODS).values()
+
+    def hold_nothing(self, node: str) -> bool:
+        """Whether no pod of the node is protected, and no PodDisruptionBudget holds one back. False: look at each."""
+        budgets = self._budgets_on.get(node)
+        if budgets is None:
+            bound = self._pods_on.get(node)
+            if not bound:
+                return True
+            budgets = self._budgets_on[node] = self.pdbs.of_all(bound.values())
+        return budgets.known and all(
+            pdb is not None and pdb.status.disruptions_allowed > 0 for pdb in map(self.pdbs.get, budgets.keys)
+        )
 
     def used_on(self, node: str) -> Resources:
         """What the pods of the node have reserved."""
@@ -165,9 +184,9 @@ class ClusterState:
         self.pods[new.key] = new
         if new.spec.node_name:
             self._pods_on.setdefault(new.spec.node_name, {})[new.key] = new
-            self._used_on.pop(new.spec.node_name, None)
-            self._forget_movers(new.spec.node_name)
-            self.places.bind(new)
+            self._on_pods(new.spec.node_name)
+            if old is None or not _is_placed_alike(old, new):
+                self.places.bind(new)
         if is_provisionable(new):
             self.shifts += self.pending.get(new.key) is not new
             self.pending[new.key] = new
@@ -176,12 +195,18 @@ class ClusterState:
 
     def _unbind(self, pod: Pod) -> None:
         bound = self._pods_on.get(pod.spec.node_name)
-        self._forget_movers(pod.spec.node_name)
         if bound is not None:
             bound.pop(pod.key, None)
-            self._used_on.pop(pod.spec.node_name, None)
+            self._on_pods(pod.spec.node_name)
             if not bound:
                 del self._pods_on[pod.spec.node_name]
+
+    def _on_pods(self, node: str) -> None:
+        """The pods of the node have changed: what is known of them all is not so any more."""
+        self._used_on.pop(node, None)
+        self._ordered_on.pop(node, None)
+        self._budgets_on.pop(node, None)
+        self._forget_movers(node)
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         moved = old is not None and (new is None or old.spec.provider_id != new.spec.provider_id)
@@ -301,6 +326,7 @@ class ClusterState:
             self.pdbs.remove(old)
         if old is None or new is None or old.spec != new.spec:
             self.shifts += 1
+            self._budgets_on.clear()
             self.leaving.on_pdbs()
             self.moving.on_pdbs()
 
@@ -382,6 +408,18 @@ class ClusterState:
     def _shift(self, pool: str, nodes: int, disrupting: int) -> None:
         count = self.count(pool)
         self._counts[pool] = PoolCount(count.total_nodes + nodes, count.disrupting_nodes + disrupting)
+
+
+def _is_placed_alike(old: Pod, new: Pod) -> bool:
+    """Whether nothing of a pod has changed that scheduling asks for: its spec and labels are those it had."""
+    before, after = old.metadata, new.metadata
+    return (
+        old.spec is new.spec
+        and before.labels is after.labels
+        and before.uid == after.uid
+        and old.deleting == new.deleting
+        and is_terminal(old) == is_terminal(new)
+    )
 
 
 def keep(store: dict[str, Stored], old: Stored | None, new: Stored | None) -> None:

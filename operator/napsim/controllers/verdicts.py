@@ -40,16 +40,20 @@ class Verdicts:
     def of(self, claim: NodeClaim, own_pod: str, now: datetime) -> Verdict:
         """May the claim's node be disrupted for drift now? ``own_pod``: the operator's, as namespace/name."""
         node = self.state.node_of(claim)
-        found = check(self.candidate(claim), Surroundings(self.state.pdbs, self.clock.timeline, now))
+        pods = self.state.pods_on(node.name) if node is not None and not self.state.hold_nothing(node.name) else ()
+        found = check(self._candidate(claim, node, pods), Surroundings(self.state.pdbs, self.clock.timeline, now))
         return self._own_pod_stays(node, own_pod, now) or found if found.allowed else found
 
     def candidate(self, claim: NodeClaim) -> Candidate:
         """The claim's node as the checks see it."""
         node = self.state.node_of(claim)
+        return self._candidate(claim, node, self.state.pods_on(node.name) if node else ())
+
+    def _candidate(self, claim: NodeClaim, node: Node | None, pods: tuple[Pod, ...]) -> Candidate:
         return Candidate(
             claim=claim,
             node=node,
-            pods=self.state.pods_on(node.name) if node else (),
+            pods=pods,
             in_queue=node is not None and node.name in self.state.commands,
             marked_for_deletion=node is not None and is_marked(node, claim),
             nominated_until=self.state.nominated.get(claim.name),
@@ -83,7 +87,7 @@ class Verdicts:
 
     def protection_events(self, node: Node | None, now: datetime) -> Iterator[Event]:
         """What the do-not-disrupt annotations of its pods mean, where that is not simply for ever."""
-        for pod in self.state.pods_on(node.name) if node is not None else ():
+        for pod in self.state.pods_on(node.name) if node and not self.state.hold_nothing(node.name) else ():
             said = _protection_said(protection(pod, self.clock.timeline, now))
             if said is not None:
                 reason, message = said

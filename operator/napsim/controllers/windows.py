@@ -28,6 +28,8 @@ from napsim.core.pickup import NO_WINDOW, Window
 from napsim.core.published_windows import CONFIG_MAP, Published, published, read
 from napsim.core.published_windows import verdict as published_verdict
 from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
+from napsim.core.window_findings import CODES
+from napsim.core.window_findings import Finding as WindowFinding
 from napsim.core.windows import WindowReason, WindowVerdict
 
 _SAME_NAME: Final = "SeveralOfOneName"
@@ -118,7 +120,7 @@ class WindowController:
         conditions = self.reports.ready(manifest, _unhonoured(manifest))
         namesakes = [(_SAME_NAME, text) for text in self._namesakes(manifest)]
         self.reports.warn(manifest, namesakes)
-        found = [(str(item.reason), item.message) for item in (*report.warnings, *report.findings)]
+        found = [(str(item.reason), _told(item)) for item in (*report.warnings, *report.findings)]
         return self.reports.mind(conditions, manifest, namesakes + found + self._nothing_to_schedule(manifest))
 
     def _nothing_to_schedule(self, manifest: Manifest) -> list[Finding]:
@@ -154,7 +156,7 @@ class WindowController:
         found = self.node_os()
         return found if found is not None and found[1].configuration is not None else None
 
-    def _awaited(self) -> datetime | None:
+    def awaited(self) -> datetime | None:
         """When a first configuration begins to count."""
         found = self.node_os()
         return found[1].takes_effect_at if found is not None else None
@@ -179,7 +181,7 @@ class WindowController:
         found = self._counting()
         if found is not None:
             return gate(found[1], now)
-        return until(self._published(now) or self._fallback(now), self._awaited())
+        return until(self._published(now) or self._fallback(now), self.awaited())
 
     def pickup_window(self, now: datetime) -> Window:
         """The verdict as the pick-up takes it."""
@@ -188,7 +190,7 @@ class WindowController:
             state = gate(found[1], now)
             return Window(state.open, state.wake_at)
         window = self._window_without(now)
-        return replace(window, changes_at=earliest(window.changes_at, self._awaited()))
+        return replace(window, changes_at=earliest(window.changes_at, self.awaited()))
 
     def _window_without(self, now: datetime) -> Window:
         if self._published(now):
@@ -215,13 +217,19 @@ class WindowController:
     def _without_configuration(self) -> Effective:
         if self.declared.settings.fallback_mode == "SeededWeekly":
             drawn = fallback_weekly(self.declared.settings.fallback_seed)
-            return Effective(drawn, takes_effect_at=self._awaited())
-        return Effective(None, takes_effect_at=self._awaited())
+            return Effective(drawn, takes_effect_at=self.awaited())
+        return Effective(None, takes_effect_at=self.awaited())
 
     def problem(self, now: datetime) -> str:
         """Why pick-up is held although nothing says that the window is closed: its ConfigMap cannot be read."""
         found = self.verdict(now)
         return found.message if found.reason is WindowReason.UNREADABLE else ""
+
+
+def _told(found: WindowFinding) -> str:
+    """With the code that the rule of lint has."""
+    code = CODES.get(found.reason)
+    return f"{code} {found.message}" if code else found.message
 
 
 def _unhonoured(manifest: Manifest) -> tuple[str, ...]:

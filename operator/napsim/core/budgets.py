@@ -113,6 +113,27 @@ def allowed_by_reason(budgets: Iterable[Budget], reason: str, total_nodes: int, 
     return Allowance(0, tuple(errors)) if errors else Allowance(allowed)
 
 
+class Allowances:
+    """``allowed_by_reason`` of pools for one reason, remembered until time changes it."""
+
+    __slots__ = ("_known", "_reason")
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        self._known: dict[str, tuple[tuple[Budget, ...], int, datetime, datetime | None, Allowance]] = {}
+
+    def of(self, pool: str, budgets: tuple[Budget, ...], total_nodes: int, now: datetime) -> Allowance:
+        """What the budgets of the pool allow."""
+        known = self._known.get(pool)
+        if known is not None:
+            its_budgets, nodes, since, until, allowance = known
+            if its_budgets is budgets and nodes == total_nodes and since <= now and (until is None or now < until):
+                return allowance
+        allowance = allowed_by_reason(budgets, self._reason, total_nodes, now)
+        self._known[pool] = (budgets, total_nodes, now, next_change(budgets, now), allowance)
+        return allowance
+
+
 def _allowed(budget: Budget, total_nodes: int, now: datetime) -> int:
     return _nodes_allowed(budget.nodes, total_nodes) if is_active(budget, now) else UNLIMITED
 

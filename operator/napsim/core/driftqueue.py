@@ -67,6 +67,10 @@ class DriftQueue:
         self._unblock(name)
         self._keys.pop(name, None)
 
+    def key_of(self, name: str) -> OrderKey:
+        """The place of a candidate that is there."""
+        return self._keys[name]
+
     def first(self) -> str | None:
         """The candidate whose turn it is: the first that is not set aside."""
         while self._heap:

@@ -170,6 +170,7 @@ class Toleration(Value, frozen=True):
     operator: str = "Equal"
     value: str = ""
     effect: str = ""
+    toleration_seconds: int | None = None
 
 
 class ResourceRequirements(Value, frozen=True):

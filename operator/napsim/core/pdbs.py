@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from napsim.api import names
 from napsim.core.clock import Timeline
 from napsim.core.objects import LabelSelector, Pod, PodDisruptionBudget, SelectorRequirement
-from napsim.core.pods import is_evictable, is_reschedulable, protection, ready_status
+from napsim.core.pods import (
+    is_active,
+    is_evictable,
+    is_mirror,
+    is_reschedulable,
+    protection,
+    ready_status,
+    tolerates_disrupted,
+)
 
 _REMEMBERED: Final = 20_000  # answers kept for each namespace: the pods of a StatefulSet have labels of their own
 
@@ -50,6 +59,17 @@ def _matches(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
             return value is not None
         case _:
             return value is None
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Some pods together: none is protected, and these PDBs (``namespace/name``) hold them. Not ``known``: ask each."""
+
+    known: bool
+    keys: tuple[str, ...] = ()
+
+
+_LOOK_AT_EACH: Final = Budgets(False)
 
 
 class PdbIndex:
@@ -92,6 +112,21 @@ class PdbIndex:
             found = (name for name, pdb in candidates.items() if selects(pdb.spec.selector, pod.metadata.labels))
             selecting = known[labels] = tuple(sorted(found))
         return [candidates[name] for name in selecting]
+
+    def of_all(self, pods: Iterable[Pod]) -> Budgets:
+        """What time and the statuses of PDBs aside says whether pods may be evicted."""
+        found: dict[str, None] = {}
+        for pod in pods:
+            if names.DO_NOT_DISRUPT in pod.metadata.annotations:
+                return _LOOK_AT_EACH
+            if not is_active(pod) or tolerates_disrupted(pod) or is_mirror(pod):
+                continue
+            matching = self.matching(pod)
+            if len(matching) > 1:
+                return _LOOK_AT_EACH
+            if matching:
+                found[matching[0].key] = None
+        return Budgets(True, tuple(found))
 
 
 def room_made(old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> int | None:

@@ -41,6 +41,7 @@ _ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - all addresses of a node; nothing
 _UNSPECIFIED: Final = frozenset({_ANY_ADDRESS, "::"})
 _PREFER_NO_SCHEDULE: Final = Toleration(operator="Exists", effect="PreferNoSchedule")
 _NO_REQUIREMENTS: Final[Requirements] = {}
+_REMEMBERED: Final = 5_000  # shapes by the parts of pods
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,25 @@ class PodShapes:
 
     rules: Rules = field(default_factory=Rules)
     _by_content: dict[bytes, PodShape] = field(default_factory=dict)
+    _by_parts: dict[tuple[object, ...], tuple[PodShape, tuple[object, ...]]] = field(default_factory=dict)
+    """By what pods of one template share, as it is: kept, so that nothing else can come to be there."""
     _relaxed: dict[tuple[PodShape, bool], PodShape | None] = field(default_factory=dict)
 
     def of(self, pod: Pod, volumes: Requirements = _NO_REQUIREMENTS) -> PodShape:
         """The shape of the pod. Raises ValueError when a term of its node affinity cannot be read."""
+        spec = pod.spec
+        if volumes or spec.affinity is not None or spec.topology_spread_constraints or spec.init_containers:
+            return self._of_content(pod, volumes)
+        parts = (spec.containers, spec.node_selector, spec.tolerations, spec.overhead)
+        key = (pod.metadata.namespace, *map(id, parts))
+        known = self._by_parts.get(key)
+        if known is None:
+            if len(self._by_parts) >= _REMEMBERED:
+                self._by_parts.clear()
+            known = self._by_parts[key] = (self._of_content(pod, volumes), parts)
+        return known[0]
+
+    def _of_content(self, pod: Pod, volumes: Requirements) -> PodShape:
         content = _content(pod, volumes)
         shape = self._by_content.get(content)
         if shape is None:

@@ -137,16 +137,22 @@ class Scheduler:
     def _pour(self, shape: PodShape, equal: Sequence[Mover]) -> int:
         """Put equal pods that no topology rule concerns on the nodes that are there; how many found room."""
         done = 0
-        while done < len(equal) and (place := self._free_place(shape)) is not None:
+        for count, place in self.fill(shape, len(equal)):
+            self.placed.update(zip(map(_BY_KEY, equal[done : done + count]), repeat(place.target.key)))
+            done += count
+        return done
+
+    def fill(self, shape: PodShape, pods: int) -> Iterator[tuple[int, Place]]:
+        """Which nodes that are there take so many equal pods that no topology rule concerns: how many, and where."""
+        while pods > 0 and (place := self._free_place(shape)) is not None:
             free = self._free_of(place)
-            count = 1 if shape.host_ports else min(_times(shape.requests, free), len(equal) - done)
+            count = 1 if shape.host_ports else min(_times(shape.requests, free), pods)
             for resource, amount in shape.requests.items():
                 free[resource] = free.get(resource, 0) - count * amount
             if shape.host_ports:
                 self._ports.setdefault(place.id, []).extend(shape.host_ports)
-            self.placed.update(zip(map(_BY_KEY, equal[done : done + count]), repeat(place.target.key)))
-            done += count
-        return done
+            pods -= count
+            yield count, place
 
     def _pour_on_claim(self, shape: PodShape, equal: Sequence[Mover]) -> int:
         """Put more of those without room on a node to be launched, where just one takes them; how many it takes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from operator import itemgetter
 from typing import Final
 
 from napsim.api import names
@@ -151,11 +152,24 @@ def _verdict(blocking: Mapping[str, str], waited_for: Iterable[Target]) -> Verdi
     return Verdict(Reason.UNSCHEDULABLE, not_all_would_schedule(blocking), waits_for=waits)
 
 
+def refused_for_now(early: Iterable[tuple[Sequence[Mover], Target]]) -> Verdict:
+    """The verdict on a candidate of which only these pods have to wait, for these nodes."""
+    waiting = [(mover.key, target) for movers, target in early for mover in movers]
+    waiting.sort(key=itemgetter(0))
+    shown = {pod: target.not_initialized for pod, target in waiting[:_LISTED_ERRORS]}
+    nodes = sorted({target.node_name or target.claim_name for _, target in waiting})
+    waits = (*(waits_for_node(name) for name in nodes), WAITS_FOR_ROOM)
+    return Verdict(Reason.UNSCHEDULABLE, _would_not_schedule(shown, len(waiting)), waits_for=waits)
+
+
 def not_all_would_schedule(errors: Mapping[str, str]) -> str:
     """Karpenter's sentence, with the first five pods (here by name; upstream takes any five)."""
-    shown = sorted(errors)[:_LISTED_ERRORS]
-    text = "not all pods would schedule, " + "".join(f"{pod} => {errors[pod]} " for pod in shown)
-    return text + (f" and {len(errors) - _LISTED_ERRORS} other(s)" if len(shown) == _LISTED_ERRORS else "")
+    return _would_not_schedule({pod: errors[pod] for pod in sorted(errors)[:_LISTED_ERRORS]}, len(errors))
+
+
+def _would_not_schedule(shown: Mapping[str, str], errors: int) -> str:
+    text = "not all pods would schedule, " + "".join(f"{pod} => {error} " for pod, error in shown.items())
+    return text + (f" and {errors - _LISTED_ERRORS} other(s)" if len(shown) == _LISTED_ERRORS else "")
 
 
 # --- the result -----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class Distribution:
     | normal | ``mean``, ``deviation`` |
     | lognormal | ``median``, ``p95`` |
     | exponential | ``mean`` |
+    | observed | ``values``, ascending: one as likely as another |
     """
 
     kind: str = "fixed"
@@ -35,6 +36,7 @@ class Distribution:
     deviation: float = 0.0
     median: float = 0.0
     p95: float = 0.0
+    values: tuple[float, ...] = ()
 
     def at(self, share: float) -> float:
         """The value in seconds below which ``share`` (0..1, exclusive) of all draws lie."""
@@ -49,6 +51,7 @@ _QUANTILES: Final[dict[str, Callable[[Distribution, float], float]]] = {
     "normal": lambda it, share: it.mean + it.deviation * _NORMAL.inv_cdf(share),
     "lognormal": lambda it, share: it.median * (it.p95 / it.median) ** (_NORMAL.inv_cdf(share) / _NORMAL.inv_cdf(0.95)),
     "exponential": lambda it, share: -it.mean * math.log1p(-share),
+    "observed": lambda it, share: it.values[int(share * len(it.values))],
 }
 
 

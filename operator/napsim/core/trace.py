@@ -9,7 +9,7 @@ give the same records, and ``diff`` of two traces shows the first that differs.
 | Drifted | NodeClaim | its condition turns True; reason is the condition's |
 | CommandStarted, CommandRolledBack | Node | the record of a command comes, or goes while the node stays |
 | ClaimCreated, ClaimLaunched, ClaimRegistered, ClaimInitialized | NodeClaim | it is there, a condition turns True |
-| ClaimDeleted, ClaimGone | NodeClaim | it is asked to go; reason is why; it is no more |
+| ClaimDeleted, ClaimDrained, ClaimGone | NodeClaim | it is asked to go, with why; its Node is drained; it is no more |
 | NodeJoined, NodeGone | Node | it is there, it is no more |
 | PodEvicted, PodDeleted | Pod | the eviction is granted; it is deleted for lack of time |
 | Blocked, Unblocked | NodeClaim | a candidate is set aside, or is so no more; ``wake_at`` is when that ends by itself |
@@ -29,6 +29,9 @@ import msgspec
 from napsim.api import names
 from napsim.core.clock import rfc3339
 from napsim.core.objects import Condition, Node, NodeClaim, condition
+from napsim.core.pickup import Pickup
+from napsim.core.reasons import Reason, Verdict
+from napsim.core.windows import WindowVerdict
 
 
 class RecordKind(StrEnum):
@@ -43,6 +46,7 @@ class RecordKind(StrEnum):
     CLAIM_REGISTERED = "ClaimRegistered"
     CLAIM_INITIALIZED = "ClaimInitialized"
     CLAIM_DELETED = "ClaimDeleted"
+    CLAIM_DRAINED = "ClaimDrained"
     CLAIM_GONE = "ClaimGone"
     NODE_JOINED = "NodeJoined"
     NODE_GONE = "NodeGone"
@@ -88,6 +92,7 @@ _MILESTONES: Final = (
     (names.LAUNCHED, RecordKind.CLAIM_LAUNCHED),
     (names.REGISTERED_CONDITION, RecordKind.CLAIM_REGISTERED),
     (names.INITIALIZED_CONDITION, RecordKind.CLAIM_INITIALIZED),
+    (names.DRAINED, RecordKind.CLAIM_DRAINED),
 )
 
 
@@ -152,6 +157,36 @@ def _command(at: datetime, kind: RecordKind, name: str, text: str) -> Record:
     )
 
 
+def pickup_records(node_class: str, pickup: Pickup, at: datetime) -> Iterator[Record]:
+    """What a class that adopts other images tells."""
+    for change in pickup.changes:
+        details = {"definition": change.definition, "from": change.from_version, "to": change.to_version}
+        name = f"AKSNodeClass/{node_class}"
+        yield Record(at, RecordKind.PICKED_UP, name, str(change.rule), change.message, details=details)
+
+
+def window_record(name: str, verdict: WindowVerdict, at: datetime) -> Record:
+    """A window opens or closes."""
+    kind = RecordKind.WINDOW_OPENED if verdict.open else RecordKind.WINDOW_CLOSED
+    return Record(at, kind, f"MaintenanceConfiguration/{name}", wake_at=verdict.wake_at)
+
+
+def blocked_record(claim: str, node: str, verdict: Verdict, at: datetime) -> Record:
+    """A candidate is set aside."""
+    name, details = f"NodeClaim/{claim}", {"node": node}
+    return Record(at, RecordKind.BLOCKED, name, str(verdict.reason), verdict.message, verdict.wake_at, details)
+
+
+def unblocked_record(claim: str, verdict: Verdict, at: datetime) -> Record:
+    """It is so no more."""
+    return Record(at, RecordKind.UNBLOCKED, f"NodeClaim/{claim}", str(verdict.reason))
+
+
+def is_same(one: Verdict, other: Verdict) -> bool:
+    """Which pods have no room changes with every look; that there is none does not."""
+    return one.reason == other.reason and (one.message == other.message or one.reason is Reason.UNSCHEDULABLE)
+
+
 class _Replacement(msgspec.Struct, frozen=True):
     name: str = ""
 
@@ -159,3 +194,24 @@ class _Replacement(msgspec.Struct, frozen=True):
 class _Command(msgspec.Struct, frozen=True):
     reason: str = ""
     replacements: tuple[_Replacement, ...] = ()
+
+
+class _Line(msgspec.Struct, frozen=True, rename="camel"):
+    at: datetime
+    kind: RecordKind
+    object: str
+    reason: str = ""
+    message: str = ""
+    wake_at: datetime | None = None
+    details: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def parsed(text: str) -> Record:
+    """The record that a line of a trace holds. Raises ValueError, which says what is wrong with it."""
+    try:
+        found = msgspec.json.decode(text, type=_Line)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    if found.at.tzinfo is None:
+        raise ValueError("at must be an instant with its zone, such as 2026-02-15T01:00:00Z")
+    return Record(found.at, found.kind, found.object, found.reason, found.message, found.wake_at, found.details)

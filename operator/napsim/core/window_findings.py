@@ -6,7 +6,7 @@ the configuration and its next windows, and answers with a finding or None. Noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from enum import StrEnum
@@ -36,11 +36,28 @@ class FindingReason(StrEnum):
     CLOCK_CHANGE = "ClockChange"
 
 
+# What `napsim lint` calls the same.
+CODES: Final[Mapping[FindingReason, str]] = {
+    FindingReason.SHORT_WINDOW: "NAP201",
+    FindingReason.NO_FURTHER_WINDOW: "NAP208",
+    FindingReason.DEFAULT_NOT_WEEKLY: "NAP209",
+    FindingReason.DAY_ABOVE_28: "NAP210",
+    FindingReason.TIME_IN_WEEK_IGNORED: "NAP212",
+    FindingReason.WEEKLY_ANCHOR: "NAP213",
+    FindingReason.ALWAYS_OPEN: "NAP216",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     reason: FindingReason
     message: str
 
+
+# What `napsim lint` says of objects that are applied, too.
+ONLY_WEEKLY: Final = f"AKS accepts for {DEFAULT} only a weekly schedule with intervalWeeks 1"
+SHORT_MONTHS: Final = "dayOfMonth {day}: some months lack that day, and AKS does not document what happens then"
+NOT_BESIDE_A_WINDOW: Final = "timeInWeek does not count beside maintenanceWindow"
 
 Check = Callable[[Configuration, tuple[Window, ...]], Finding | None]
 
@@ -57,8 +74,7 @@ def _default_not_weekly(configuration: Configuration, _ahead: tuple[Window, ...]
     match configuration.window.schedule:
         case Weekly(interval_weeks=1):
             return None
-    message = f"AKS accepts for {DEFAULT} only a weekly schedule with intervalWeeks 1"
-    return Finding(FindingReason.DEFAULT_NOT_WEEKLY, message)
+    return Finding(FindingReason.DEFAULT_NOT_WEEKLY, ONLY_WEEKLY)
 
 
 def _day_above_28(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
@@ -67,7 +83,7 @@ def _day_above_28(configuration: Configuration, _ahead: tuple[Window, ...]) -> F
         return None
     clamped = configuration.settings.clamp_short_months
     what = "counts as its last day" if clamped else "is skipped"
-    message = f"dayOfMonth {schedule.day_of_month}: a month without that day {what}; AKS documents neither"
+    message = f"{SHORT_MONTHS.format(day=schedule.day_of_month)}; it {what}"
     return Finding(FindingReason.DAY_ABOVE_28, message)
 
 
@@ -83,7 +99,7 @@ def _short_window(_configuration: Configuration, ahead: tuple[Window, ...]) -> F
 def _time_in_week_ignored(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:
     if configuration.window is None or not configuration.time_in_week:
         return None
-    return Finding(FindingReason.TIME_IN_WEEK_IGNORED, "timeInWeek does not count beside maintenanceWindow")
+    return Finding(FindingReason.TIME_IN_WEEK_IGNORED, NOT_BESIDE_A_WINDOW)
 
 
 def _assumed(configuration: Configuration, _ahead: tuple[Window, ...]) -> Finding | None:

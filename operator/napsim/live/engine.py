@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from napsim.controllers.blockings import Blocked, verdict_of
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controllers import Controllers, Dirty
 from napsim.controllers.declared import Manifest
@@ -28,8 +29,10 @@ from napsim.controllers.resources import (
     NODES,
     Resource,
 )
-from napsim.core.actions import EvictPod
-from napsim.core.objects import NodeClaim
+from napsim.core.actions import DeleteNodeClaim, EvictPod
+from napsim.core.objects import Node, NodeClaim
+from napsim.core.pickup import Pickup
+from napsim.core.windows import WindowVerdict
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
 from napsim.live.errors import ApiError, TransportError
@@ -37,7 +40,9 @@ from napsim.live.events import Recorder
 from napsim.live.evictions import Evictions
 from napsim.live.executor import RESOURCES, Executor
 from napsim.live.informers import Informers
+from napsim.live.inspection import Inspection
 from napsim.live.metrics import Metrics
+from napsim.live.traces import Trace, TraceFile
 from napsim.live.workqueue import Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader, Writer
 
@@ -75,10 +80,12 @@ class Engine(Controllers):
         own_node: str = "",
         own_pod: str = "",
         system_namespace: str = "",
+        trace: TraceFile | None = None,
     ) -> None:
         """``write_seconds``: how long a write that was sent may take. ``own_node``, ``own_pod``: where we run.
 
-        ``system_namespace``: of the ConfigMap with a published window; without one it is not read.
+        ``system_namespace``: of the ConfigMap with a published window; without one it is not read. ``trace``: where
+        all that happens is written.
         """
         self.client = client
         self.metrics = metrics
@@ -105,6 +112,7 @@ class Engine(Controllers):
             metrics.on_eviction_answer,
             metrics.on_evicted,
         )
+        self.reports.inspect = Inspection(self.declared, clock).findings
         self.informers = Informers(client, jitter, self, self.system_namespace)
         for resource, informer in self.informers.written.items():
             self.writer.mirror(resource, informer)
@@ -117,6 +125,31 @@ class Engine(Controllers):
         self.queues["evictions"].last_retry_seconds = _HELD_SECONDS
         self._stopped = asyncio.Event()
         self.disruption.pause = self._pause
+        self.trace: Trace | None = None
+        if trace is not None:
+            self.trace = Trace(trace.write, self.clock.now)
+            self._connect_trace(self.trace)
+
+    def _connect_trace(self, trace: Trace) -> None:
+        """What is told of by nobody else."""
+
+        def deleted(action: DeleteNodeClaim) -> None:
+            self.metrics.on_disrupted(action)
+            trace.on_claim_deleted(action)
+
+        async def picked_up(node_class: str, pickup: Pickup, now: datetime) -> None:
+            trace.on_picked_up(node_class, pickup)
+            await self.rollout.picked_up(node_class, pickup, now)
+
+        def blocked(claim: str) -> None:
+            found, known = verdict_of(self.disruption.queues, claim), self.state.claims.get(claim)
+            if found is not None and known is not None:
+                node = self.state.node_of(known)
+                trace.on_blocked(claim, node.name if node else "", found[1])
+
+        self.executor.on_disrupted = deleted
+        self.classes.on_pickup = picked_up
+        self.disruption.blocked_since = Blocked(blocked, trace.on_unblocked)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -133,6 +166,7 @@ class Engine(Controllers):
         self.adopt()
         self.leading = True
         self._stopped.clear()
+        self.disruption.begin(self.clock.now())
         for queue in self.queues.values():
             queue.resume()
         self.add_everything()
@@ -255,19 +289,34 @@ class Engine(Controllers):
 
     def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
         super().on_claim(old, new)
+        if self.trace is not None and self.leading:
+            self.trace.on_claim(old, new)
         if not self.state.unlaunched:
             self.unsynced_since = None
         elif self.unsynced_since is None:
             self.unsynced_since = self.clock.real()
 
-    async def _pause(self, time: timedelta) -> None:
-        """Returns when that much virtual time has passed. Raises NotLeader once nothing more may be begun."""
+    async def _pause(self, time: timedelta) -> bool:
+        """Returns when that much virtual time has passed: anything may have happened meanwhile.
+
+        Raises NotLeader once nothing more may be begun.
+        """
         seconds = self.clock.real_seconds_until(self.clock.now() + time)
         if seconds >= _SHORTEST_PAUSE_SECONDS:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), seconds)
         if not self.leading:
             raise NotLeader
+        return False
+
+    def on_node(self, old: Node | None, new: Node | None) -> None:
+        super().on_node(old, new)
+        if self.trace is not None and self.leading:
+            self.trace.on_node(old, new)
+
+    def on_window(self, name: str, verdict: WindowVerdict) -> None:
+        if self.trace is not None:
+            self.trace.on_window(name, verdict)
 
     # --- what the controllers tell ------------------------------------------------------------------------------------
 

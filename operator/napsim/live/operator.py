@@ -40,6 +40,7 @@ from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.metrics import Metrics, Read, Sample, StateCollector
 from napsim.live.readings import drive_readings, readings
+from napsim.live.traces import TraceFile
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader
 
 log: Final = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Options:
     pod: str = ""  # the pod we are, as namespace/name
     system_namespace: str = ""  # of the ConfigMap with a published window; without one it is not read
     drive: bool = False  # only write that ConfigMap, for a provider beside us
+    trace: Path | None = None  # to which file what happens is appended
 
     @property
     def holder(self) -> str:
@@ -105,10 +107,15 @@ class Operator:
         self.stopping = asyncio.Event()
         self.engine: Shell | None = None
         self._elector: Elector | None = None
+        self._trace: TraceFile | None = None
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises KubeconfigError and what the API server says to the first request."""
+        """Until SIGTERM or SIGINT.
+
+        Raises KubeconfigError, TraceUnwritable, and what the API server says to the first request.
+        """
         connection = load_connection(self.options.kubeconfig, self.options.context)
+        self._trace = TraceFile(self.options.trace) if self.options.trace is not None else None
         self._listen_to_signals()
         user_agent = f"napsim/{napsim.__version__} ({self.identity})"
         async with Client(connection, observe=self.metrics.observe, user_agent=user_agent) as client:
@@ -117,6 +124,9 @@ class Operator:
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)
             await self._serve(client, connection, elector, self.engine)
+        if self._trace is not None:
+            self._trace.flush()
+            self._trace.close()
 
     def _engine(self, client: Client, elector: Elector) -> Engine:
         engine = Engine(
@@ -129,6 +139,7 @@ class Operator:
             own_node=self.options.node_name,
             own_pod=self.options.pod,
             system_namespace=self.options.system_namespace,
+            trace=self._trace,
         )
         self.metrics.registry.register(_collector(lambda: readings(engine)))
         return engine

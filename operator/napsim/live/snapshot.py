@@ -6,7 +6,7 @@ on are kept (``core.objects``), of workloads the pod template in the same form: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,9 @@ import msgspec
 from napsim.controllers.resources import (
     AKS_NODE_CLASSES,
     DAEMON_SETS,
+    EVENTS,
     MAINTENANCE_CONFIGURATIONS,
+    NAMESPACES,
     NODE_AUTO_PROVISIONINGS,
     NODE_CLAIMS,
     NODE_IMAGES,
@@ -56,6 +58,7 @@ RESOURCES: Final = (
     NODE_POOLS,
     NODE_CLAIMS,
     NODES,
+    NAMESPACES,
     DEPLOYMENTS,
     REPLICA_SETS,
     STATEFUL_SETS,
@@ -72,6 +75,7 @@ _RESTARTS: Final = 5
 _OURS: Final = ("karpenter.sh/", "karpenter.azure.com/", "napsim.dev/", "kwok.x-k8s.io/")
 _METADATA: Final = ("name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp", "labels")
 _WORKLOAD: Final = ("replicas", "selector", "podManagementPolicy", "ordinals")
+_EVENT: Final = ("regarding", "reason", "eventTime", "deprecatedFirstTimestamp")
 _OVER: Final = frozenset({"Succeeded", "Failed"})
 
 Page = Callable[[Resource, int, int], None]
@@ -94,12 +98,12 @@ class NotAllowed(Exception):
         super().__init__(f"not allowed to list {listed}")
 
 
-async def taken(client: Client, told: Page) -> Snapshot:
-    """Every object of the kinds above. Raises NotAllowed for what is refused, ApiError and TransportError."""
+async def taken(client: Client, told: Page, resources: Iterable[Resource] = RESOURCES) -> Snapshot:
+    """Every object of these kinds. Raises NotAllowed for what is refused, ApiError and TransportError."""
     manifests: list[Manifest] = []
     notes: list[str] = []
     refused: list[Resource] = []
-    for resource in RESOURCES:
+    for resource in resources:
         try:
             found = await _listed(client, resource, told)
         except NotFound:
@@ -144,6 +148,7 @@ def cluster_role() -> Manifest:
 
 _READ_AS: Final[Mapping[str, type[KubeObject]]] = {
     "Node": Node,
+    "Namespace": KubeObject,
     "NodeClaim": NodeClaim,
     "Pod": Pod,
     "PodDisruptionBudget": PodDisruptionBudget,
@@ -166,6 +171,9 @@ def abridged(resource: Resource, item: Mapping[str, Any]) -> Manifest | None:
         return {**envelope, **body, "metadata": _metadata(item["metadata"])}
     if resource.group == "apps":
         return {**envelope, "metadata": _metadata(item["metadata"]), "spec": _workload(item["spec"])}
+    if resource is EVENTS:
+        told = {key: item[key] for key in _EVENT if key in item}
+        return {**envelope, "metadata": _metadata(item["metadata"]), **told}
     kept = {key: item[key] for key in ("spec", "status") if key in item}
     return {**envelope, "metadata": _metadata(item["metadata"]), **kept}
 

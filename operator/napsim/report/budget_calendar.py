@@ -16,8 +16,7 @@ import msgspec
 
 from napsim.report.day_strips import Block, Symbol, strips
 from napsim.report.facts import BUDGET_IS_NO_SPEED, BUDGET_RESTRICTS_WHILE_ACTIVE, WINDOW_GATES_PICK_UP
-from napsim.report.forecast_lines import WIDTH, Tone
-from napsim.report.marked import Mark, Marked, headed, shortened, unbroken, wrapped
+from napsim.report.marked import WIDTH, Mark, Marked, Tone, headed, shortened, unbroken, wrapped
 from napsim.report.phrases import plural
 from napsim.report.times import full, span, zone_of
 

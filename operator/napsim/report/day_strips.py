@@ -12,8 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Final
 
-from napsim.report.forecast_lines import Tone
-from napsim.report.marked import Mark, Marked
+from napsim.report.marked import Mark, Marked, Tone
 from napsim.report.times import DAYS
 
 CELL: Final = timedelta(minutes=30)

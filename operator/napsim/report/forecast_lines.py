@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
@@ -14,32 +12,15 @@ from napsim.api.failures import FAILURE_KINDS
 from napsim.api.names import MAX_INT32
 from napsim.core.pickup import PickupRule
 from napsim.report.forecast import Blocked, Forecast, Moment, Pool, Runs, Workload
+from napsim.report.marked import MOST_ROWS, Marked, Tone, shortened, wrapped
+from napsim.report.phrases import plural
 from napsim.report.times import DAYS, full, span, zone_of
 
-WIDTH: Final = 80
-MOST_ROWS: Final = 30  # of one section; --output json has them all
 _MESSAGE: Final = 220  # characters of one message
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
-class Tone(StrEnum):
-    """What a line is: a heading, good, bad, worth a look, or aside."""
-
-    HEADING = "heading"
-    GOOD = "good"
-    BAD = "bad"
-    WARNING = "warning"
-    ASIDE = "aside"
-    PLAIN = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    text: str = ""
-    tone: Tone = Tone.PLAIN
-
-
-def lines(forecast: Forecast) -> Iterator[Line]:
+def lines(forecast: Forecast) -> Iterator[Marked]:
     """The whole report."""
     page = _Page(forecast)
     yield from page.head()
@@ -57,30 +38,27 @@ def lines(forecast: Forecast) -> Iterator[Line]:
         yield from _section(title, body)
 
 
-def _section(title: str, body: Iterable[Line]) -> Iterator[Line]:
+def brief(forecast: Forecast) -> Iterator[Marked]:
+    """When it is done, and whom it costs what."""
+    page = _Page(forecast)
+    yield from page.head()
+    yield from _section("POOLS", page.pools())
+    yield from _section("PODS EVICTED", page.workloads())
+
+
+def _section(title: str, body: Iterable[Marked]) -> Iterator[Marked]:
     """A heading and its rows, too many of them cut off; nothing where there are none."""
     rows = list(body)
     if not rows:
         return
-    yield Line()
-    yield Line(title, Tone.HEADING)
-    yield from rows[:MOST_ROWS]
-    if len(rows) > MOST_ROWS:
-        yield Line(f"  … {len(rows) - MOST_ROWS} more lines; --output json has everything", Tone.ASIDE)
-
-
-def _wrapped(text: str, tone: Tone = Tone.PLAIN, indent: str = "  ", more: str = "  ") -> Iterator[Line]:
-    for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + more) or [""]:
-        yield Line(line, tone)
+    yield Marked()
+    yield Marked(title, Tone.HEADING)
+    yield from shortened(rows, "  ", "lines")
 
 
 def _allowed(count: int) -> str:
     """A budget; what no budget restricts is unlimited."""
     return "unlimited" if count == MAX_INT32 else str(count)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class _Page:
@@ -114,54 +92,52 @@ class _Page:
 
     # --- sections -----------------------------------------------------------------------------------------------------
 
-    def head(self) -> Iterator[Line]:
+    def head(self) -> Iterator[Marked]:
         it = self._forecast
-        yield Line(f"Forecast{f' of {it.name}' if it.name else ''}", Tone.HEADING)
-        yield Line(f"  from  {self._both(it.start)}")
-        yield Line(f"  to    {self._both(it.ended_at)}, {span(it.ended_at - it.start)} later; seed {it.seed}")
-        yield Line()
+        yield Marked(f"Forecast{f' of {it.name}' if it.name else ''}", Tone.HEADING)
+        yield Marked(f"  from  {self._both(it.start)}")
+        yield Marked(f"  to    {self._both(it.ended_at)}, {span(it.ended_at - it.start)} later; seed {it.seed}")
+        yield Marked()
         if it.finished_at is not None:
             after = span(it.finished_at - it.start)
-            yield from _wrapped(f"All nodes are on the newest image: {self._both(it.finished_at)}, {after} after the"
+            yield from wrapped(f"All nodes are on the newest image: {self._both(it.finished_at)}, {after} after the"
                                 " start.", Tone.GOOD, "", "")  # fmt: skip
         else:
-            yield from _wrapped(
-                f"Not all nodes are on the newest image by {self._both(it.ended_at)}.", Tone.BAD, "", ""
-            )
+            yield from wrapped(f"Not all nodes are on the newest image by {self._both(it.ended_at)}.", Tone.BAD, "", "")
 
-    def pools(self) -> Iterator[Line]:
+    def pools(self) -> Iterator[Marked]:
         for pool in self._forecast.pools:
             yield from self._pool(pool)
 
-    def _pool(self, pool: Pool) -> Iterator[Line]:
-        count = f"{_plural(pool.nodes, 'node')}, {pool.replaced} replaced"
+    def _pool(self, pool: Pool) -> Iterator[Marked]:
+        count = f"{plural(pool.nodes, 'node')}, {pool.replaced} replaced"
         if pool.finished_at is None:
-            yield Line(f"  {pool.name}: {count}; not done", Tone.BAD)
+            yield Marked(f"  {pool.name}: {count}; not done", Tone.BAD)
         else:
-            yield Line(f"  {pool.name}: {count}; done {self._both(pool.finished_at)}")
+            yield Marked(f"  {pool.name}: {count}; done {self._both(pool.finished_at)}")
         if pool.most_disrupting_at is not None:
             allowed = "" if pool.allowed_then is None else f" of {_allowed(pool.allowed_then)} allowed then"
             at = self._local(pool.most_disrupting_at)
-            yield from _wrapped(f"most disrupted at once: {pool.most_disrupting}{allowed}, {at}", indent="    ")
+            yield from wrapped(f"most disrupted at once: {pool.most_disrupting}{allowed}, {at}", indent="    ")
         if pool.rollouts:
-            yield Line(f"    {'IMAGE':<22} {'PUBLISHED':<16} {'PICKED UP':<16} DONE", Tone.ASIDE)
+            yield Marked(f"    {'IMAGE':<22} {'PUBLISHED':<16} {'PICKED UP':<16} DONE", Tone.ASIDE)
         for rollout in pool.rollouts:
             cells = (rollout.published_at, rollout.picked_up_at, rollout.done_at)
             told = " ".join(f"{self._day(at) if at else 'not yet':<16}" for at in cells)
-            yield Line(f"    {rollout.version:<22} {told}".rstrip())
+            yield Marked(f"    {rollout.version:<22} {told}".rstrip())
 
     def _day(self, at: datetime) -> str:
         """``Sun 03-08 02:41``: the year is in the time line."""
         local = at.astimezone(self._zone)
         return f"{DAYS[local.weekday()]} {local:%m-%d %H:%M}"
 
-    def timeline(self) -> Iterator[Line]:
+    def timeline(self) -> Iterator[Marked]:
         zone = "" if self._is_utc(self._forecast.start) else f" in {self._forecast.time_zone}"
         rows = sorted([*self._moments(), *self._disruptions(), *self._given_up()], key=lambda row: row[0])
         if rows and zone:
-            yield Line(f"  times are{zone}", Tone.ASIDE)
+            yield Marked(f"  times are{zone}", Tone.ASIDE)
         for at, text in rows:
-            yield from _wrapped(f"{self._local(at)}  {text}", more=" " * 22)
+            yield from wrapped(f"{self._local(at)}  {text}", more=" " * 22)
 
     def _moments(self) -> Iterator[tuple[datetime, str]]:
         told = (item for item in self._forecast.timeline if item.kind in _TOLD)
@@ -178,7 +154,7 @@ class _Page:
             ]
             for run in _runs(started):
                 until = "" if run[0] == run[-1] else f", the last at {self._clock(run[-1], run[0])}"
-                yield run[0], f"{pool.name}: {_plural(len(run), 'node')} taken{until}"
+                yield run[0], f"{pool.name}: {plural(len(run), 'node')} taken{until}"
 
     def _given_up(self) -> Iterator[tuple[datetime, str]]:
         """Commands that were rolled back one after another, in one line."""
@@ -187,9 +163,9 @@ class _Page:
             among = [item for item in given_up if run[0] <= item.at <= run[-1]]
             until = "" if run[0] == run[-1] else f", the last time at {self._clock(run[-1], run[0])}"
             nodes = _listed(sorted({item.object.split("/", 1)[-1] for item in among}))
-            yield run[0], f"{nodes} left in place again {_plural(len(run), 'time')}{until}: no replacement"
+            yield run[0], f"{nodes} left in place again {plural(len(run), 'time')}{until}: no replacement"
 
-    def blocked(self) -> Iterator[Line]:
+    def blocked(self) -> Iterator[Marked]:
         """By pool and reason: what still holds first, then what held longest."""
         groups: dict[tuple[str, str], list[Blocked]] = {}
         for item in self._forecast.blocked:
@@ -197,9 +173,9 @@ class _Page:
         for (pool, reason), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
             nodes = sorted({item.node for item in group})
             last = max(group, key=self._length)
-            yield from _wrapped(f"{pool}: {_plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
-            yield from _wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
-            yield from _wrapped(_listed(nodes), Tone.ASIDE, "    ")
+            yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
+            yield from wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
+            yield from wrapped(_listed(nodes), Tone.ASIDE, "    ")
 
     def _length(self, item: Blocked) -> timedelta:
         return (item.until or self._forecast.ended_at) - item.since
@@ -214,55 +190,55 @@ class _Page:
         first = self._local(min(item.since for item in group))
         return f"from {first}, for {span(max(map(self._length, group)))} at the longest"
 
-    def workloads(self) -> Iterator[Line]:
+    def workloads(self) -> Iterator[Marked]:
         ordered = sorted(self._forecast.workloads, key=lambda item: (-item.evicted - item.deleted, item.name))
         for item in ordered:
             if item.evicted or item.deleted:
-                yield from _wrapped(_workload_text(item), indent="  ", more="    ")
+                yield from wrapped(_workload_text(item), indent="  ", more="    ")
 
-    def forced(self) -> Iterator[Line]:
+    def forced(self) -> Iterator[Marked]:
         for pool in self._forecast.pools:
             for rollout in pool.rollouts:
                 if rollout.forced:
                     at = self._local(rollout.picked_up_at)
-                    yield from _wrapped(
+                    yield from wrapped(
                         f"{at}  {pool.node_class} ({pool.name}) takes {rollout.version} whatever the window says:"
                         f" {_rule(rollout.rule)}",
                         Tone.WARNING,
                     )
         for item in self._forecast.workloads:
             if item.deleted:
-                told = f"{item.name}: {_plural(item.deleted, 'pod')} deleted past PodDisruptionBudgets"
-                yield from _wrapped(told, Tone.WARNING)
+                told = f"{item.name}: {plural(item.deleted, 'pod')} deleted past PodDisruptionBudgets"
+                yield from wrapped(told, Tone.WARNING)
 
-    def unfinished(self) -> Iterator[Line]:
+    def unfinished(self) -> Iterator[Marked]:
         for pool in self._forecast.pools:
             if pool.finished_at is not None:
                 continue
-            yield Line(f"  {pool.name}", Tone.BAD)
+            yield Marked(f"  {pool.name}", Tone.BAD)
             for cause in pool.unfinished:
-                yield from _wrapped(cause, indent="    ")
+                yield from wrapped(cause, indent="    ")
             for remedy in pool.remedies:
-                yield from _wrapped(f"→ {remedy}", indent="    ")
+                yield from wrapped(f"→ {remedy}", indent="    ")
         for pending in self._forecast.pending[:MOST_ROWS]:
-            yield from _wrapped(f"pod {pending.pod} is on no node: {pending.reason}", Tone.WARNING)
+            yield from wrapped(f"pod {pending.pod} is on no node: {pending.reason}", Tone.WARNING)
 
-    def assumed(self) -> Iterator[Line]:
+    def assumed(self) -> Iterator[Marked]:
         for text in (*self._forecast.assumptions, *self._forecast.problems):
-            yield from _wrapped(f"- {text}", Tone.ASIDE)
+            yield from wrapped(f"- {text}", Tone.ASIDE)
 
-    def runs(self, runs: Runs) -> Iterator[Line]:
+    def runs(self, runs: Runs) -> Iterator[Marked]:
         first, last = runs.seeds
-        yield Line()
-        yield Line(f"{runs.count} RUNS, seeds {first} to {last}", Tone.HEADING)
-        yield Line(f"  {runs.finished} of {runs.count} finish by {self._both(self._forecast.until)}")
-        yield Line(f"  {'':24}{'p50':>14}{'p90':>14}{'worst':>14}")
+        yield Marked()
+        yield Marked(f"{runs.count} RUNS, seeds {first} to {last}", Tone.HEADING)
+        yield Marked(f"  {runs.finished} of {runs.count} finish by {self._both(self._forecast.until)}")
+        yield Marked(f"  {'':24}{'p50':>14}{'p90':>14}{'worst':>14}")
         if runs.finish is not None:
             ends = [span(timedelta(seconds=item)) for item in (runs.finish.p50, runs.finish.p90, runs.finish.worst)]
-            yield Line(f"  {'finished after':24}" + "".join(f"{text:>14}" for text in ends))
+            yield Marked(f"  {'finished after':24}" + "".join(f"{text:>14}" for text in ends))
         for title, found in (("most disrupted at once", runs.most_disrupting), ("pods evicted", runs.evicted)):
             values = (found.p50, found.p90, found.worst)
-            yield Line(f"  {title:24}" + "".join(f"{value:>14g}" for value in values))
+            yield Marked(f"  {title:24}" + "".join(f"{value:>14g}" for value in values))
 
 
 def _rule(rule: str) -> str:
@@ -329,6 +305,6 @@ def _runs(instants: Sequence[datetime]) -> Iterator[list[datetime]]:
 
 
 def _workload_text(item: Workload) -> str:
-    days = f" on {_plural(item.days, 'day')}" if item.days else ""
+    days = f" on {plural(item.days, 'day')}" if item.days else ""
     most = f", at most {item.most_in_an_hour} within an hour" if item.most_in_an_hour else ""
-    return f"{item.name}: {_plural(item.evicted, 'eviction')}{days}{most}"
+    return f"{item.name}: {plural(item.evicted, 'eviction')}{days}{most}"

@@ -1,75 +1,83 @@
-"""A forecast as one page that opens without a network: charts, the text of the report, and the events with a filter.
+"""A forecast as one page that opens without a network: charts that zoom, a calendar, all events, the report.
 
-Everything is in the file: no script, style, font or image of anybody else. Without JavaScript only the filter is gone.
+Everything is in the file: no script, style, font or image of anybody else, and its Content-Security-Policy lets nothing
+else in. The charts are drawn in the browser, from the numbers that ``forecast_series`` makes; without JavaScript the
+calendar, the tables and the report are there. The drawing is our own: libraries that draw stacks, steps, patterns and
+intervals on one axis, print well and work by keyboard are many times the size of the page itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from html import escape
+from pathlib import Path
+from string import Template
+from textwrap import shorten
 from typing import Final
 
+import msgspec
+
+from napsim.api.names import MAX_INT32
 from napsim.report.forecast import Blocked, Forecast, Pool
-from napsim.report.forecast_charts import COLOURS, Scale, patterns, pool_chart, versions_of, workloads_chart
 from napsim.report.forecast_lines import lines
+from napsim.report.forecast_months import months
+from napsim.report.forecast_series import Charts, charts
+from napsim.report.phrases import plural
 from napsim.report.times import full, span, zone_of
 
-_MOST_EVENTS: Final = 5000
-_MOST_WORKLOADS: Final = 60
-
-_STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --line: #ccc; --soft: #f3f3f3; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eee; --paper: #161616; --line: #555; --soft: #262626; } }
-body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 66rem;
-  margin: 1.5rem auto; padding: 0 1rem; }
-svg { display: block; width: 100%; height: auto; margin: .4rem 0 1rem; overflow: visible; }
-.label { font-size: 11px; fill: var(--ink); } .tick { stroke: var(--line); stroke-width: .6; }
-.window { fill: #009E73; fill-opacity: .25; } .used { fill: #D55E00; fill-opacity: .75; }
-.allowed { fill: none; stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 2; } .evicted { fill: #CC79A7; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .15rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-pre { background: var(--soft); padding: .8rem; overflow-x: auto; }
-.key { display: inline-block; width: 1em; height: 1em; margin: 0 .3em 0 1em; vertical-align: -2px; }
-input { font: inherit; padding: .2rem .4rem; width: 20rem; } :focus-visible { outline: 2px solid #0072B2; }
-@media print { input, label { display: none; } body { max-width: none; } section { break-inside: avoid; } }
-"""
-_SCRIPT: Final = """
-const field = document.getElementById("filter"), rows = document.querySelectorAll("#events tbody tr");
-field.addEventListener("input", () => {
-  const wanted = field.value.toLowerCase();
-  rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
-});
-"""
+_ASSETS: Final = Path(__file__).parent / "assets"
+_SCRIPTS: Final = ("time.js", "model.js", "lanes.js", "page.js")
+_MOST_BLOCKED: Final = 200  # in the table; the chart has more
+_MESSAGE: Final = 220  # characters
 
 
 def page(forecast: Forecast) -> str:
     """The whole file. The same forecast gives the same bytes."""
-    title = escape(f"Forecast of {forecast.name}" if forecast.name else "Forecast")
-    body = "".join(_body(forecast))
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"/><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>{patterns()}<h1>{title}</h1>{body}"
-        f"<script>{_SCRIPT}</script></body></html>\n"
+    drawn = charts(forecast)
+    script = "(() => {\n" + "\n".join((_ASSETS / name).read_text() for name in _SCRIPTS) + "})();\n"
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Template((_ASSETS / "page.html").read_text()).substitute(
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        title=escape(f"Forecast of {forecast.name}" if forecast.name else "Forecast"),
+        style=(_ASSETS / "page.css").read_text(),
+        head="\n".join(_head(forecast)),
+        pools="\n".join(_pools(forecast, drawn)),
+        workloads="\n".join(_workloads(drawn)),
+        months=months(forecast),
+        left_out="\n".join(f'<p class="quiet">Left out: {escape(text)}.</p>' for text in drawn.left_out),
+        report=escape("\n".join(line.text for line in lines(forecast))),
+        data=_data(drawn),
+        script=script,
     )
 
 
-def _body(forecast: Forecast) -> Iterator[str]:
-    scale = Scale(forecast.start, forecast.ended_at, zone_of(forecast.time_zone))
-    colours = versions_of(forecast.pools)
-    yield f"<p>{escape(_verdict(forecast))}</p>"
-    yield f"<p>{''.join(_keys(colours))}</p>"
-    for pool in forecast.pools:
-        chart = pool_chart(pool, forecast.windows, colours, scale)
-        yield f"<section><h2>NodePool {escape(pool.name)}</h2>{chart}{_blocked(forecast, pool)}</section>"
-    evicted = sorted((it for it in forecast.workloads if it.evicted), key=lambda it: (-it.evicted, it.name))
-    if evicted:
-        shown = evicted[:_MOST_WORKLOADS]
-        more = f"<p>{len(evicted) - len(shown)} more are in the JSON.</p>" if len(evicted) > len(shown) else ""
-        yield f"<section><h2>Evictions</h2>{workloads_chart(shown, scale)}{more}</section>"
-    report = escape("\n".join(line.text for line in lines(forecast)))
-    yield f"<section><h2>Report</h2><pre>{report}</pre></section>"
-    yield "".join(_events(forecast))
+def _data(drawn: Charts) -> str:
+    """JSON in which no text ends the element that it is in."""
+    return msgspec.json.encode(drawn).decode().replace("<", "\\u003c")
+
+
+def _table(columns: Iterable[str], rows: Iterable[str]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+# --- what it comes to -------------------------------------------------------------------------------------------------
+
+
+def _head(forecast: Forecast) -> Iterator[str]:
+    zone = zone_of(forecast.time_zone)
+    length = span(forecast.ended_at - forecast.start)
+    between = f"{full(forecast.start, zone)} to {full(forecast.ended_at, zone)} ({forecast.time_zone}), {length}"
+    yield f'<p class="quiet">{escape(between)}; seed {forecast.seed}</p>'
+    sign, kind = ("✓", "good") if forecast.finishes else ("✗", "bad")
+    yield f'<p class="verdict {kind}">{sign} {escape(_verdict(forecast))}</p>'
+    if forecast.runs is not None:
+        runs = plural(forecast.runs.count, "run")
+        yield f"<p>{forecast.runs.finished} of {runs} finish; the charts show the first.</p>"
+    columns = ("NodePool", "Nodes", "Replaced", "Most disrupted at once", "Done")
+    yield _table(columns, (_row(forecast, pool) for pool in forecast.pools))
 
 
 def _verdict(forecast: Forecast) -> str:
@@ -80,38 +88,63 @@ def _verdict(forecast: Forecast) -> str:
     return f"All nodes are on the newest image {full(forecast.finished_at, zone)}, {after} after the start."
 
 
-def _keys(colours: dict[str, int]) -> Iterator[str]:
-    for version, number in colours.items():
-        colour = COLOURS[number % len(COLOURS)]
-        yield f'<span class="key" style="background:{colour}"></span>{escape(version)}'
-    yield '<span class="key window" style="background:#009E7366"></span>maintenance window'
-
-
-def _blocked(forecast: Forecast, pool: Pool) -> str:
-    """By reason, each with its nodes; the message is that of the last."""
-    groups: dict[str, list[Blocked]] = {}
-    for item in forecast.blocked:
-        if item.node_pool == pool.name:
-            groups.setdefault(item.reason, []).append(item)
-    rows = []
-    for reason, group in groups.items():
-        nodes = ", ".join(sorted({item.node for item in group}))
-        lasting = "still so at the end" if any(item.until is None for item in group) else "ended"
-        told = f"{reason}: {len({item.node for item in group})} nodes, {lasting}"
-        rows.append(
-            f"<details><summary>{escape(told)}</summary><p>{escape(group[-1].message)}</p><p>{escape(nodes)}</p></details>"
-        )
-    return "".join(rows)
-
-
-def _events(forecast: Forecast) -> Iterator[str]:
+def _row(forecast: Forecast, pool: Pool) -> str:
     zone = zone_of(forecast.time_zone)
-    yield '<section><h2>Events</h2><label for="filter">Filter </label><input id="filter" type="search"/>'
-    yield '<table id="events"><thead><tr><th>Time</th><th>What</th><th>Object</th><th>Why</th></tr></thead><tbody>'
-    for moment in forecast.timeline[:_MOST_EVENTS]:
-        cells = (full(moment.at, zone), moment.kind, moment.object, moment.message or moment.reason)
-        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-    yield "</tbody></table>"
-    if len(forecast.timeline) > _MOST_EVENTS:
-        yield f"<p>{len(forecast.timeline) - _MOST_EVENTS} more are in the JSON.</p>"
+    most = str(pool.most_disrupting)
+    if pool.allowed_then is not None and pool.most_disrupting_at is not None:
+        allowed = "unlimited" if pool.allowed_then >= MAX_INT32 else f"{pool.allowed_then} allowed"
+        most += f" ({allowed}), {full(pool.most_disrupting_at, zone)}"
+    done = full(pool.finished_at, zone) if pool.finished_at is not None else _why_not(pool)
+    cells = (escape(pool.name), str(pool.nodes), str(pool.replaced), most, done)
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _why_not(pool: Pool) -> str:
+    told = "".join(f"<br>{escape(cause)}" for cause in pool.unfinished)
+    remedies = "".join(f"<br>→ {escape(remedy)}" for remedy in pool.remedies)
+    return f'<span class="bad">✗ not by the end</span>{told}{remedies}'
+
+
+# --- charts -----------------------------------------------------------------------------------------------------------
+
+
+def _chart(number: object, told: str) -> str:
+    return (
+        f'<svg class="chart" data-chart="{number}" tabindex="0" role="application" aria-label="{escape(told)}"></svg>'
+    )
+
+
+def _pools(forecast: Forecast, drawn: Charts) -> Iterator[str]:
+    for number, (pool, series) in enumerate(zip(forecast.pools, drawn.pools, strict=True)):
+        count = plural(pool.nodes, "node")
+        if series.merged > 1:
+            count += f"; a step stands for up to {2 * series.merged} changes"
+        yield f'<section><h2>NodePool {escape(pool.name)} <span class="count">{count}</span></h2>'
+        yield from _pool(forecast, pool, number)
+
+
+def _pool(forecast: Forecast, pool: Pool, number: int) -> Iterator[str]:
+    yield _chart(number, f"NodePool {pool.name}: nodes by image version, disruptions against budget, blocked nodes")
+    held = sorted((it for it in forecast.blocked if it.node_pool == pool.name), key=lambda it: (it.since, it.node))
+    if held:
+        yield f"<details><summary>{plural(len({item.node for item in held}), 'blocked node')}</summary>"
+        yield _table(("Node", "From", "For", "Why"), (_held(forecast, item) for item in held[:_MOST_BLOCKED]))
+        if len(held) > _MOST_BLOCKED:
+            yield f"<p>{len(held) - _MOST_BLOCKED} more are in --output json.</p>"
+        yield "</details>"
     yield "</section>"
+
+
+def _held(forecast: Forecast, item: Blocked) -> str:
+    length = span((item.until or forecast.ended_at) - item.since) + ("" if item.until else ", still so at the end")
+    why = shorten(f"{item.reason}: {item.message}" if item.message else item.reason, _MESSAGE, placeholder=" …")
+    cells = (item.node, full(item.since, zone_of(forecast.time_zone)), length, why)
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _workloads(drawn: Charts) -> Iterator[str]:
+    if not drawn.workloads:
+        return
+    yield f'<section><h2>Pods evicted <span class="count">{plural(len(drawn.workloads), "workload")}</span></h2>'
+    yield _chart("workloads", "Evictions by workload")
+    yield '<button type="button" id="more-lanes" class="screen"></button></section>'

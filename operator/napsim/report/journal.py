@@ -51,6 +51,11 @@ class Journal:
         return sum(record.before - record.left for record in self._pools.values())
 
     @property
+    def most(self) -> dict[str, int]:
+        """Of each pool, the most nodes disrupted at once."""
+        return {name: record.most for name, record in self._pools.items()}
+
+    @property
     def blocked(self) -> tuple[tuple[Blocked, datetime], ...]:
         """Who was blocked, each with the last instant at which it was."""
         return tuple((block.blocked, block.until) for block in self._blocks.values())

@@ -5,12 +5,23 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from napsim.report.forecast_lines import WIDTH, Tone
-
+WIDTH: Final = 80
 _NO_BREAK: Final = "\xa0"
-MOST_ROWS: Final = 30  # of one table; --output json has them all
+MOST_ROWS: Final = 30  # of one section or table; --output json has them all
+
+
+class Tone(StrEnum):
+    """What a line is: a heading, good, bad, worth a look, or aside. What it is for decides its colour."""
+
+    HEADING = "heading"
+    GOOD = "good"
+    BAD = "bad"
+    WARNING = "warning"
+    ASIDE = "aside"
+    PLAIN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +70,13 @@ def unbroken(text: str) -> str:
     return text.replace(" ", _NO_BREAK)
 
 
-def shortened(rows: Iterable[Marked]) -> Iterator[Marked]:
-    """The first rows of a table, and how many are left out."""
+def shortened(rows: Iterable[Marked], indent: str = "    ", what: str = "") -> Iterator[Marked]:
+    """The first rows of a section or table, and how many of ``what`` are left out."""
     every = list(rows)
     yield from every[:MOST_ROWS]
     if len(every) > MOST_ROWS:
-        yield Marked(f"    … {len(every) - MOST_ROWS} more; --output json has all of them", Tone.ASIDE)
+        more = " ".join(filter(None, (str(len(every) - MOST_ROWS), "more", what)))
+        yield Marked(f"{indent}… {more}; --output json has all of them", Tone.ASIDE)
 
 
 def headed(title: str, place: str) -> Iterator[Marked]:

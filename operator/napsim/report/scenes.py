@@ -42,11 +42,13 @@ def deadline_seconds(scene: Scene, view: View) -> float:
 
 def blocking_pdb(view: View) -> tuple[str, str] | None:
     """(namespace, name) of the PodDisruptionBudget that blocks a node; None when none does."""
-    for item in view.blocked:
-        found = _PDB.search(item.message)
-        if found:
-            return found["namespace"], found["name"]
-    return None
+    return next((found for item in view.blocked if (found := pdb_of(item.message))), None)
+
+
+def pdb_of(message: str) -> tuple[str, str] | None:
+    """(namespace, name) of the PodDisruptionBudget that a message names."""
+    found = _PDB.search(message)
+    return (found["namespace"], found["name"]) if found else None
 
 
 def is_full(view: View) -> bool:

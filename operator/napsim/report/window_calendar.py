@@ -13,8 +13,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from napsim.report.facts import WINDOW_GATES_PICK_UP
-from napsim.report.forecast_lines import Tone
-from napsim.report.marked import Marked, headed, shortened, wrapped
+from napsim.report.marked import Marked, Tone, headed, shortened, wrapped
 from napsim.report.times import DAYS, full, span, zone_of
 
 SCHEMA: Final = "napsim.dev/windows/v1"
@@ -154,8 +153,8 @@ class _Page:
         yield from rows
 
     def _window(self, item: Window) -> Marked:
-        local = "" if self.utc_only else _cell(item, self.zone)
-        return Marked(f"    {_cell(item):37}{local}".rstrip())
+        local = "" if self.utc_only else cell(item, self.zone)
+        return Marked(f"    {cell(item):37}{local}".rstrip())
 
     def _cut_outs(self, it: Configuration) -> Iterator[Marked]:
         if not it.cut_outs:
@@ -175,7 +174,7 @@ def _section(title: str, texts: Iterable[str], tone: Tone) -> Iterator[Marked]:
         yield from wrapped(text, tone, "    ")
 
 
-def _cell(window: Window, zone: tzinfo = UTC) -> str:
+def cell(window: Window, zone: tzinfo = UTC) -> str:
     """``Sun 2026-02-15 01:00–05:00``, ``Sun 2026-02-15 22:00 – Mon 02:00``: within the width of a column."""
     if window.start is None:
         return "at all times" if window.end is None else f"until {full(window.end, zone)}"

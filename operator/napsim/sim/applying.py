@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from napsim.api import names
-from napsim.core.instances import is_fake
-from napsim.core.objects import (
-    Condition,
-    KubeObject,
-    Node,
-    NodeClaim,
-    PersistentVolumeClaim,
-    Pod,
-    PodDisruptionBudget,
-    PodStatus,
-    VolumeAttachment,
-)
-from napsim.sim.cluster import Store, metadata_of, replace
+from napsim.core.objects import Node
+from napsim.sim.cluster import NotFound
 from napsim.sim.manifests import DECLARED
+from napsim.sim.requests import WORKLOADS, Requests
 from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario, Stopped
 from napsim.sim.simulator import SERVER_VERSION, Simulator
 
-_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _ORDER: Final = (
-    *DECLARED, "PersistentVolumeClaim", "VolumeAttachment", "PodDisruptionBudget", *_WORKLOADS, "Node", "NodeClaim",
-    "Pod",
+    *DECLARED, "Namespace", "StorageClass", "PersistentVolume", "PersistentVolumeClaim", "VolumeAttachment",
+    "PodDisruptionBudget", *WORKLOADS, "Node", "NodeClaim", "Pod",
 )  # fmt: skip
-_SERVERS: Final = ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
 _AGE: Final = timedelta(days=1)  # of what was declared before the scenario: longer than any lead time
-Item = TypeVar("Item", bound=KubeObject)
 
 
 class Applying:
@@ -42,6 +30,7 @@ class Applying:
     def __init__(self, simulator: Simulator, scenario: Scenario) -> None:
         self.simulator = simulator
         self.scenario = scenario
+        self.requests = Requests(simulator.cluster, simulator.workloads, simulator.api)
         self.events_left = 0
         self._publications: list[datetime] = []
         self._handlers: Mapping[type, Callable[[Any], None]] = {
@@ -81,6 +70,7 @@ class Applying:
             manifest = simulator.manifests.get("NodeAutoProvisioning", "default")
             if manifest is not None:
                 simulator.observe(manifest)
+        simulator.disruption.begin(kernel.now)
         for event in self.scenario.events:
             self.events_left += 1
             kernel.at(event.at, self._happen, event)
@@ -118,18 +108,11 @@ class Applying:
         self.simulator.add_everything()
 
     def _delete(self, event: Deleted) -> None:
-        simulator, cluster = self.simulator, self.simulator.cluster
-        key = f"{event.namespace}/{event.name}" if event.namespace else event.name
         if event.kind in DECLARED:
             self._delete_declared(event.kind, event.name)
-        elif event.kind in _WORKLOADS:
-            simulator.workloads.delete(event.kind, event.namespace, event.name)
-        elif event.kind == "Pod":
-            pod = cluster.pods.get(key)
-            if pod is not None:
-                cluster.delete_pod(key, pod.metadata.uid)
-        else:
-            self._store(event.kind).delete(key)
+            return
+        with suppress(NotFound):  # what is gone by then has nothing to be deleted
+            self.requests.delete(event.kind, event.namespace, event.name)
 
     def _delete_declared(self, kind: str, name: str) -> None:
         """The claims of a NodePool go with it: they are owned by it."""
@@ -155,11 +138,8 @@ class Applying:
                 simulator.observe(simulator.manifests.apply(manifest, created))
                 if kind == "NodeImage" and simulator.leading:
                     self._follow_images()
-            elif kind in _WORKLOADS:
-                workload = simulator.workloads.apply(manifest)
-                simulator.api.on_scale(workload.kind, workload.key)
-            elif kind in _READERS:
-                self._put(_READERS[kind](manifest, since))
+            else:
+                self.requests.apply(manifest, since)
         except msgspec.ValidationError as fault:
             simulator.recorder.problem(f"{kind}/{_key(manifest)}: {fault}")
 
@@ -171,31 +151,6 @@ class Applying:
             if published_at > now:
                 simulator.kernel.at(published_at, simulator.published, None)
 
-    def _put(self, item: KubeObject) -> None:
-        """Create it, or make what is there this; its status stays."""
-        store = self._store(type(item).__name__)
-        old = store.get(item.key)
-        if old is None:
-            store.create(item)
-            return
-        kept = {part: getattr(old.metadata, part) for part in _SERVERS}
-        changed = getattr(old, "spec", None) != getattr(item, "spec", None)
-        metadata = replace(item.metadata, generation=old.metadata.generation + changed, **kept)
-        status = {part: getattr(old, part) for part in ("status",) if hasattr(old, part)}
-        store.update(replace(item, metadata=metadata, **status))
-
-    def _store(self, kind: str) -> Store[Any]:
-        cluster = self.simulator.cluster
-        stores: dict[str, Store[Any]] = {
-            "Node": cluster.nodes,
-            "NodeClaim": cluster.claims,
-            "Pod": cluster.pods,
-            "PodDisruptionBudget": cluster.pdbs,
-            "PersistentVolumeClaim": cluster.volume_claims,
-            "VolumeAttachment": cluster.attachments,
-        }
-        return stores[kind]
-
 
 def _key(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
@@ -204,59 +159,3 @@ def _key(manifest: Manifest) -> str:
 
 def _pool(node: Node) -> str:
     return node.metadata.labels.get(names.NODEPOOL, "")
-
-
-# --- given objects, as the cluster holds them -------------------------------------------------------------------------
-
-
-def _plain(type_: type[Item]) -> Callable[[Manifest, datetime], Item]:
-    def read(manifest: Manifest, created: datetime) -> Item:
-        item = msgspec.convert(manifest, type_)
-        return replace(item, metadata=metadata_of(item.metadata, created))
-
-    return read
-
-
-def _played_id(provider_id: str) -> str:
-    """Nodes of a real cluster are played from here on: napsim deletes no other."""
-    return provider_id if not provider_id or provider_id.startswith("napsim://") else f"napsim://{provider_id}"
-
-
-def _node(manifest: Manifest, created: datetime) -> Node:
-    node = _plain(Node)(manifest, created)
-    if names.NODEPOOL not in node.metadata.labels:
-        return node
-    annotations = {**node.metadata.annotations, names.KWOK_NODE: names.KWOK_NODE_VALUE}
-    played = replace(
-        node,
-        metadata=replace(node.metadata, annotations=annotations),
-        spec=replace(node.spec, provider_id=_played_id(node.spec.provider_id)),
-    )
-    assert is_fake(played) or not played.spec.provider_id
-    return played
-
-
-def _claim(manifest: Manifest, created: datetime) -> NodeClaim:
-    claim = _plain(NodeClaim)(manifest, created)
-    return replace(claim, status=replace(claim.status, provider_id=_played_id(claim.status.provider_id)))
-
-
-def _pod(manifest: Manifest, created: datetime) -> Pod:
-    """A pod on a node that says nothing of itself runs."""
-    pod = _plain(Pod)(manifest, created)
-    if pod.status.phase:
-        return pod
-    if not pod.spec.node_name:
-        return replace(pod, status=PodStatus(phase="Pending"))
-    ready = Condition(names.READY, "True", "", "", created)
-    return replace(pod, status=PodStatus("Running", created, "", (ready,)))
-
-
-_READERS: Final[Mapping[str, Callable[[Manifest, datetime], KubeObject]]] = {
-    "Node": _node,
-    "NodeClaim": _claim,
-    "Pod": _pod,
-    "PodDisruptionBudget": _plain(PodDisruptionBudget),
-    "PersistentVolumeClaim": _plain(PersistentVolumeClaim),
-    "VolumeAttachment": _plain(VolumeAttachment),
-}

@@ -22,11 +22,14 @@ from napsim.core.objects import (
     Node,
     NodeClaim,
     ObjectMeta,
+    PersistentVolume,
     PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
+    StorageClass,
     VolumeAttachment,
 )
+from napsim.core.pods import is_terminal
 from napsim.sim.kernel import Kernel
 
 Stored = TypeVar("Stored", bound=KubeObject)
@@ -36,6 +39,14 @@ replace: Final = msgspec.structs.replace
 
 class AlreadyExists(Exception):
     """An object of that kind and name is there."""
+
+
+class NotFound(Exception):
+    """None of that kind and name is there."""
+
+
+class Conflict(Exception):
+    """The object that is there has another uid, or another version, than was asked for."""
 
 
 @dataclass(slots=True)
@@ -51,16 +62,30 @@ class Versions:
 
 @dataclass(slots=True)
 class Store(Generic[Stored]):
-    """The objects of one kind, by key. ``watchers`` are told of each change, in order."""
+    """The objects of one kind, by key. ``watchers`` are told of each change, in order.
+
+    ``counts``: whether the kind has a generation, which counts changes of the spec and the wish to delete.
+    """
 
     kind: str
     kernel: Kernel
     versions: Versions
+    counts: bool = False
     objects: dict[str, Stored] = field(default_factory=dict)
     watchers: list[Watcher[Stored]] = field(default_factory=list)
 
     def get(self, key: str) -> Stored | None:
         return self.objects.get(key)
+
+    def find(self, key: str, uid: str = "", resource_version: str = "") -> Stored:
+        """The object, if it is the one that is meant. Raises NotFound and Conflict."""
+        item = self.objects.get(key)
+        if item is None:
+            raise NotFound(f"{self.kind} {key}")
+        metadata = item.metadata
+        if (uid and metadata.uid != uid) or (resource_version and metadata.resource_version != resource_version):
+            raise Conflict(f"{self.kind} {key}")
+        return item
 
     def create(self, item: Stored) -> Stored:
         """Raises AlreadyExists. A uid that was given is kept."""
@@ -88,7 +113,9 @@ class Store(Generic[Stored]):
         if new.metadata.deletion_timestamp is not None and not new.metadata.finalizers and old.metadata.finalizers:
             self.remove(new)
             return new
-        stored: Stored = replace(new, metadata=replace(new.metadata, resource_version=self.versions.next()))
+        generation = new.metadata.generation + (self.counts and _spec_of(new) != _spec_of(old))
+        metadata = replace(new.metadata, resource_version=self.versions.next(), generation=generation)
+        stored: Stored = replace(new, metadata=metadata)
         self.objects[key] = stored
         self._tell(old, stored)
         return stored
@@ -99,7 +126,8 @@ class Store(Generic[Stored]):
         if item is None or (uid and item.metadata.uid != uid) or item.deleting:
             return False
         if item.metadata.finalizers:
-            metadata = replace(item.metadata, deletion_timestamp=self.kernel.now)
+            generation = item.metadata.generation + self.counts
+            metadata = replace(item.metadata, deletion_timestamp=self.kernel.now, generation=generation)
             self.update(replace(item, metadata=metadata))
         else:
             self.remove(item)
@@ -117,6 +145,10 @@ class Store(Generic[Stored]):
             watcher(old, new)
 
 
+def _spec_of(item: KubeObject) -> object:
+    return getattr(item, "spec", None)
+
+
 def uid_of(*identity: str) -> str:
     """A UUID in form, and always the same for the same identity."""
     digest = hashlib.blake2b("/".join(identity).encode(), digest_size=16).hexdigest()
@@ -130,29 +162,36 @@ class Cluster:
         self.kernel = kernel
         self.versions = Versions()
         self.nodes: Store[Node] = Store("Node", kernel, self.versions)
-        self.claims: Store[NodeClaim] = Store("NodeClaim", kernel, self.versions)
+        self.claims: Store[NodeClaim] = Store("NodeClaim", kernel, self.versions, counts=True)
         self.pods: Store[Pod] = Store("Pod", kernel, self.versions)
-        self.pdbs: Store[PodDisruptionBudget] = Store("PodDisruptionBudget", kernel, self.versions)
+        self.pdbs: Store[PodDisruptionBudget] = Store("PodDisruptionBudget", kernel, self.versions, counts=True)
         self.volume_claims: Store[PersistentVolumeClaim] = Store("PersistentVolumeClaim", kernel, self.versions)
+        self.volumes: Store[PersistentVolume] = Store("PersistentVolume", kernel, self.versions)
+        self.storage_classes: Store[StorageClass] = Store("StorageClass", kernel, self.versions)
+        self.namespaces: Store[KubeObject] = Store("Namespace", kernel, self.versions)
         self.attachments: Store[VolumeAttachment] = Store("VolumeAttachment", kernel, self.versions)
 
     def delete_pod(self, key: str, uid: str, grace_seconds: int | None = None) -> bool:
         """Ask a pod to go within its grace period, or that one; whether it was there. A later one can only be shorter.
 
-        A pod that is on no node goes at once: no kubelet has to let go of it.
+        A pod that is on no node, or has ended, goes at once: no kubelet has to let go of it. Mirrors
+        ``pkg/registry/core/pod/strategy.go`` and ``registry/rest/delete.go``: a shorter period counts from when the
+        pod was first asked. Finalizers of pods are not waited for.
         """
         pod = self.pods.get(key)
         if pod is None or pod.metadata.uid != uid:
             return False
-        seconds = pod.spec.termination_grace_period_seconds if grace_seconds is None else grace_seconds
-        if not pod.spec.node_name or seconds <= 0:
+        ends, before = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
+        if before is None:
+            before = pod.spec.termination_grace_period_seconds
+        seconds = before if grace_seconds is None else grace_seconds if grace_seconds >= 0 else 1
+        at_once = not pod.spec.node_name or (ends is None and is_terminal(pod))
+        if at_once or seconds == 0:
             self.pods.remove(pod)
-            return True
-        ends = self.kernel.now + timedelta(seconds=seconds)
-        asked = pod.metadata.deletion_timestamp
-        if asked is None or ends < asked:
-            asked_for = replace(pod.metadata, deletion_timestamp=ends, deletion_grace_period_seconds=seconds)
-            self.pods.update(replace(pod, metadata=asked_for))
+        elif ends is None or seconds < before:
+            asked = self.kernel.now if ends is None else ends - timedelta(seconds=before)
+            times = {"deletion_timestamp": asked + timedelta(seconds=seconds), "deletion_grace_period_seconds": seconds}
+            self.pods.update(replace(pod, metadata=replace(pod.metadata, **times)))
         return True
 
 

@@ -19,11 +19,11 @@ from napsim.api.timings import Timing
 from napsim.controllers.settings import distribution_of, from_spec
 from napsim.core.definitions import GalleryKind
 from napsim.core.versions import at_least
-from napsim.sim.judgement import SCENARIO_KIND, mistakes_of, pruned
+from napsim.reading.judgement import SCENARIO_KIND, mistakes_of, pruned
+from napsim.reading.kinds import KINDS, NAMESPACED
+from napsim.reading.sources import BadInput, Document, Mistake
 from napsim.sim.publications import from_event, supply
 from napsim.sim.scenario import (
-    KINDS,
-    NAMESPACED,
     Applied,
     Deleted,
     Event,
@@ -33,7 +33,6 @@ from napsim.sim.scenario import (
     Scenario,
     Stopped,
 )
-from napsim.sim.sources import BadInput, Document, Mistake
 
 DEFAULT_LENGTH: Final = timedelta(days=120)
 DEFAULT_KUBERNETES: Final = "1.35.0"
@@ -176,6 +175,7 @@ class _Composition:
             ends_early=self._ends_early,
             settles=not self._told.of("Node"),
             time_zone=self._spec.time_zone or self._zone_of_windows(),
+            subscription=self._subscription(),
             name=name,
             notes=tuple(self._notes),
         )
@@ -206,7 +206,16 @@ class _Composition:
         failures = [*(spec.get("failures") or ()), *_without_capacity(self._spec.events)]
         if failures:
             spec["failures"] = failures
+        if "imageGallery" not in spec and self._subscription():
+            spec["imageGallery"] = "Shared"
+            self._notes.append("Images are those of the shared gallery, as AKS lists them: the classes hold such.")
         return {**given, "spec": {**spec, "seed": self._seed, "kubernetesVersion": self._kubernetes}}
+
+    def _subscription(self) -> str:
+        """Of the shared gallery whose images the classes hold, as NAP's do: any other would be all new to them."""
+        held = [image for it in self._told.of("AKSNodeClass") for image in (it.get("status") or {}).get("images") or ()]
+        parts = (str(image.get("id", "")).split("/") for image in held)
+        return next((part[2] for part in parts if len(part) > 2 and part[1].lower() == "subscriptions"), "")
 
     def _kubernetes_of_objects(self) -> str:
         classes = [str((it.get("status") or {}).get("kubernetesVersion", "")) for it in self._told.of("AKSNodeClass")]

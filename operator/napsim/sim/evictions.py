@@ -5,21 +5,24 @@ Mirrors kubernetes v1.36 ``pkg/registry/core/pod/storage/eviction.go`` and
 
 | Pod | PDBs | Answer |
 |---|---|---|
-| pending, ended or on its way out | any | 200, unasked |
-| any | none | 200 |
+| pending, ended or on its way out | any | 201, unasked |
+| any | none | 201 |
 | any | several | 500 |
-| not ready | one, AlwaysAllow | 200, not counted |
-| not ready | one with as many healthy pods as it wants (at least one) | 200, not counted |
-| any | one that allows a disruption | 200, counted in its status |
+| not ready | one, AlwaysAllow | 201, not counted |
+| not ready | one with as many healthy pods as it wants (at least one) | 201, not counted |
+| any | one that allows a disruption | 201, counted in its status |
 | any | one that allows none | 429 |
+| another pod than was meant (its uid) | as above | 409; what was counted stays counted for two minutes |
 
-The controller's status follows at the instant of the change; upstream's follows within a moment.
+The controller's status follows at the instant of the change, upstream's within a moment. A pod that leaves a PDB by its
+labels is seen after 30 s; upstream: some time within them, and so are a scale that changes without a pod, and all but
+one of several PDBs of a pod.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -31,13 +34,14 @@ from napsim.core.pods import is_terminal, ready_status
 from napsim.sim.cluster import Cluster, replace
 
 STALE_AFTER: Final = timedelta(minutes=2)  # disruption.go: an eviction that was granted and came to nothing
+RESYNC: Final = timedelta(seconds=30)  # disruption.go: every PDB is looked at that often at least
 _MOST_DISRUPTED: Final = 2000  # eviction.go: MaxDisruptedPodSize
 
 
 class Answer(IntEnum):
     """HTTP codes of the eviction subresource."""
 
-    EVICTED = 200
+    EVICTED = 201
     NOT_FOUND = 404
     CONFLICT = 409
     BLOCKED = 429
@@ -63,6 +67,7 @@ class Disruptions:
 
     cluster: Cluster
     scale_of: Callable[[str, str], int | None]  # kind, namespace/name -> spec.replicas; None: it has no scale
+    identity_of: Callable[[str, str], tuple[str, str]] = lambda kind, key: (kind, key)  # ReplicaSets of one Deployment
     _tallies: dict[str, _Tally] = field(default_factory=dict)
     _parts: dict[str, _Part] = field(default_factory=dict)  # pod -> what it adds to its PDBs
     _pdbs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # pod -> keys of the PDBs that select it
@@ -76,14 +81,15 @@ class Disruptions:
         pod = self.cluster.pods.get(key)
         if pod is None:
             return Answer.NOT_FOUND
-        if pod.metadata.uid != uid:
-            return Answer.CONFLICT
         if not is_terminal(pod) and not pod.deleting and pod.status.phase != "Pending":
             answer = self._permission(pod)
             if answer is not Answer.EVICTED:
                 return answer
-        self.cluster.delete_pod(key, uid)
-        return Answer.EVICTED
+        if self.cluster.delete_pod(key, uid):
+            return Answer.EVICTED
+        self._dirty.update(self._pdbs_of.get(key, ()))
+        self._settle_all()
+        return Answer.CONFLICT
 
     def pdbs_of(self, pod: str) -> tuple[str, ...]:
         """The PDBs that select the pod, by key."""
@@ -135,6 +141,7 @@ class Disruptions:
                 self._settle_all()
                 return
             matching = tuple(pdb.key for pdb in self._index.matching(new))
+            self._look_later(pdb for pdb in before if pdb not in matching)
             if not matching:
                 return
             self._pdbs_of[key] = matching
@@ -202,8 +209,14 @@ class Disruptions:
 
     def on_scale(self, kind: str, key: str) -> None:
         """A controller is to have another number of pods."""
-        self._dirty.update(pdb for pdb, tally in self._tallies.items() if (kind, key) in tally.owners)
+        self._dirty.update(pdb for pdb, tally in self._tallies.items() if (kind, key) in self._scaled(tally))
         self._settle_all()
+
+    def _look_later(self, pdbs: Iterable[str]) -> None:
+        """Of what has changed nobody tells the controller: it is seen with the next change of a pod of the PDB."""
+        for pdb in pdbs:
+            self._dirty.discard(pdb)
+            self.cluster.kernel.at(self.cluster.kernel.now + RESYNC, self._look_again, pdb)
 
     def _settle(self, _: None) -> None:
         self._settle_all()
@@ -217,10 +230,14 @@ class Disruptions:
                 self.cluster.pdbs.update(replace(pdb, status=self._status(pdb)))
 
     def _status(self, pdb: PodDisruptionBudget) -> PodDisruptionBudgetStatus:
+        """As the controller writes it; where it cannot tell the size of a pod's owner, only that nothing is allowed."""
         tally, now = self._tallies[pdb.key], self.cluster.kernel.now
+        wanted = self._wanted(pdb, tally)
+        if wanted is None:
+            return replace(pdb.status, disruptions_allowed=0)
+        expected, desired = wanted
         disrupted = self._still_disrupted(pdb, now) if pdb.status.disrupted_pods else {}
         healthy = tally.healthy - sum(self._is_counted(pdb, name) for name in disrupted)
-        expected, desired = self._wanted(pdb, tally)
         return PodDisruptionBudgetStatus(
             disruptions_allowed=max(healthy - desired, 0) if expected > 0 else 0,
             current_healthy=healthy,
@@ -235,29 +252,42 @@ class Disruptions:
         found = {}
         for name, at in pdb.status.disrupted_pods.items():
             pod = self.cluster.pods.get(f"{pdb.metadata.namespace}/{name}")
-            if pod is not None and not pod.deleting and at + STALE_AFTER > now:
+            if pod is None or pod.deleting or pdb.key not in self._pdbs_of.get(pod.key, ()):
+                continue
+            if at + STALE_AFTER > now:
                 found[name] = at
+                self.cluster.kernel.at(at + STALE_AFTER, self._look_again, pdb.key)
         return found
+
+    def _look_again(self, pdb: str) -> None:
+        if pdb in self._tallies:
+            self._dirty.add(pdb)
+            self._settle_all()
 
     def _is_counted(self, pdb: PodDisruptionBudget, name: str) -> bool:
         healthy, _ = self._parts.get(f"{pdb.metadata.namespace}/{name}", (False, ("", "")))
         return healthy
 
-    def _wanted(self, pdb: PodDisruptionBudget, tally: _Tally) -> tuple[int, int]:
-        """Expected pods and desired healthy ones."""
+    def _wanted(self, pdb: PodDisruptionBudget, tally: _Tally) -> tuple[int, int] | None:
+        """Expected pods and desired healthy ones; None where a pod's controller has no scale, such as a DaemonSet."""
         most, least = pdb.spec.max_unavailable, pdb.spec.min_available
+        if most is None and least is None:
+            return 0, 0
+        if most is None and isinstance(least, int):
+            return tally.pods, least
+        expected = 0
+        for owner in self._scaled(tally):
+            size = self.scale_of(*owner)
+            if size is None:
+                return None
+            expected += size
         if most is not None:
-            expected = self._scale(tally)
             return expected, max(expected - share(most, expected), 0)
-        if isinstance(least, str):
-            expected = self._scale(tally)
-            return expected, share(least, expected)
-        return tally.pods, least or 0
+        return expected, share(str(least), expected)
 
-    def _scale(self, tally: _Tally) -> int:
-        """What the controllers of the pods are to have; pods without one are not counted (upstream: an error)."""
-        sizes = (self.scale_of(*owner) for owner in tally.owners)
-        return sum(size for size in sizes if size is not None)
+    def _scaled(self, tally: _Tally) -> dict[tuple[str, str], None]:
+        """What has the scale: pods of several ReplicaSets of one Deployment count once."""
+        return dict.fromkeys(self.identity_of(*owner) for owner in tally.owners)
 
 
 def share(value: int | str, of: int) -> int:

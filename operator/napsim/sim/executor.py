@@ -67,6 +67,11 @@ class Executor:
                 raise Unserved(f"no simulated cluster carries out {type(action).__name__}")
             handler(action)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens to events."""
+        return self.on_event is not _nobody
+
     def record(self, event: Event) -> None:
         self.on_event(event)
 

@@ -23,7 +23,7 @@ class Stuck(Exception):
 class Kernel:
     """``now`` is the virtual instant (aware, UTC). ``soon`` and ``at`` ask for a call; ``run`` makes them."""
 
-    __slots__ = ("_frozen_until", "_heap", "_ready", "_sequence", "now", "steps")
+    __slots__ = ("_frozen_until", "_heap", "_leaps_to", "_on_instant", "_ready", "_sequence", "_until", "now", "steps")
 
     def __init__(self, start: datetime) -> None:
         self.now = start
@@ -32,6 +32,9 @@ class Kernel:
         self._heap: list[tuple[datetime, int, Callable[[Any], None], Any]] = []
         self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._frozen_until: datetime | None = None
+        self._leaps_to: datetime | None = None
+        self._until = start
+        self._on_instant: Callable[[], bool] = _never
 
     def soon(self, call: Callable[[Argument], None], argument: Argument) -> None:
         """At this instant, after what was asked for before."""
@@ -52,8 +55,8 @@ class Kernel:
         if self._ready:
             return self.now
         if not self._heap:
-            return None
-        due = self._heap[0][0]
+            return self._leaps_to
+        due = self._heap[0][0] if self._leaps_to is None else min(self._heap[0][0], self._leaps_to)
         return due if self._frozen_until is None else max(due, self._frozen_until)
 
     def run(self, until: datetime, on_instant: Callable[[], bool]) -> None:
@@ -61,6 +64,7 @@ class Kernel:
 
         Raises Stuck.
         """
+        self._until, self._on_instant = until, on_instant
         while True:
             self._finish_instant()
             if on_instant():
@@ -71,9 +75,26 @@ class Kernel:
                 return
             self.now = due
 
+    def leap(self, to: datetime) -> bool:
+        """Within a call: be at that instant at once, where nothing happens before it or at it. False: something may."""
+        if to > self._until or not self._is_idle_up_to(to):
+            return False
+        self._leaps_to = to
+        is_over = self._on_instant()
+        self._leaps_to = None
+        if is_over or not self._is_idle_up_to(to):
+            return False
+        self.now = to
+        return True
+
+    def _is_idle_up_to(self, to: datetime) -> bool:
+        if self._ready or (self._frozen_until is not None and self.now < self._frozen_until):
+            return False
+        return not self._heap or self._heap[0][0] > to
+
     def _finish_instant(self) -> None:
-        """Calls until nothing is due now; what they ask for at this instant included."""
-        ready, heap, now, steps = self._ready, self._heap, self.now, 0
+        """Calls until nothing is due now; what they ask for at this instant included. A call may leap on."""
+        ready, heap, steps = self._ready, self._heap, 0
         while True:
             while ready:
                 call, argument = ready.popleft()
@@ -81,10 +102,15 @@ class Kernel:
                 steps += 1
                 if steps > MOST_AT_ONE_INSTANT:
                     raise Stuck(
-                        f"{now.isoformat()}: more than {MOST_AT_ONE_INSTANT} calls at one instant, last {call!r}"
+                        f"{self.now.isoformat()}: more than {MOST_AT_ONE_INSTANT} calls at one instant, last {call!r}"
                     )
-            if not heap or heap[0][0] > now or (self._frozen_until is not None and now < self._frozen_until):
+            if not heap or heap[0][0] > self.now or (self._frozen_until is not None and self.now < self._frozen_until):
                 break
             _, _, call, argument = heapq.heappop(heap)
             ready.append((call, argument))
         self.steps += steps
+
+
+def _never() -> bool:
+    """Nothing ends."""
+    return False

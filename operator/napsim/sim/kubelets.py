@@ -3,12 +3,13 @@
 Mirrors kubernetes v1.36 ``pkg/kubelet``, ``pkg/controller/nodelifecycle`` (a silent node is not ready after 50 s, and
 its pods with it), ``pkg/controller/tainteviction`` (NoExecute taints end pods, after their ``tolerationSeconds``) and
 ``pkg/controller/podgc`` (pods of a node that is gone go). Policy: how long a pod takes to start and to end is the
-scenario's; a node is ready the moment it joins; pods of a node that is gone go at once, not after 40 to 60 s.
+scenario's; a node is ready the moment it joins; pods of a node that goes go at once, not after 40 to 60 s.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +23,7 @@ from napsim.sim.scenario import PodTimings
 
 MONITOR_GRACE: Final = timedelta(seconds=50)
 TOLERATED: Final = timedelta(seconds=300)  # what the DefaultTolerationSeconds admission plugin gives every pod
+QUARANTINE: Final = timedelta(seconds=60)  # podgc: of a pod whose node never was there
 _UNREACHABLE: Final = (
     Taint(names.UNREACHABLE_TAINT, "NoSchedule"),
     Taint(names.UNREACHABLE_TAINT, "NoExecute"),
@@ -50,8 +52,20 @@ class Kubelets:
                     self.cluster.pods.remove(pod)
         elif old is None and not any(item.type == names.READY for item in new.status.conditions):
             self.cluster.kernel.soon(self._join, new.name)
-        elif old is not None and (is_failed(old) is not is_failed(new)):
+            self._take_over(new.name)
+        elif old is None:
+            self._take_over(new.name)
+        elif is_failed(old) is not is_failed(new):
             self.cluster.kernel.soon(self.fail if is_failed(new) else self.recover, new.name)
+
+    def _take_over(self, name: str) -> None:
+        """Pods that were bound to the node before it was there."""
+        for key in sorted(self._on.get(name, ())):
+            pod = self.cluster.pods.get(key)
+            if pod is not None and pod.deleting:
+                self._end(pod)
+            elif pod is not None and pod.status.phase == "Pending":
+                self._begin(pod)
 
     def _join(self, name: str) -> None:
         node = self.cluster.nodes.get(name)
@@ -92,11 +106,18 @@ class Kubelets:
                 self.cluster.delete_pod(key, pod.metadata.uid)
 
     def _stays(self, pod: Pod) -> bool:
-        """DaemonSets' pods tolerate silent nodes for ever."""
+        """DaemonSets' pods tolerate silent nodes for ever; others are given 300 s by admission."""
         return any(
-            item.key == names.UNREACHABLE_TAINT and item.operator == "Exists" and item.effect in ("", "NoExecute")
+            item.key == names.UNREACHABLE_TAINT
+            and item.operator == "Exists"
+            and item.effect in ("", "NoExecute")
+            and item.toleration_seconds is None
             for item in pod.spec.tolerations
         )
+
+    def pods_on(self, node: str) -> Collection[str]:
+        """The pods that are bound to the node, by key."""
+        return self._on.get(node, ())
 
     def recover(self, name: str) -> None:
         """The kubelet is back."""
@@ -125,33 +146,53 @@ class Kubelets:
             return
         if old is None or not old.spec.node_name:
             self._on.setdefault(new.spec.node_name, set()).add(new.key)
-            if new.status.phase != "Running":
-                at = self.cluster.kernel.now + self._draw(self.timings.start, "pod-start", new.key)
-                self.cluster.kernel.at(at, self._start, (new.key, new.metadata.uid))
+            if new.spec.node_name not in self.cluster.nodes.objects:
+                self.cluster.kernel.at(self.cluster.kernel.now + QUARANTINE, self._collect, (new.key, new.metadata.uid))
+            elif new.status.phase != "Running":
+                self._begin(new)
         asked = new.metadata.deletion_timestamp
         if asked is not None and (old is None or old.metadata.deletion_timestamp != asked):
             self._end(new)
 
+    def _begin(self, pod: Pod) -> None:
+        at = self.cluster.kernel.now + self._draw(self.timings.start, "pod-start", pod.key)
+        self.cluster.kernel.at(at, self._start, (pod.key, pod.metadata.uid))
+
     def _start(self, identity: tuple[str, str]) -> None:
         pod = self._same(identity)
-        if pod is None or pod.deleting or pod.spec.node_name in self.silent:
+        if pod is None or pod.deleting or not self._hears(pod.spec.node_name):
             return
         now = self.cluster.kernel.now
         running = PodStatus("Running", now, "", (Condition(names.READY, "True", "", "", now),))
         self.cluster.pods.update(replace(pod, status=running))
 
     def _end(self, pod: Pod) -> None:
-        """The pod is asked to go: it takes its time, within what it was given. A silent kubelet does not hear it."""
-        if pod.spec.node_name in self.silent:
+        """The pod is asked to go: it takes its time, within what it was given. A silent kubelet does not hear it.
+
+        A grace period that is made shorter begins anew.
+        """
+        if not self._hears(pod.spec.node_name):
             return
-        deadline = pod.metadata.deletion_timestamp
+        deadline, seconds = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
         assert deadline is not None
-        takes = self.cluster.kernel.now + self._draw(self.timings.termination, "pod-termination", pod.key)
-        self.cluster.kernel.at(min(takes, deadline), self._gone, (pod.key, pod.metadata.uid))
+        now = self.cluster.kernel.now
+        given = deadline - now if seconds is None else timedelta(seconds=seconds)
+        takes = self._draw(self.timings.termination, "pod-termination", pod.key)
+        self.cluster.kernel.at(now + min(takes, given), self._gone, (pod.key, pod.metadata.uid))
 
     def _gone(self, identity: tuple[str, str]) -> None:
         pod = self._same(identity)
-        if pod is not None and pod.spec.node_name not in self.silent:
+        if pod is not None and self._hears(pod.spec.node_name):
+            self.cluster.pods.remove(pod)
+
+    def _hears(self, node: str) -> bool:
+        """Whether there is a kubelet that does what it is asked to."""
+        return node not in self.silent and node in self.cluster.nodes.objects
+
+    def _collect(self, identity: tuple[str, str]) -> None:
+        """The pod goes if its node has not come."""
+        pod = self._same(identity)
+        if pod is not None and pod.spec.node_name not in self.cluster.nodes.objects:
             self.cluster.pods.remove(pod)
 
     def _same(self, identity: tuple[str, str]) -> Pod | None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
-from napsim.api.crd import object_schema
-from napsim.api.openapi import Schema
-from napsim.api.registry import KINDS, kind_of
+from napsim.api.defaults import Tree, defaults
+from napsim.api.registry import kind_of
 from napsim.core.clock import rfc3339
 from napsim.sim.cluster import Versions, uid_of
 
@@ -37,6 +35,10 @@ class Manifests:
         """A copy of it."""
         found = self._objects.get((kind, name))
         return deepcopy(found) if found is not None else None
+
+    def of(self, kind: str) -> list[Manifest]:
+        """All of a kind, as they are: to be looked at, not to be changed."""
+        return [manifest for (of_kind, _), manifest in self._objects.items() if of_kind == kind]
 
     def apply(self, given: Mapping[str, Any], created: datetime | None = None) -> Manifest:
         """Create the object, or make it what is given (its status stays). Returns a copy of it.
@@ -67,7 +69,9 @@ class Manifests:
         if not manifest["metadata"].get("finalizers"):
             del self._objects[kind, name]
             return None
-        manifest["metadata"].setdefault("deletionTimestamp", rfc3339(self._now()))
+        if "deletionTimestamp" not in manifest["metadata"]:
+            manifest["metadata"]["deletionTimestamp"] = rfc3339(self._now())
+            manifest["metadata"]["generation"] += 1
         manifest["metadata"]["resourceVersion"] = self._versions.next()
         return deepcopy(manifest)
 
@@ -106,22 +110,17 @@ def defaulted(manifest: Mapping[str, Any]) -> Manifest:
     kind = kind_of(manifest)
     result = deepcopy(dict(manifest))
     if kind is not None:
-        _fill(result, _schema(kind.name))
+        _fill(result, defaults()[kind.name])
     return result
 
 
-def _fill(value: Any, schema: Schema) -> None:  # noqa: ANN401 - JSON is any value
+def _fill(value: Any, tree: Tree) -> None:  # noqa: ANN401 - JSON is any value
     if isinstance(value, dict):
-        for name, part in schema.get("properties", {}).items():
+        for name, part in tree.get("properties", {}).items():
             if name not in value and "default" in part:
                 value[name] = deepcopy(part["default"])
             if name in value:
                 _fill(value[name], part)
     elif isinstance(value, list):
         for item in value:
-            _fill(item, schema.get("items", {}))
-
-
-@cache
-def _schema(kind: str) -> Schema:
-    return object_schema(next(item for item in KINDS if item.name == kind).model)
+            _fill(item, tree.get("items", {}))

@@ -6,7 +6,7 @@ Told of changes by the controllers (``Counters``) and by the simulated cluster; 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -18,10 +18,25 @@ from napsim.core.clock import Timeline
 from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim, is_true
 from napsim.core.pickup import Pickup, PickupRule
-from napsim.core.reasons import Reason, Verdict
-from napsim.core.trace import Record, RecordKind, claim_records, node_records
+from napsim.core.reasons import Verdict
+from napsim.core.trace import (
+    Record,
+    RecordKind,
+    blocked_record,
+    claim_records,
+    is_same,
+    node_records,
+    pickup_records,
+    unblocked_record,
+    window_record,
+)
+from napsim.core.windows import WindowVerdict
 from napsim.sim.outcome import BlockedInterval, PickUp, PoolStep, WorkloadOutcome
 
+TOLD: Final = frozenset({
+    RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK, RecordKind.WINDOW_OPENED, RecordKind.WINDOW_CLOSED,
+})  # fmt: skip
+"""Records of the trace that reports tell of."""
 FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
 
 
@@ -55,10 +70,14 @@ class _Blocked:
 
 
 class Recorder:
-    """``begin`` forgets what was before the scenario's start. With ``pods`` each eviction is a record of the trace."""
+    """``begin`` forgets what was before the scenario's start. With ``pods`` each eviction is a record of the trace.
 
-    def __init__(self, *, pods: bool) -> None:
-        self.pods = pods
+    ``brief``: of the trace only what reports tell of is kept, and nothing for each node.
+    """
+
+    def __init__(self, *, pods: bool, brief: bool = False) -> None:
+        self.pods = pods and not brief
+        self.brief = brief
         self.pools: dict[str, PoolCourse] = {}
         self.pick_ups: list[PickUp] = []
         self.blocked: list[BlockedInterval] = []
@@ -115,7 +134,7 @@ class Recorder:
         timeline: Timeline,  # noqa: ARG002 - as claim
         now: datetime,
     ) -> None:
-        self.trace.extend(node_records(old, new, now))
+        self._note(node_records(old, new, now))
         before, after = _place(old), _place(new)
         if before != after:
             for place, sign in ((before, -1), (after, 1)):
@@ -135,7 +154,8 @@ class Recorder:
         timeline: Timeline,  # noqa: ARG002 - the name is the protocol's
         now: datetime,
     ) -> None:
-        self.trace.extend(claim_records(old, new, now))
+        if not self.brief:
+            self.trace.extend(claim_records(old, new, now))
         claim = new or old
         assert claim is not None
         name = claim.metadata.labels.get(names.NODEPOOL, "")
@@ -146,11 +166,14 @@ class Recorder:
         (course.unsettled.add if _is_unsettled(new) else course.unsettled.discard)(claim.name)
         self.dirty.add(name)
 
+    def _note(self, records: Iterable[Record]) -> None:
+        self.trace += (record for record in records if not self.brief or record.kind in TOLD)
+
     # --- what the cluster tells ---------------------------------------------------------------------------------------
 
     def claim_deleted(self, claim: str, reason: str, now: datetime) -> None:
         """A NodeClaim is asked to go."""
-        self.trace.append(Record(now, RecordKind.CLAIM_DELETED, f"NodeClaim/{claim}", reason))
+        self._note((Record(now, RecordKind.CLAIM_DELETED, f"NodeClaim/{claim}", reason),))
 
     def evicted(self, pod: str, workload: str, node: str, now: datetime) -> None:
         """An eviction was granted."""
@@ -179,14 +202,10 @@ class Recorder:
                 change.rule in FORCED,
             )  # fmt: skip
             self.pick_ups.append(found)
-            details = {"definition": change.definition, "from": change.from_version, "to": change.to_version}
-            self.trace.append(
-                Record(now, RecordKind.PICKED_UP, f"AKSNodeClass/{node_class}", rule, change.message, details=details)
-            )
+        self.trace.extend(pickup_records(node_class, pickup, now))
 
-    def window(self, name: str, *, opened: bool, now: datetime, changes_at: datetime | None) -> None:
-        kind = RecordKind.WINDOW_OPENED if opened else RecordKind.WINDOW_CLOSED
-        self.trace.append(Record(now, kind, f"MaintenanceConfiguration/{name}", wake_at=changes_at))
+    def window(self, name: str, verdict: WindowVerdict, now: datetime) -> None:
+        self.trace.append(window_record(name, verdict, now))
 
     def problem(self, text: str) -> None:
         """Something that the scenario holds cannot be used."""
@@ -199,14 +218,11 @@ class Recorder:
         held = self._held.get(claim)
         if held is not None:
             self._released.discard(claim)
-            if _is_same(held.verdict, verdict):
+            if is_same(held.verdict, verdict):
                 return
             self._close(claim, held, now)
         self._held[claim] = _Blocked(node, pool, verdict, now)
-        reason, at = str(verdict.reason), verdict.wake_at
-        self.trace.append(
-            Record(now, RecordKind.BLOCKED, f"NodeClaim/{claim}", reason, verdict.message, at, {"node": node})
-        )
+        self._note((blocked_record(claim, node, verdict, now),))
 
     def unblock(self, claim: str) -> None:
         """It is asked anew, or gone: once the instant is over, it is known what came of it."""
@@ -217,8 +233,7 @@ class Recorder:
         for claim in sorted(self._released):
             held = self._held.pop(claim)
             self._close(claim, held, now)
-            reason = str(held.verdict.reason)
-            self.trace.append(Record(now, RecordKind.UNBLOCKED, f"NodeClaim/{claim}", reason))
+            self._note((unblocked_record(claim, held.verdict, now),))
         self._released.clear()
 
     def _close(self, claim: str, held: _Blocked, until: datetime | None) -> None:
@@ -252,6 +267,7 @@ class Recorder:
         """The instant is over: how do the pools that changed stand? ``waits``: an image is to be picked up."""
         if self._released:
             self._let_go(now)
+            self.dirty.update(self.pools)
         for name in sorted(self.dirty):
             course, nodes = self.pools[name], count(name)
             versions = tuple(sorted(course.versions.items()))
@@ -269,6 +285,11 @@ class Recorder:
             self.most, self.most_at = everywhere, now
 
     @property
+    def has_news(self) -> bool:
+        """Whether something is to be looked at once the instant is over."""
+        return bool(self.dirty or self._released)
+
+    @property
     def quiet(self) -> bool:
         """Whether all pools are on the newest images, and no node is on its way."""
         return all(course.quiet_since is not None and not course.unsettled for course in self.pools.values())
@@ -278,11 +299,6 @@ class Recorder:
             WorkloadOutcome(name, found.evicted, found.deleted, tuple(found.instants))
             for name, found in sorted(self._evictions.items())
         )
-
-
-def _is_same(one: Verdict, other: Verdict) -> bool:
-    """Which pods have no room changes with every look; that there is none does not."""
-    return one.reason == other.reason and (one.message == other.message or one.reason is Reason.UNSCHEDULABLE)
 
 
 def _differs(one: PoolStep, other: PoolStep) -> bool:

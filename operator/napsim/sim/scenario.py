@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from napsim.core.pace import MEASURED, Pace
 from napsim.core.timings import Distribution, Timings
 
 Manifest = Mapping[str, Any]
@@ -102,30 +103,7 @@ class Scenario:
     ends_early: bool = True
     settles: bool = True
     time_zone: str = "UTC"  # IANA, for people
+    subscription: str = ""  # of the shared gallery; empty: any
     name: str = ""
     notes: tuple[str, ...] = ()  # what was assumed, and what was left out
-
-
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "NodePool": ("karpenter.sh/v1",),
-    "NodeClaim": ("karpenter.sh/v1",),
-    "AKSNodeClass": ("karpenter.azure.com/v1beta1", "karpenter.azure.com/v1alpha2"),
-    "MaintenanceConfiguration": ("napsim.dev/v1alpha1",),
-    "NodeImage": ("napsim.dev/v1alpha1",),
-    "NodeAutoProvisioning": ("napsim.dev/v1alpha1",),
-    "Deployment": ("apps/v1",),
-    "ReplicaSet": ("apps/v1",),
-    "StatefulSet": ("apps/v1",),
-    "DaemonSet": ("apps/v1",),
-    "PodDisruptionBudget": ("policy/v1",),
-    "Pod": ("v1",),
-    "Node": ("v1",),
-    "PersistentVolumeClaim": ("v1",),
-    "PersistentVolume": ("v1",),
-    "StorageClass": ("storage.k8s.io/v1",),
-    "VolumeAttachment": ("storage.k8s.io/v1",),
-}
-"""The kinds that a simulation takes part in, with their ``apiVersion``s. Others are ignored, with a note."""
-NAMESPACED: Final = frozenset({
-    "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget", "Pod", "PersistentVolumeClaim",
-})  # fmt: skip
+    pace: Pace = MEASURED  # of the disruption loop

@@ -1,9 +1,9 @@
 """The scheduler: which node a pod goes to.
 
 Filters are kube-scheduler's as far as ``core`` has them (resources, taints, node selector and affinity, pod affinity
-and anti-affinity, topology spread, host ports). Its scoring is approximated: of the nodes that take the pod, the one
-with the most free CPU, ties by name; a pod that topology concerns goes to the first by name. Wishes are demands until
-no node meets them. Deterministic.
+and anti-affinity, topology spread, host ports, zones of volumes). Its scoring is approximated: of the nodes that take
+the pod, the one with the most free CPU, ties by name; a pod that topology concerns goes to the first by name. Wishes
+are demands until no node meets them. Deterministic.
 
 Upstream: kubernetes v1.36 ``pkg/scheduler``. A pod that fits nowhere is tried again when a node or the room on one
 changes, all pods of its kind with it.
@@ -11,20 +11,24 @@ changes, all pods of its kind with it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from napsim.api import names
 from napsim.core.clusterview import AlikeNodes, ClusterView, Place
-from napsim.core.objects import Condition, Node, Pod
+from napsim.core.objects import Condition, KubeObject, Node, Pod
 from napsim.core.pods import is_terminal
 from napsim.core.podshapes import PodShape, port_conflict
+from napsim.core.requirements import AllowedValues
 from napsim.core.resources import CPU, fits
 from napsim.core.scheduler import Scheduler as Simulated
 from napsim.core.simulation import waiting
 from napsim.core.targets import target_of
+from napsim.core.volumes import Storage, needs
 from napsim.sim.cluster import Cluster, replace
 
 SCHEDULED: Final = "PodScheduled"
+_NOTHING: Final[Mapping[str, AllowedValues]] = {}
 _FITS_NOWHERE: Final = Condition(SCHEDULED, "False", "Unschedulable", "no node takes the pod")
 
 
@@ -33,6 +37,7 @@ class Scheduling:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.storage = Storage(cluster.volume_claims.objects, cluster.volumes.objects, cluster.storage_classes.objects)
         self.view = ClusterView()
         self._line: dict[str, PodShape] = {}  # pods to be tried, in order
         self._unplaced: dict[PodShape, dict[str, None]] = {}  # pods that fit nowhere, by shape, in order
@@ -53,7 +58,12 @@ class Scheduling:
             return
         if old is not None and _same(old, new):
             return
-        self.view.put(target_of(new, None), marked=new.deleting or new.spec.unschedulable)
+        self.view.put(target_of(new, None), marked=new.spec.unschedulable)
+        self._try_again()
+
+    def on_namespace(self, old: KubeObject | None, new: KubeObject | None) -> None:
+        name = (new or old).name  # type: ignore[union-attr]  # one of the two is always there
+        self.view.set_namespace(name, new.metadata.labels if new is not None else None)
         self._try_again()
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
@@ -66,10 +76,14 @@ class Scheduling:
         elif new.spec.node_name:
             if old is None or not old.spec.node_name or old.deleting != new.deleting or is_terminal(new):
                 self._forget(new.key)
-                self.view.bind(new)
+                self.view.bind(new, self._volumes_of(new))
         elif old is None and not new.deleting:
-            self._line[new.key] = self.view.shapes.of(new)
+            self._line[new.key] = self.view.shapes.of(new, self._volumes_of(new))
             self._look()
+
+    def _volumes_of(self, pod: Pod) -> Mapping[str, AllowedValues]:
+        """What the pod's volumes ask of its node; nothing where they cannot be followed."""
+        return needs(pod, self.storage).requirements if pod.spec.volumes else _NOTHING
 
     def _forget(self, key: str) -> None:
         self._line.pop(key, None)
@@ -178,7 +192,6 @@ def _same(old: Node, new: Node) -> bool:
     """Whether nothing of a node has changed that scheduling asks for."""
     return (
         old.spec == new.spec
-        and old.deleting == new.deleting
         and old.metadata.labels == new.metadata.labels
         and old.status.allocatable == new.status.allocatable
     )

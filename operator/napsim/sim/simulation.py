@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from napsim.sim.applying import Applying
 from napsim.sim.outcome import Outcome, PoolOutcome, UnplacedPod
@@ -20,14 +20,39 @@ SETTLES_FOR: Final = timedelta(minutes=10)
 _PROGRESS_EVERY: Final = timedelta(hours=6)
 
 
+class Spectator(Protocol):
+    """Who looks on while it happens. It may look at everything and change nothing."""
+
+    def begins(self, simulator: Simulator) -> None:
+        """The scenario's time begins, in this cluster."""
+
+    def on_instant(self, following: datetime) -> bool:
+        """An instant is over, and nothing happens before ``following``: whether that was enough."""
+
+
 def simulate(
-    scenario: Scenario, on_progress: Callable[[datetime], None] | None = None, *, pods_in_trace: bool = True
+    scenario: Scenario,
+    on_progress: Callable[[datetime], None] | None = None,
+    *,
+    pods_in_trace: bool = True,
+    brief_trace: bool = False,
+    spectator: Spectator | None = None,
 ) -> Outcome:
     """Run it. ``on_progress`` is told the virtual instant every six hours of it.
 
-    ``pods_in_trace``: a record for each evicted pod. Raises Stuck and Suspended: mistakes in napsim.
+    ``pods_in_trace``: a record for each evicted pod; ``brief_trace``: only what reports tell of, and nothing of each
+    node. Raises Stuck and Suspended: mistakes in napsim.
     """
-    recorder = Recorder(pods=pods_in_trace)
+    simulator, applying = begun(scenario, Recorder(pods=pods_in_trace, brief=brief_trace))
+    run = _Run(simulator, applying, scenario, on_progress, spectator)
+    if spectator is not None:
+        spectator.begins(simulator)
+    simulator.kernel.run(scenario.until, run.on_instant)
+    return run.outcome()
+
+
+def begun(scenario: Scenario, recorder: Recorder) -> tuple[Simulator, Applying]:
+    """The cluster at the start, with its nodes, and nothing done yet."""
     begin = scenario.start - SETTLES_FOR if scenario.settles else scenario.start
     simulator = Simulator(scenario, begin, recorder)
     applying = Applying(simulator, scenario)
@@ -36,9 +61,7 @@ def simulate(
         simulator.kernel.run(scenario.start - timedelta(microseconds=1), simulator.over)
     simulator.kernel.now = scenario.start
     applying.begin()
-    run = _Run(simulator, applying, scenario, on_progress)
-    simulator.kernel.run(scenario.until, run.on_instant)
-    return run.outcome()
+    return simulator, applying
 
 
 class _Run:
@@ -50,11 +73,13 @@ class _Run:
         applying: Applying,
         scenario: Scenario,
         on_progress: Callable[[datetime], None] | None,
+        spectator: Spectator | None,
     ) -> None:
         self.simulator = simulator
         self.applying = applying
         self.scenario = scenario
         self._on_progress = on_progress
+        self._spectator = spectator
         self._told = scenario.start
 
     def on_instant(self) -> bool:
@@ -64,6 +89,12 @@ class _Run:
         if self._on_progress is not None and now - self._told >= _PROGRESS_EVERY:
             self._told = now
             self._on_progress(now)
+        if self._is_over(now):
+            return True
+        following = self.simulator.kernel.next_at or self.scenario.until
+        return self._spectator is not None and self._spectator.on_instant(min(following, self.scenario.until))
+
+    def _is_over(self, now: datetime) -> bool:
         if not self.scenario.ends_early or self.applying.events_left or not self.simulator.recorder.quiet:
             return False
         return not self.applying.images_left(now) and self.simulator.workloads.settled

@@ -6,11 +6,11 @@ NodeAutoProvisioning are not written, except for what a decision rests on: nobod
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from napsim.controllers.blockings import Blocked, verdict_of
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controllers import Controllers, Queue
 from napsim.controllers.declared import Manifest
@@ -21,6 +21,7 @@ from napsim.core.failures import Failures
 from napsim.core.objects import NodeClaim, Pod
 from napsim.core.pickup import Pickup
 from napsim.core.timings import INSTANT, Timings
+from napsim.core.windows import WindowVerdict
 from napsim.sim.cluster import Cluster
 from napsim.sim.evictions import Disruptions
 from napsim.sim.evictor import Evictor
@@ -32,30 +33,13 @@ from napsim.sim.queues import Pause, PollingQueue, WorkQueue
 from napsim.sim.recorder import Recorder
 from napsim.sim.scenario import PodTimings, Scenario
 from napsim.sim.scheduling import Scheduling
+from napsim.sim.taints import Taints
 from napsim.sim.workloads import Workloads
 
 SERVER_VERSION: Final = "1.34.2"
 """What the control plane runs where the scenario does not say."""
 NEVER_IN_VAIN: Final = timedelta(days=3650)
 """Whatever can let a draining node go on is told of: nothing is asked in vain here."""
-
-
-class Blocked(dict[str, datetime]):
-    """Since when which candidate is set aside, as the disruption controller keeps it; each change is told."""
-
-    def __init__(self, on_block: Callable[[str], None], on_unblock: Callable[[str], None]) -> None:
-        super().__init__()
-        self._on_block, self._on_unblock = on_block, on_unblock
-
-    def setdefault(self, name: str, since: datetime) -> datetime:
-        found = super().setdefault(name, since)
-        self._on_block(name)
-        return found
-
-    def pop(self, name: str, *default: Any) -> Any:  # noqa: ANN401 - as dict's own
-        if name in self:
-            self._on_unblock(name)
-        return super().pop(name, *default)
 
 
 class Simulator(Controllers):
@@ -70,8 +54,9 @@ class Simulator(Controllers):
         hands = self.hands = Executor(self.cluster, self.manifests)
         super().__init__(VirtualClock(lambda: self.kernel.now), hands, recorder)
         self.workloads = Workloads(self.cluster)
-        self.api = Disruptions(self.cluster, self.workloads.scale_of)
+        self.api = Disruptions(self.cluster, self.workloads.scale_of, self.workloads.identity_of)
         self.kubelets = Kubelets(self.cluster, PodTimings(INSTANT, INSTANT), scenario.seed)
+        self.taints = Taints(self.cluster, self.kubelets.pods_on)
         self.scheduling = Scheduling(self.cluster)
         self.evictor = Evictor(self.kernel, self.state, self.api, self._evicted)
         self.evictions = self.evictor
@@ -81,9 +66,9 @@ class Simulator(Controllers):
         self.provisioning = PollingQueue("provisioning", self.provisioner.reconcile, self.kernel, self._version)
         self.queues["provisioning"] = self.provisioning
         self.nodes.drain_poll = NEVER_IN_VAIN
-        self.disruption.pause = self._pause
+        self.disruption.pause, self.disruption.pace = self._pause, scenario.pace
+        self.disruption.is_heard = lambda: hands.is_heard
         self.settling = True
-        self._windows_open: dict[str, bool] = {}
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
         self._connect()
 
@@ -91,13 +76,18 @@ class Simulator(Controllers):
         """Who is told of what, in this order: nobody changes objects of a kind while others are still to be told."""
         cluster = self.cluster
         cluster.claims.watchers.append(self.on_claim)
-        cluster.nodes.watchers += [self.on_node, self.scheduling.on_node, self.workloads.on_node, self.kubelets.on_node]
+        cluster.nodes.watchers += [
+            self.on_node, self.scheduling.on_node, self.workloads.on_node, self.kubelets.on_node, self.taints.on_node,
+        ]  # fmt: skip
         cluster.pods.watchers += [
             self.on_pod, self.evictor.on_change, self.scheduling.on_pod, self.workloads.on_pod, self.kubelets.on_pod,
             self.api.on_pod,
         ]  # fmt: skip
         cluster.pdbs.watchers += [self.api.on_pdb, self.on_pdb]
         cluster.volume_claims.watchers.append(self.background.on_volume_claim)
+        cluster.volumes.watchers.append(self.background.on_volume)
+        cluster.storage_classes.watchers.append(self.background.on_storage_class)
+        cluster.namespaces.watchers += [self.background.on_namespace, self.scheduling.on_namespace]
         self.workloads.on_daemon_set = self.background.on_daemon_set
         cluster.attachments.watchers.append(self.state.on_attachment)
         self.hands.evict = self.evictor.ask
@@ -110,9 +100,11 @@ class Simulator(Controllers):
         """Of everything that provisioning looks at; while offerings are held to be unavailable, time changes that."""
         return None if self.declared.unavailable.next_end(self.kernel.now) is not None else self.cluster.versions.number
 
-    async def _pause(self, time: timedelta) -> None:
-        if not self.settling:
-            await Pause(time)
+    async def _pause(self, time: timedelta) -> bool:
+        if self.settling or self.kernel.leap(self.kernel.now + time):
+            return True
+        await Pause(time)
+        return False
 
     # --- what controllers ask of their shell --------------------------------------------------------------------------
 
@@ -130,7 +122,9 @@ class Simulator(Controllers):
             self.add_everything()
 
     def _played(self, settings: Settings) -> Settings:
-        """Nodes that are there before the scenario starts are there at once, and nothing fails."""
+        """Nodes that are there before the scenario starts are there at once, and nothing fails then."""
+        if self.scenario.subscription:
+            settings = replace(settings, pickup=replace(settings.pickup, subscription=self.scenario.subscription))
         if self.settling:
             return replace(settings, timings=Timings(seed=self.scenario.seed), failures=Failures())
         return settings
@@ -174,32 +168,22 @@ class Simulator(Controllers):
         claim = self.state.claims.get(claim_name)
         if claim is None:
             return
-        for pool in sorted(self.disruption.queues):
-            verdict = self.disruption.queues[pool].blocked.get(claim_name)
-            if verdict is not None:
-                node = self.state.node_of(claim)
-                self.recorder.block(claim_name, node.name if node else "", pool, verdict, self.kernel.now)
+        if (found := verdict_of(self.disruption.queues, claim_name)) is not None:
+            node = self.state.node_of(claim)
+            self.recorder.block(claim_name, node.name if node else "", *found, self.kernel.now)
 
     def _unblock(self, claim: str) -> None:
         self.recorder.unblock(claim)
-        self.recorder.dirty.update(self.recorder.pools)
 
-    async def _reconcile_window(self, name: str) -> datetime | None:
-        again_at = await super()._reconcile_window(name)
-        governing = self.windows.node_os()
-        if governing is not None and governing[0] == name:
-            verdict = self.windows.verdict(self.kernel.now)
-            if self._windows_open.get(name) is not verdict.open:
-                self._windows_open[name] = verdict.open
-                self.recorder.window(name, opened=verdict.open, now=self.kernel.now, changes_at=verdict.wake_at)
-        return again_at
+    def on_window(self, name: str, verdict: WindowVerdict) -> None:
+        self.recorder.window(name, verdict, self.kernel.now)
 
     # --- how pools stand ----------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """The instant is over."""
         self.provisioning.wake()
-        if self.recorder.dirty:
+        if self.recorder.has_news:
             self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.waits)
 
     def over(self) -> bool:

@@ -8,7 +8,9 @@ Mirrors kubernetes v1.36 ``pkg/controller/{replicaset,deployment,statefulset,dae
 | StatefulSet | is replaced once it is gone, under the same name | each after all before it are ready, unless Parallel |
 | DaemonSet | is replaced once it is gone, where the node still takes it | none |
 
-Left out: rolling updates. A changed template counts for pods made from then on; a changed size at once.
+A pod that has ended stays beside its replacement (ReplicaSet), or is taken away (StatefulSet, DaemonSet).
+Left out: adoption of pods, and their release; rolling updates. A changed template counts for pods made from then on; a
+changed size at once.
 """
 
 from __future__ import annotations
@@ -119,6 +121,11 @@ class Workloads:
         workload = self._find(kind, key)
         return None if workload is None or workload.kind == "DaemonSet" else workload.replicas
 
+    def identity_of(self, kind: str, key: str) -> tuple[str, str]:
+        """The controller that has the scale, as ``by_key`` has it; any ReplicaSet of a Deployment stands for it."""
+        workload = self._find(kind, key)
+        return (kind, key) if workload is None else (workload.kind, workload.key)
+
     def of(self, pod: Pod) -> Workload | None:
         """The pod's controller; any ReplicaSet of a Deployment stands for it."""
         for reference in pod.metadata.owner_references:
@@ -142,8 +149,9 @@ class Workloads:
     def apply(self, manifest: Mapping[str, Any]) -> Workload:
         """A Deployment, ReplicaSet, StatefulSet or DaemonSet is created, or changed. Raises what msgspec raises."""
         new = _read(manifest)
-        if new.kind == "ReplicaSet" and new.declared_as == "ReplicaSet" and self._find("ReplicaSet", new.key):
-            return self._find("ReplicaSet", new.key) or new
+        deployed = self._find("ReplicaSet", new.key) if new.declared_as == "ReplicaSet" else None
+        if deployed is not None and deployed.declared_as == "Deployment":
+            return deployed
         known = self.by_key.get((new.kind, new.key))
         if known is not None:
             new.pods, new.active, new.made, new.uid = known.pods, known.active, known.made, known.uid
@@ -208,10 +216,12 @@ class Workloads:
                 self._nodes_of.setdefault(pod.spec.node_name, {})[workload.kind, workload.key] = pod.key
             return
         elif workload.kind == "StatefulSet":
-            if ready_status(old) == ready_status(new):
+            if ready_status(old) == ready_status(new) and old.status.phase == new.status.phase:
                 return
         elif old.deleting == new.deleting and old.status.phase == new.status.phase:
             return
+        elif workload.kind == "DaemonSet" and is_terminal(new):
+            self._look_at(workload, new.spec.node_name)
         self._look(workload)
 
     def _count(self, workload: Workload) -> None:
@@ -262,10 +272,10 @@ class Workloads:
     def _sync_replicas(self, workload: Workload) -> None:
         for _ in range(workload.replicas - workload.active):
             self._create(workload, self._name(workload, workload.key))
-        if workload.active > workload.replicas:  # upstream: pods without a node first, then those that are not ready
+        if workload.active > workload.replicas:
             found = (self.cluster.pods.objects[key] for key in workload.pods)
             active = [pod for pod in found if _is_active(pod)]
-            active.sort(key=lambda pod: (bool(pod.spec.node_name), ready_status(pod) == "True", pod.key))
+            active.sort(key=_rank)
             for pod in active[: len(active) - workload.replicas]:
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
 
@@ -275,6 +285,9 @@ class Workloads:
         for ordinal in range(workload.first, end):
             name = f"{workload.name}-{ordinal}"
             pod = self.cluster.pods.get(f"{workload.namespace}/{name}")
+            if pod is not None and is_terminal(pod) and not pod.deleting:
+                self.cluster.pods.remove(pod)
+                pod = None
             if pod is None:
                 self._create(workload, name, {"statefulset.kubernetes.io/pod-name": name})
                 pod = self.cluster.pods.objects[f"{workload.namespace}/{name}"]
@@ -299,9 +312,11 @@ class Workloads:
                 continue
             there = self._nodes_of.get(name, {}).get(identity)
             pod = self.cluster.pods.get(there) if there else None
-            if pod is None and not node.deleting and workload.daemon.runs_on(node.spec.taints, _labels(node)):
+            if pod is None and workload.daemon.runs_on(node.spec.taints, _labels(node)):
                 self._create(workload, self._name(workload, name), node=name)
-            elif pod is not None and not pod.deleting and not self._may_stay(workload.daemon, node):
+            elif (
+                pod is not None and not pod.deleting and (is_terminal(pod) or not self._may_stay(workload.daemon, node))
+            ):
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
 
     def _may_stay(self, daemon: Daemon, node: Node) -> bool:
@@ -337,6 +352,11 @@ def _labels(node: Node) -> Mapping[str, str]:
 
 def _is_active(pod: Pod | None) -> bool:
     return pod is not None and not pod.deleting and not is_terminal(pod)
+
+
+def _rank(pod: Pod) -> tuple[bool, bool, bool, str]:
+    """Who is the first to go (``controller.ActivePodsWithRanks``, without ages)."""
+    return bool(pod.spec.node_name), pod.status.phase == "Running", ready_status(pod) == "True", pod.key
 
 
 def _is_restless(pod: Pod | None) -> bool:

@@ -1,4 +1,4 @@
-"""No work is done twice: one leader at a time, one replacement for a claim, one Node for a claim."""
+"""No work is done twice: one leader at a time, the replacements of one command for a claim, one Node for a claim."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Reigns: TypeAlias = Sequence[tuple[datetime, str]]
 
 @dataclass(frozen=True, slots=True)
 class NoDoubleWork:
-    """Only the holder of the lease writes; no claim has two replacements, or one after it went; no claim has two Nodes.
+    """Only the holder of the lease writes; no claim has two Nodes, or a replacement after it went, or two replacements,
+    unless one command wanted both.
 
     Instances are told apart by the identity in their user agent, ``napsim/<version> (<identity>)``, which is the
     lease's ``holderIdentity``. Leases, access reviews and refused requests are no work. Between the instant at which
@@ -56,9 +57,15 @@ class NoDoubleWork:
 
     def _replacements(self, timeline: Timeline) -> Iterator[Violation]:
         alive: defaultdict[str, set[str]] = defaultdict(set)
+        wanted: dict[str, frozenset[str]] = {}  # claim, or providerID of both -> what the command on its Node wants
+        provided: dict[str, str] = {}
         gone: set[str] = set()
         for change in timeline.changes:
             state, name = change.write.state, change.write.name
+            if isinstance(state, NodeState) and state.replacements:
+                wanted[state.owner or state.provider_id] = state.replacements
+            if isinstance(state, ClaimState):
+                provided[name] = state.provider_id
             if change.write.kind != "nodeclaims":
                 continue
             before = change.before
@@ -68,7 +75,9 @@ class NoDoubleWork:
                     alive[before.replaces].discard(name)
             elif before is None and isinstance(state, ClaimState) and state.replaces:
                 old = state.replaces
-                if alive[old] or old in gone:
+                of_command = wanted.get(old) or wanted.get(provided.get(old, ""), frozenset())
+                together = {name, *alive[old]} <= of_command
+                if (alive[old] and not together) or old in gone:
                     seen = f"also {', '.join(sorted(alive[old]))}" if alive[old] else f"{old} was gone already"
                     objects = (f"nodeclaim/{old}", f"nodeclaim/{name}")
                     yield Violation(self.name, change.instant, objects, "one replacement", seen)

@@ -27,6 +27,7 @@ DISRUPTION_REASON: Final = "DisruptionReason"
 INSTANCE_TERMINATING: Final = "InstanceTerminating"
 IN_PLACE: Final = "napsim.dev/in-place"
 REPLACES: Final = "napsim.dev/replaces"
+COMMAND: Final = "napsim.dev/command"
 IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
 NODE_LEASES: Final = "kube-node-lease"
 
@@ -36,7 +37,10 @@ KINDS: Final[dict[str, Kind]] = {"nodes": "nodes", "nodeclaims": "nodeclaims", "
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A Node after a write, as far as rules look at it. ``in_place``: it stays, and its NodeClaims come and go."""
+    """A Node after a write, as far as rules look at it. ``in_place``: it stays, and its NodeClaims come and go.
+
+    ``replacements``: what its command wants launched for it, for its pods may need several.
+    """
 
     name: str
     uid: str
@@ -50,6 +54,7 @@ class NodeState:
     unregistered: bool = False
     deleting: bool = False
     in_place: bool = False
+    replacements: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,22 @@ def _node(answer: _Object) -> NodeState:
         unregistered=UNREGISTERED_TAINT in taints,
         deleting=meta.deletion_timestamp is not None,
         in_place=IN_PLACE in (meta.annotations or {}),
+        replacements=_replacements((meta.annotations or {}).get(COMMAND, "")),
     )
+
+
+class _Wanted(msgspec.Struct):
+    name: str
+
+
+class _Command(msgspec.Struct):
+    replacements: tuple[_Wanted, ...] = ()
+
+
+def _replacements(command: str) -> frozenset[str]:
+    if not command:
+        return frozenset()
+    return frozenset(wanted.name for wanted in msgspec.json.decode(command, type=_Command).replacements)
 
 
 def _claim(answer: _Object) -> ClaimState:

@@ -1,0 +1,74 @@
+"""The forecast that ``napsim simulate`` makes, from files to what is shown. Loading this takes longer than the help."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from napsim.cli.answers import BAD_INPUT, Output, refuse
+from napsim.cli.answers import show as show_lines
+from napsim.cli.forecasting import forecast_of as made_of
+from napsim.cli.passage import Passage
+from napsim.core.trace import line
+from napsim.reading.sources import BadInput, read
+from napsim.report.forecast import Forecast, document
+from napsim.report.forecast_lines import lines
+from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.outcome import Outcome
+from napsim.sim.scenario import Scenario
+from napsim.sim.simulation import simulate as simulated
+
+
+def composed(paths: Iterable[str], start: datetime | None, until: datetime | None, seed: int | None) -> Scenario:
+    """The scenario of the command line. Raises Exit for bad input, which is told."""
+    documents, mistakes = read(paths, sys.stdin.read)
+    try:
+        return scenario_of(documents, Asked(datetime.now(UTC), start, until, seed), mistakes)
+    except BadInput as error:
+        raise refuse("simulate", error) from error
+
+
+def forecast_of(scenario: Scenario, runs: int, trace: Path | None, speed: float | None) -> Forecast:
+    """``speed`` None: nobody looks on. Whoever ends the show early gets no forecast, and exit code 0 as with watch."""
+    if runs > 1:
+        from napsim.cli.repetition import repeated  # noqa: PLC0415 - few want it and loading takes long
+
+        return repeated(scenario, runs)
+    if speed is not None:
+        outcome = _replayed(scenario, speed, pods_in_trace=trace is not None)
+    else:
+        with Passage(scenario.start, scenario.until) as passage:
+            outcome = simulated(scenario, passage, pods_in_trace=trace is not None, brief_trace=trace is None)
+    if trace is not None:
+        write(trace, "".join(f"{line(record)}\n" for record in outcome.trace).encode())
+    return made_of(scenario, outcome)
+
+
+def _replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool) -> Outcome:
+    from napsim.cli.replay import replayed  # noqa: PLC0415 - few want it and loading takes long
+
+    outcome = replayed(scenario, speed, pods_in_trace=pods_in_trace)
+    if outcome is None:
+        raise typer.Exit
+    return outcome
+
+
+def show(forecast: Forecast, output: Output) -> None:
+    """On standard output."""
+    if output is Output.JSON:
+        typer.echo(document(forecast))
+        return
+    show_lines(lines(forecast))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Into a file. Raises Exit where that cannot be."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        typer.echo(f"napsim simulate: {path}: cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(BAD_INPUT) from error

@@ -1,0 +1,58 @@
+"""Options that the commands have in common which answer from manifests.
+
+Nothing else is imported here, so that their help is quick.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+import typer
+
+BAD_INPUT: Final = 2
+UTC_NAME: Final = "UTC"
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 instant, as far from the ends of the calendar as the cluster's clock. Raises BadParameter."""
+    from napsim.api.scalars import parse_instant  # noqa: PLC0415 - loading it takes longer than all of the help
+
+    try:
+        found = parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise typer.BadParameter(f"must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
+    return found
+
+
+def _zone(text: str) -> str:
+    try:
+        return text if text == UTC_NAME else ZoneInfo(text).key
+    except (KeyError, OSError, ValueError) as error:  # unknown; a folder of zones; a path outside the database
+        raise typer.BadParameter("must be a name of the IANA time zone database, such as Europe/Berlin") from error
+
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH…", help="Manifests: files, folders, or - for standard input.")
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
+]
+Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json.")]
+
+
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that opens without a network.")]
+Ics = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a calendar (RFC 5545).")]

@@ -1,0 +1,107 @@
+"""``napsim timings``: how long the nodes of a cluster took to launch, to join and to be ready. Reads only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+import typer
+
+from napsim.cli.snapshot import read_cluster
+from napsim.cli.suggestions import contexts
+from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
+from napsim.core.clock import parse_rfc3339
+from napsim.core.measurements import Said, measured
+from napsim.core.objects import NodeClaim, Pod
+from napsim.live.snapshot import timeline_anchor
+from napsim.reading.sources import Mistake, read
+from napsim.report.timings_table import document, lines
+
+RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
+_NOTHING: Final = 1
+_BAD_INPUT: Final = 2
+Item = TypeVar("Item", NodeClaim, Pod)
+
+app = typer.Typer(add_completion=False)
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command(
+    epilog=(
+        "Examples: napsim timings --context prod; napsim timings cluster.yaml. Exit codes: 0 shown; 1 no NodeClaim has"
+        " been launched, or the API server could not be reached or did not allow it; 2 wrong usage or bad input, every"
+        " mistake with its place."
+    )
+)
+def timings(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH…]", help="A snapshot: files, folders, or - for standard input; else a cluster."),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+) -> None:
+    """Measure launch, registration, initialization, detach and pod start, and print them as a Scenario's timings."""
+    manifests = _from_files(paths) if paths else read_cluster(kubeconfig, context, "timings", RESOURCES).manifests
+    of_kind = {kind: [it for it in manifests if it.get("kind") == kind] for kind in ("NodeClaim", "Pod", "Event")}
+    notes: list[str] = []
+    if timeline_anchor(manifests) is not None:
+        of_kind["Pod"] = of_kind["Event"] = []  # dated by the real clock, which is not the cluster's
+        notes.append("The cluster is on a clock of its own: its pods and events tell nothing of it.")
+    found = measured(
+        [msgspec.convert(it, NodeClaim, strict=False) for it in of_kind["NodeClaim"]],
+        [msgspec.convert(it, Pod, strict=False) for it in of_kind["Pod"]],
+        _said(of_kind["Event"]),
+    )
+    if not any(item.step == "launch" for item in found):
+        typer.echo("napsim timings: no NodeClaim has been launched: there is nothing to measure", err=True)
+        raise typer.Exit(_NOTHING)
+    typer.echo(document(found, notes) if output is Output.JSON else "\n".join(lines(found, notes)))
+
+
+def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
+    documents, mistakes = read(paths, sys.stdin.read)
+    found = [it for it in documents if isinstance(it.manifest, dict)]
+    for document_ in found:
+        type_ = {"NodeClaim": NodeClaim, "Pod": Pod}.get(str(document_.manifest.get("kind")))
+        if type_ is None:
+            continue
+        try:
+            msgspec.convert(document_.manifest, type_, strict=False)
+        except msgspec.ValidationError as error:
+            mistakes.append(Mistake(document_.file, document_.line, document_.named, "", None, str(error)))
+    if mistakes:
+        for mistake in mistakes:
+            typer.echo(f"napsim timings: {mistake}", err=True)
+        raise typer.Exit(_BAD_INPUT)
+    return tuple(document_.manifest for document_ in found)
+
+
+def _said(events: Iterable[Mapping[str, Any]]) -> list[Said]:
+    """Events of both APIs: ``events.k8s.io`` names its object ``regarding``."""
+    found = []
+    for event in events:
+        about = event.get("regarding") or event.get("involvedObject") or {}
+        at = _instant(event)
+        if at is not None:
+            found.append(Said(about.get("kind", ""), about.get("name", ""), event.get("reason", ""), at))
+    return found
+
+
+def _instant(event: Mapping[str, Any]) -> datetime | None:
+    keys = ("eventTime", "deprecatedFirstTimestamp", "firstTimestamp")
+    text = next((event[key] for key in keys if event.get(key)), None)
+    return parse_rfc3339(text) if text is not None else None

@@ -1,0 +1,128 @@
+"""``napsim trace``: what is done with the traces that ``napsim run --trace`` and ``napsim simulate --trace`` write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from napsim.api.durations import parse_duration
+from napsim.api.scalars import parse_instant
+from napsim.core.divergence import diverge, names_of, renamed
+from napsim.core.trace import Record, RecordKind, parsed
+from napsim.reading.sources import STDIN, Mistake
+from napsim.report.trace_difference import Told, document, lines
+
+_DIFFER: Final = 1
+_BAD_INPUT: Final = 2
+_KINDS: Final = frozenset(RecordKind)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Traces of operators and forecasts.")
+
+
+@app.callback()
+def root() -> None:
+    """Traces of operators and forecasts."""
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if found < timedelta(0):
+        raise typer.BadParameter(f"{text!r} must not be negative")
+    return found
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command(
+    epilog=(
+        "Example: napsim trace diff operator.jsonl forecast.jsonl --tolerance 30s. Exit codes: 0 they tell the same; "
+        "1 they differ, and the first difference is shown; 2 wrong usage or bad input, every mistake with its place."
+    )
+)
+def diff(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="A trace, or - for standard input.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="Another.")],
+    tolerance: Annotated[
+        timedelta,
+        typer.Option(parser=_duration, metavar="DURATION", help="So far apart the same record may be."),
+    ] = "15s",  # type: ignore[assignment]  # the parser makes it a timedelta
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=_instant, metavar="INSTANT", help="Leave out what was before, RFC 3339."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND[=REASON]", help="Leave records out: Unblocked, or Blocked=NotAllPodsWouldSchedule."),
+    ] = None,
+    context: Annotated[int, typer.Option(min=0, help="So many records before the difference are shown.")] = 5,
+    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+) -> None:
+    """The first difference of two traces of one story. Generated names are mapped; pods are not compared."""
+    is_left_out = _ignoring(ignore or ())
+    mistakes: list[Mistake] = []
+    one, other = (_since(_read(name, mistakes), since) for name in (first, second))
+    if mistakes:
+        for mistake in mistakes:
+            typer.echo(f"napsim trace diff: {mistake}", err=True)
+        raise typer.Exit(_BAD_INPUT)
+    found = diverge(one, other, tolerance, is_left_out)
+    told = Told(first, one), Told(second, renamed(other, names_of(one, other)))
+    if output is Output.JSON:
+        typer.echo(document(*told, found, context))
+    else:
+        typer.echo("\n".join(lines(*told, found, context)))
+    if found is not None:
+        raise typer.Exit(_DIFFER)
+
+
+def _since(records: list[Record], since: datetime | None) -> list[Record]:
+    return records if since is None else [record for record in records if record.at >= since]
+
+
+def _ignoring(rules: Iterable[str]) -> Callable[[Record], bool]:
+    pairs = [rule.partition("=")[::2] for rule in rules]
+    for kind, _ in pairs:
+        if kind not in _KINDS:
+            raise typer.BadParameter(f"--ignore {kind!r}: must be one of {', '.join(sorted(_KINDS))}")
+
+    def is_left_out(record: Record) -> bool:
+        return any(record.kind == kind and reason in ("", record.reason) for kind, reason in pairs)
+
+    return is_left_out
+
+
+def _read(name: str, mistakes: list[Mistake]) -> list[Record]:
+    try:
+        text = sys.stdin.read() if name == STDIN else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {why}"))
+        return []
+    records = []
+    for number, item in enumerate(text.splitlines(), start=1):
+        if not item.strip():
+            continue
+        try:
+            records.append(parsed(item))
+        except ValueError as error:
+            mistakes.append(Mistake(name, number, "", "", None, f"no record of a trace: {error}"))
+    return records

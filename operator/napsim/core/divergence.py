@@ -1,0 +1,162 @@
+"""Two traces of one story: where do they first differ?
+
+Policy: napsim's own. Generated names are mapped first: a NodeClaim of the second trace is that of the first which was
+created in place of the same one, or as the same number of its pool; Nodes are called after their NodeClaims.
+
+| Compared | How |
+|---|---|
+| pick-ups, starts and ends of commands | the same ones, in one order over the whole cluster |
+| everything else | object by object: the same records, in the same order |
+| instants | within the tolerance |
+| messages | word for word, names mapped; not of a candidate whose pods have no room: any of them is named |
+| pods | not at all: their names are generated, and not every trace has them |
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import zip_longest
+from typing import Final
+
+from napsim.core.instances import node_name
+from napsim.core.reasons import Reason
+from napsim.core.trace import Record, RecordKind
+
+ORDERED: Final = frozenset({RecordKind.PICKED_UP, RecordKind.COMMAND_STARTED, RecordKind.COMMAND_ROLLED_BACK})
+"""Decisions whose order over the whole cluster counts."""
+PODS: Final = frozenset({RecordKind.POD_EVICTED, RecordKind.POD_DELETED})
+_CLAIM: Final = "NodeClaim/"
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first difference. ``first`` and ``second``: what each trace has there, None: nothing.
+
+    ``of`` names what was followed: ``decisions`` or an object. Names are those of the first trace, also in ``second``.
+    ``index_first`` and ``index_second``: how many records of each trace come before it.
+    """
+
+    what: str
+    of: str
+    first: Record | None
+    second: Record | None
+    index_first: int
+    index_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    index: int
+    record: Record
+
+
+def diverge(
+    first: Sequence[Record],
+    second: Sequence[Record],
+    tolerance: timedelta,
+    is_left_out: Callable[[Record], bool] = lambda _: False,
+) -> Divergence | None:
+    """The earliest difference of two traces, each in its own order; None: they tell the same story."""
+    mapped = renamed(second, names_of(first, second))
+    one, other = _lanes(first, is_left_out), _lanes(mapped, is_left_out)
+    found = [
+        difference
+        for lane in sorted({*one, *other})
+        if (difference := _first_of(lane, one.get(lane, []), other.get(lane, []), tolerance)) is not None
+    ]
+    return min(found, key=_when, default=None)
+
+
+def _when(found: Divergence) -> tuple[float, int, str]:
+    times = [record.at.timestamp() for record in (found.first, found.second) if record is not None]
+    return min(times), found.of != "decisions", found.of
+
+
+def _lanes(records: Sequence[Record], is_left_out: Callable[[Record], bool]) -> dict[str, list[_At]]:
+    lanes: dict[str, list[_At]] = defaultdict(list)
+    for index, record in enumerate(records):
+        if record.kind not in PODS and not is_left_out(record):
+            lanes["decisions" if record.kind in ORDERED else record.object].append(_At(index, record))
+    return lanes
+
+
+def _first_of(lane: str, one: list[_At], other: list[_At], tolerance: timedelta) -> Divergence | None:
+    for left, right in zip_longest(one, other):
+        what = _difference(left, right, tolerance)
+        if what:
+            return Divergence(
+                what,
+                lane,
+                left.record if left is not None else None,
+                right.record if right is not None else None,
+                left.index if left is not None else one[-1].index + 1 if one else 0,
+                right.index if right is not None else other[-1].index + 1 if other else 0,
+            )
+    return None
+
+
+def _difference(left: _At | None, right: _At | None, tolerance: timedelta) -> str:
+    """In a few words; empty when there is none."""
+    if left is None:
+        return "only in the second"
+    if right is None:
+        return "only in the first"
+    one, other = left.record, right.record
+    for name in ("kind", "object", "reason"):
+        if getattr(one, name) != getattr(other, name):
+            return f"another {name}"
+    if one.reason != Reason.UNSCHEDULABLE and one.message != other.message:
+        return "another message"
+    if dict(one.details) != dict(other.details):
+        return "other details"
+    apart = abs(one.at - other.at)
+    return f"{apart.total_seconds():g} s apart" if apart > tolerance else ""
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def names_of(first: Iterable[Record], second: Iterable[Record]) -> dict[str, str]:
+    """Generated names of the second trace, NodeClaims and Nodes, as those of the first."""
+    known = {place: claim for claim, place in _created(first, {})}
+    names: dict[str, str] = {}
+    for claim, place in _created(second, names):
+        of_first = known.get(place)
+        if of_first is not None and of_first != claim:
+            names |= {claim: of_first, node_name(claim): node_name(of_first)}
+    return names
+
+
+def _created(records: Iterable[Record], names: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str, int]]]:
+    """Each NodeClaim that is created: instead of which, in which pool, the how manieth there."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for record in records:
+        if record.kind is RecordKind.CLAIM_CREATED:
+            replaced = record.details.get("replaces", "")
+            place = (names.get(replaced, replaced), record.details.get("nodePool", ""))
+            yield record.object.removeprefix(_CLAIM), (*place, counts[place])
+            counts[place] += 1
+
+
+def renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:
+    """The records with other names, wherever they stand."""
+
+    def known(text: str) -> str:
+        return _WORD.sub(lambda word: names.get(word[0], word[0]), text)
+
+    if not names:
+        return list(records)
+    return [
+        replace(
+            record,
+            object=known(record.object),
+            message=known(record.message),
+            details={key: known(value) for key, value in record.details.items()},
+        )
+        for record in records
+    ]

@@ -1,0 +1,21 @@
+"""How long Karpenter's loop takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from napsim.core.pace import MEASURED
+
+
+@pytest.mark.parametrize(("nodes", "first", "each"), [(20, 55, 15), (100, 120, 41), (300, 290, 107)])
+def test_a_pass_and_each_further_candidate_take_longer_with_more_nodes(nodes: int, first: float, each: float) -> None:
+    one = MEASURED.of_pass(nodes) + MEASURED.of_simulation(nodes)
+    assert one / timedelta(milliseconds=1) == pytest.approx(first, rel=0.05)
+    assert MEASURED.of_simulation(nodes) / timedelta(milliseconds=1) == pytest.approx(each, rel=0.05)
+
+
+def test_a_busy_machine_takes_a_multiple() -> None:
+    assert MEASURED.slower(3).of_pass(20) == MEASURED.of_pass(20) * 3
+    assert MEASURED.slower(3).of_simulation(20) == MEASURED.of_simulation(20) * 3

@@ -1,0 +1,173 @@
+"""The same story twice: played by the operator on a real API server, and by a simulation of a snapshot of it.
+
+Three pools at once: full nodes with a budget and a PodDisruptionBudget, a node that a PodDisruptionBudget holds, and a
+static pool. The operator writes its trace, the simulation its own, and ``napsim trace diff`` compares them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from napsim.core.divergence import names_of, renamed
+from napsim.core.timings import Distribution
+from napsim.core.trace import Record, RecordKind, line, parsed
+from napsim.reading.sources import read
+from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.scenario import PodTimings
+from napsim.sim.simulation import simulate
+from tests.e2e import manifests as m
+from tests.e2e.commands import NAPSIM
+from tests.e2e.rehearsal import NEW, OLD, POOL, Rehearsal, rehearsal
+
+FACTOR: Final = 5.0
+OPENS: Final = datetime(2026, 2, 15, 1, 0, tzinfo=UTC)
+TOLERANCE: Final = timedelta(seconds=60)  # 12 s of the wall clock: what requests take on a machine that is busy
+FAST: Final = {
+    "launch": {"fixed": "2s"},
+    "registration": {"fixed": "6s"},
+    "initialization": {"fixed": "3s"},
+    "detach": {"fixed": "2s"},
+}
+AT_ONCE: Final = {"nodeOS": "0s", "others": "0s"}  # the window counts from its creation on
+PODS: Final = PodTimings(Distribution(low=2.0), Distribution(low=5.0))  # KWOK's, on that clock
+ROLLED_OUT: Final = {"default": 3, "quiet": 1, "static": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """Both traces from the snapshot on, and the files that hold them."""
+
+    live: list[Record]
+    played: list[Record]
+    files: tuple[str, str]
+    since: datetime
+    timings: m.Manifest  # what ``napsim timings`` said of the cluster at the end
+
+    def both(self, *kinds: RecordKind) -> tuple[list[Record], list[Record]]:
+        """Records of these kinds, names of the second trace as in the first."""
+        played = renamed(self.played, names_of(self.live, self.played))
+        return [it for it in self.live if it.kind in kinds], [it for it in played if it.kind in kinds]
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    files = tmp_path_factory.mktemp("traces")
+    with rehearsal() as made:
+        made.apply(*cluster())
+        operator = made.operator("one", f"--trace={files / 'live.jsonl'}")
+        made.eventually("all nodes are there", lambda: nodes(made, OLD) == {"default": 3, "quiet": 2, "static": 2})
+        made.eventually("all pods run", lambda: running(made) == 8)
+        snapshot = napsim("snapshot", f"--kubeconfig={made.cluster.kubeconfig}").stdout
+        assert made.virtual_now() < OPENS, "the snapshot has to be from before the rollout"
+        made.eventually("the rollout is over", lambda: nodes(made, NEW) == ROLLED_OUT and not leaving(made))
+        timings = napsim("timings", f"--kubeconfig={made.cluster.kubeconfig}", "--output=json")
+        operator.stop()
+    (files / "snapshot.yaml").write_text(snapshot)
+    documents, mistakes = read(["-"], lambda: snapshot)
+    assert not mistakes
+    found = scenario_of(documents, Asked(OPENS, until=OPENS + timedelta(minutes=10)))
+    played = simulate(replace(found, pods=PODS), pods_in_trace=False).trace
+    (files / "played.jsonl").write_text("".join(f"{line(record)}\n" for record in played))
+    live = [parsed(text) for text in (files / "live.jsonl").read_text().splitlines()]
+    paths = (str(files / "live.jsonl"), str(files / "played.jsonl"))
+    since = [record for record in live if record.at >= found.start]
+    return Twice(since, list(played), paths, found.start, json.loads(timings.stdout))
+
+
+def napsim(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False)
+
+
+def cluster() -> list[m.Manifest]:
+    """A window that opens 90 s after the start, an image that is published before it."""
+    large, half = (
+        {"name": "main", "image": "fake", "resources": {"requests": {"cpu": cpu}}} for cpu in ("3500m", "1900m")
+    )
+    lone = [m.deployment(name, 1, nodeSelector={POOL: "quiet"}, containers=[large]) for name in ("ledger", "free")]
+    return [
+        m.nap(
+            factor=FACTOR,
+            start="2026-02-15T00:58:30Z",
+            listCacheDuration="30s",
+            timings=FAST,
+            seed=3,
+            leadTimes=AT_ONCE,
+        ),
+        m.window(),
+        m.image(OLD, "2026-01-28T00:00:00Z"),
+        m.image(NEW, "2026-02-15T00:59:20Z"),
+        m.node_class(),
+        m.pool("default", [{"nodes": "2"}]),
+        m.pool("quiet", [{"nodes": "2"}]),
+        m.pool("static", [{"nodes": "1"}], replicas=2),
+        m.deployment("web", 6, nodeSelector={POOL: "default"}, containers=[half]),
+        m.pdb("web", maxUnavailable="40%"),
+        *lone,
+        m.pdb("ledger", minAvailable=1),
+    ]
+
+
+def nodes(made: Rehearsal, version: str) -> dict[str, int]:
+    return {pool: count for pool in ROLLED_OUT if (count := made.versions(pool)[version])}
+
+
+def running(made: Rehearsal) -> int:
+    pods = made.items("pods", "--namespace=default")
+    return sum(it["type"] == "Ready" and it["status"] == "True" for pod in pods for it in pod["status"]["conditions"])
+
+
+def leaving(made: Rehearsal) -> bool:
+    return any("deletionTimestamp" in claim["metadata"] for claim in made.items("nodeclaims"))
+
+
+def story(records: list[Record]) -> list[tuple[str, str, str]]:
+    return [(str(record.kind), record.object, record.reason) for record in records]
+
+
+@pytest.mark.parametrize("kind", [RecordKind.WINDOW_OPENED, RecordKind.PICKED_UP])
+def test_images_are_picked_up_for_the_same_reason_at_the_same_time(twice: Twice, kind: RecordKind) -> None:
+    (live,), (played,) = twice.both(kind)
+    assert (live.object, live.reason, live.message) == (played.object, played.reason, played.message)
+    assert live.details == played.details
+    assert abs(live.at - played.at) < TOLERANCE
+
+
+def test_the_same_nodes_go_in_the_same_order(twice: Twice) -> None:
+    live, played = twice.both(RecordKind.COMMAND_STARTED)
+    assert story(live) == story(played)
+    assert len(live) == 6
+
+
+def test_the_same_nodes_are_blocked_for_the_same_reasons(twice: Twice) -> None:
+    live, played = twice.both(RecordKind.BLOCKED)
+    held = [[it.message for it in records if it.reason == "PodDisruptionBudget"] for records in (live, played)]
+    assert held[0] == held[1] == ["pdb prevents pod evictions (PodDisruptionBudget=[default/ledger])"]
+    assert {it[1:] for it in story(live)} == {it[1:] for it in story(played)}
+
+
+def test_they_end_at_the_same_time(twice: Twice) -> None:
+    live, played = twice.both(RecordKind.CLAIM_GONE)
+    assert {record.object for record in live} == {record.object for record in played}
+    assert abs(live[-1].at - played[-1].at) < TOLERANCE
+
+
+def test_trace_diff_finds_no_difference(twice: Twice) -> None:
+    since = twice.since.isoformat().replace("+00:00", "Z")
+    options = (f"--tolerance={TOLERANCE.total_seconds():g}s", f"--since={since}", "--output=json")
+    done = napsim("trace", "diff", *twice.files, *options)
+    assert (done.returncode, json.loads(done.stdout)["same"]) == (0, True), done.stdout + done.stderr
+
+
+def test_timings_tells_what_nodes_took(twice: Twice) -> None:
+    found = {step["step"]: step for step in twice.timings["steps"]}
+    assert set(found) == {"launch", "registration", "initialization"}
+    assert {step["count"] for step in found.values()} == {7}
+    assert found["launch"]["median"] == pytest.approx(2, abs=2)
+    assert found["registration"]["median"] == pytest.approx(6, abs=4)
+    assert "clock of its own" in twice.timings["notes"][0]
