@@ -40,9 +40,15 @@ def test_nothing_else_is_committed() -> None:
     assert sorted(file.name for file in CRDS.iterdir()) == sorted(file_name(kind) for kind in KINDS)
 
 
-def test_the_same_models_give_the_same_bytes(tmp_path: Path, kind: Kind) -> None:
-    write(tmp_path / "new")
-    assert (tmp_path / "new" / file_name(kind)).read_text("utf-8") == render(kind)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crds") / "new"
+    write(folder)
+    return folder
+
+
+def test_the_same_models_give_the_same_bytes(written: Path, kind: Kind) -> None:
+    assert (written / file_name(kind)).read_text("utf-8") == render(kind)
 
 
 def test_the_program_writes_into_one_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
