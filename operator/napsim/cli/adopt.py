@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napsim.api import names
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.controllers.declared import Declared
 from napsim.controllers.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES
 from napsim.controllers.state import ClusterState
@@ -79,10 +78,8 @@ def adopt(
     nodes: Annotated[list[str] | None, typer.Argument(metavar="[NODE]...", help="Nodes by name.")] = None,
     selector: Annotated[str, typer.Option(help="Label selector, such as tier=worker.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="Kubeconfig; by default KUBECONFIG or ~/.kube/config.")
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """Opt existing Nodes in: the operator takes them into NodeClaims as they run, and disturbs nothing on them."""
     try:

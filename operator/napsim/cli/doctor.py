@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from napsim.cli.examination import examined
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -49,11 +49,8 @@ class FailOn(StrEnum):
     )
 )
 def doctor(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         str,
         typer.Option("--namespace", "-n", help="Where to look for the operator and its Lease; by default everywhere."),

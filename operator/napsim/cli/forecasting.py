@@ -245,12 +245,13 @@ def _workload(item: WorkloadOutcome, zone_name: str) -> Workload:
         evicted=item.evicted,
         deleted=item.deleted,
         days=len({at.astimezone(zone).date() for at, _ in item.evictions}),
-        most_in_an_hour=_most_in_an_hour(item.evictions),
+        most_in_an_hour=most_in_an_hour(item.evictions),
         evictions=tuple(Eviction(at=at, pods=pods) for at, pods in item.evictions),
     )
 
 
-def _most_in_an_hour(evictions: Iterable[tuple[datetime, int]]) -> int:
+def most_in_an_hour(evictions: Iterable[tuple[datetime, int]]) -> int:
+    """The most pods evicted within one hour; ``evictions`` (instant, pods) in order."""
     recent: deque[tuple[datetime, int]] = deque()
     now = most = 0
     for at, pods in evictions:

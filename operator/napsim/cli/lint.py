@@ -14,7 +14,7 @@ import typer
 
 import napsim
 from napsim.cli.answers import BAD_INPUT, Zone, instant, show
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.lint.admission import document as policies
 from napsim.lint.configuration import FILE, Configuration, configuration_of
 from napsim.lint.findings import Finding
@@ -82,11 +82,8 @@ def lint_command(
         ),
     ] = False,
     cluster: Annotated[bool, typer.Option("--cluster", help="A live cluster in place of files. Reads only.")] = False,
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     at: Annotated[
         datetime | None,
         typer.Option(parser=instant, metavar="INSTANT", help="RFC 3339: from when on windows are looked at; now."),

@@ -1,7 +1,4 @@
-"""Options that the commands have in common which answer from manifests.
-
-Nothing else is imported here, so that their help is quick.
-"""
+"""Options that commands have in common. Little else is imported here, so that their help is quick."""
 
 from __future__ import annotations
 
@@ -13,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from napsim.cli.suggestions import contexts
+
 BAD_INPUT: Final = 2
 UTC_NAME: Final = "UTC"
 _FIRST_YEAR: Final = 1970
@@ -22,6 +21,12 @@ _LAST_YEAR: Final = 2200
 class Output(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account.")
+]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)]
 
 
 def instant(text: str) -> datetime:

@@ -6,12 +6,11 @@ import asyncio
 import socket
 import uuid
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.core.release import Step
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
@@ -35,11 +34,8 @@ app = typer.Typer(add_completion=False)
     )
 )
 def release(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
     keep_labels: Annotated[
         bool, typer.Option("--keep-labels", help="Leave the label napsim.dev/nodepool on Nodes.")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import KubeconfigError
 from napsim.live.leadership import LeaseTimings
@@ -34,11 +34,8 @@ app = typer.Typer(add_completion=False)
     )
 )
 def run(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the pod's service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
     lease_name: Annotated[str, typer.Option(help="Its name.")] = "napsim",
     lease_seconds: Annotated[

@@ -16,7 +16,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.controllers.resources import Resource
 from napsim.core.clock import Timeline, parse_rfc3339, rfc3339
 from napsim.live.client import Client
@@ -41,11 +41,8 @@ app = typer.Typer(add_completion=False)
     )
 )
 def snapshot(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; by default standard output.")] = None,
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Replace names, namespaces and labels by hashes.")

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 
 def clusters() -> list[str]:
     """The names of napsim's own clusters."""
@@ -24,6 +22,8 @@ def contexts() -> list[str]:
 
 
 def _contexts(file: Path) -> Iterator[str]:
+    import yaml  # noqa: PLC0415 - not needed until somebody presses the tab key
+
     try:
         document = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     except (OSError, yaml.YAMLError):

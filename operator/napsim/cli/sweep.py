@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ import typer
 
 from napsim.cli.answers import BAD_INPUT, Form, Output, Paths, instant, refuse, show, write
 from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable, told_results
+from napsim.cli.forecasting import most_in_an_hour
 from napsim.cli.repetition import with_seed
 from napsim.cli.variations import Variation, VariationError, points, variation, varied
 from napsim.reading.sources import BadInput, Document, Mistake, read
@@ -22,7 +22,6 @@ from napsim.report import sweep as report
 from napsim.report.sweep_lines import lines
 from napsim.report.sweep_plot import page, svg
 from napsim.sim.composition import Asked, scenario_of
-from napsim.sim.outcome import WorkloadOutcome
 from napsim.sim.scenario import Scenario
 from napsim.sim.simulation import simulate
 
@@ -152,22 +151,9 @@ def _one(scenario: Scenario) -> _Result:
         finish_seconds=max((ended - outcome.started_at).total_seconds(), 0.0) if ended is not None else None,
         nodes=outcome.most_disrupting,
         pods=sum(item.evicted + item.deleted for item in outcome.workloads),
-        hour=_most_in_an_hour(outcome.workloads),
+        hour=most_in_an_hour(sorted(it for item in outcome.workloads for it in item.evictions)),
         blocked=len({item.node for item in outcome.blocked if item.until is None}),
     )
-
-
-def _most_in_an_hour(workloads: Iterable[WorkloadOutcome]) -> int:
-    """Of all workloads together."""
-    recent: deque[tuple[datetime, int]] = deque()
-    now = most = 0
-    for at, pods in sorted(eviction for item in workloads for eviction in item.evictions):
-        recent.append((at, pods))
-        now += pods
-        while at - recent[0][0] >= _HOUR:
-            now -= recent.popleft()[1]
-        most = max(most, now)
-    return most
 
 
 def _point(values: Sequence[str], results: Sequence[_Result]) -> report.Point:

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
 
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.snapshot import read_cluster
-from napsim.cli.suggestions import contexts
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
 from napsim.core.clock import parse_rfc3339
 from napsim.core.measurements import Said, measured
@@ -47,11 +46,8 @@ def timings(
         list[str] | None,
         typer.Argument(metavar="[PATH…]", help="A snapshot: files, folders, or - for standard input; else a cluster."),
     ] = None,
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
 ) -> None:
     """Measure launch, registration, initialization, detach and pod start, and print them as a Scenario's timings."""

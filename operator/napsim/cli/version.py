@@ -17,7 +17,7 @@ import typer
 import napsim
 from napsim.api.compatibility import supported
 from napsim.cli.examination import deployments, operator_leases, server_version
-from napsim.cli.suggestions import contexts
+from napsim.cli.options import Context, Kubeconfig
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -60,11 +60,8 @@ class Versions:
     )
 )
 def version(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     client: Annotated[bool, typer.Option("--client", help="This program's version only: ask no cluster.")] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
 ) -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from napsim.cli.follow import Follower, describe, until_synced
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.screen import keys, screen
-from napsim.cli.suggestions import contexts
 from napsim.live.client import Client
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 from napsim.report.changes import changes
@@ -48,11 +47,8 @@ class Output(StrEnum):
     )
 )
 def watch(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     plain: Annotated[
         bool,

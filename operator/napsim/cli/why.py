@@ -14,9 +14,9 @@ from typing import Annotated, Final
 import typer
 
 from napsim.cli.answers import Form, Output, Zone, instant, local_zone, refuse, show
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.snapshot import document as written
 from napsim.cli.snapshot import read_cluster
-from napsim.cli.suggestions import contexts
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
 from napsim.core.clock import parse_rfc3339
 from napsim.live.clock import wall_clock
@@ -53,11 +53,8 @@ def why(
             parser=instant, metavar="INSTANT", help="RFC 3339; the forecast up to then. By default its start."
         ),
     ] = None,
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account."),
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     time_zone: Zone = None,
     output: Form = Output.TEXT,
 ) -> None:
