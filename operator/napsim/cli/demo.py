@@ -204,8 +204,9 @@ class _Player:
 
     async def _next(self) -> None:
         self._follower.changed.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._follower.changed.wait(), _FRAME_SECONDS)
+        with suppress(TimeoutError):  # wait_for could lose a Ctrl-C that comes with a change (Python 3.11)
+            async with asyncio.timeout(_FRAME_SECONDS):
+                await self._follower.changed.wait()
         await asyncio.sleep(_FRAME_SECONDS / 5)
 
     # --- what the demo itself does ------------------------------------------------------------------------------------

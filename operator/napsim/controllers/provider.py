@@ -13,7 +13,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.controllers.declared import Declared, NodeClassEntry
-from napsim.core.clock import parse_rfc3339
+from napsim.core.clock import EPOCH, parse_rfc3339
 from napsim.core.definitions import node_image_version_of
 from napsim.core.failures import NEVER, FailureKind, Outage
 from napsim.core.instances import created_annotation, node_of
@@ -129,5 +129,7 @@ class KwokProvider:
 
 
 def _launched_at(claim: NodeClaim, now: datetime) -> datetime:
+    """Once the clock was turned back, what was launched before counts as launched long ago: nothing waits for it."""
     launched = condition(claim.status.conditions, names.LAUNCHED)
-    return launched.last_transition_time if launched and launched.last_transition_time else now
+    since = launched.last_transition_time if launched and launched.last_transition_time else now
+    return since if since <= now else EPOCH

@@ -304,7 +304,8 @@ class Engine(Controllers):
         seconds = self.clock.real_seconds_until(self.clock.now() + time)
         if seconds >= _SHORTEST_PAUSE_SECONDS:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._stopped.wait()
         if not self.leading:
             raise NotLeader
         return False

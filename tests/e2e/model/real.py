@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
@@ -61,6 +62,8 @@ _JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _SEEN: Final = ("NodePool", "NodeClaim", "NodeImage")
+_NOT_SERVED_YET: Final = "storage is (re)initializing"  # a kind whose CRD has just been made
+_SERVED_SECONDS: Final = 20.0
 WORLD: Final = "world"
 """The label of objects of no namespace: whose they are."""
 
@@ -188,7 +191,15 @@ class Real:
     def _exchange(
         self, method: str, path: str, body: Manifest | None = None, content_type: str = _JSON
     ) -> tuple[Answer, dict[str, Any]]:
-        self._http.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": content_type})
-        response = self._http.getresponse()
-        document = json.loads(response.read())
+        """Raises AssertionError where a kind is still not served after ``_SERVED_SECONDS``."""
+        text = json.dumps(body) if body is not None else None
+        deadline = time.monotonic() + _SERVED_SECONDS
+        while True:
+            self._http.request(method, path, text, {"Content-Type": content_type})
+            response = self._http.getresponse()
+            document = json.loads(response.read())
+            if document.get("message") != _NOT_SERVED_YET:
+                break
+            assert time.monotonic() < deadline, document
+            time.sleep(0.1)
         return Answer(response.status, document.get("reason", "") if response.status >= 400 else ""), document
