@@ -18,6 +18,7 @@ from napsim.controllers.disruption import Disruption
 from napsim.controllers.executor import Retry
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import Action, Event, PatchNode, patched_node
+from napsim.core.clock import Timeline
 from napsim.core.commands import Command, recorded
 from napsim.core.objects import Condition, Node, Pod
 from napsim.core.pace import MEASURED
@@ -427,6 +428,15 @@ def test_what_changed_during_a_pass_does_not_make_the_next_one_earlier() -> None
     assert here.woken[-1] == NOW
     here.look()
     assert here.look() == NOW + 10 * SECOND
+
+
+def test_a_clock_that_is_turned_back_does_not_keep_the_loop_waiting() -> None:
+    here = world()
+    here.disruption.begin(NOW)
+    here.clock.turn(Timeline(NOW, NOW - timedelta(days=280), 120.0))
+    here.full("a")
+    here.look()
+    assert here.taken == ["a"]
 
 
 def pausing(here: World, during: Callable[[], None]) -> list[timedelta]:

@@ -90,6 +90,7 @@ class Disruption:
         self._scheduling = Scheduling(self.state, self.declared, self.clock)
         self._replacements = Replacements(self.state, self.declared, self._scheduling)
         self._verdicts = Verdicts(self.state, self.declared, self.clock)
+        self.clock.on_turn.append(self._forget_ticks)
         doubted = self._doubtful.add
         self.emptiness = Emptiness(self.state, self.declared, self.clock, self.executor, self._verdicts, doubted)
 
@@ -135,6 +136,10 @@ class Disruption:
         self._doubtful.clear()
         self._joining.clear()
         self.emptiness.forget()
+        self._forget_ticks()
+
+    def _forget_ticks(self) -> None:
+        """Also when the clock is turned: what was to come by the old one may be months away by the new."""
         self._idle_since = self._polls_at = None
 
     def begin(self, now: datetime) -> None:
