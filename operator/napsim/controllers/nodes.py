@@ -122,8 +122,11 @@ class NodeController:
         """When it is seen that all replacements are there: a command is looked at once a second since its start."""
         if not command.replacements:
             return now
-        looks = math.ceil((now - command.started_at) / _QUEUE_POLL)
-        return self._completes.setdefault(node, command.started_at + looks * _QUEUE_POLL)
+        at = self._completes.get(node)
+        if at is None or at > now + _QUEUE_POLL:  # the clock was turned back
+            looks = math.ceil((now - command.started_at) / _QUEUE_POLL)
+            at = self._completes[node] = command.started_at + looks * _QUEUE_POLL
+        return at
 
     def _replacement(self, wanted: Replacement, claim: NodeClaim, now: datetime) -> Action:
         pool = self.declared.pools.get(wanted.nodepool or claim.metadata.labels.get(names.NODEPOOL, ""))
