@@ -41,7 +41,7 @@ def test_the_first_difference_is_shown_with_what_each_saw_before(first: Path, tm
     done = run(first, other)
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        "They differ first in the order of decisions: another object",
+        "They differ first in commands: another object",
         "",
         str(first),
         "    2026-02-15T01:00:00Z  PickedUp  AKSNodeClass/default  WindowOpen",

@@ -138,10 +138,12 @@ def test_images_are_picked_up_for_the_same_reason_at_the_same_time(twice: Twice,
     assert abs(live.at - played.at) < TOLERANCE
 
 
-def test_the_same_nodes_go_in_the_same_order(twice: Twice) -> None:
+@pytest.mark.parametrize(("pool", "count"), ROLLED_OUT.items())
+def test_the_same_nodes_of_a_pool_go_in_the_same_order(twice: Twice, pool: str, count: int) -> None:
     live, played = twice.both(RecordKind.COMMAND_STARTED)
-    assert story(live) == story(played)
-    assert len(live) == 6
+    started = [[it for it in records if it.details["nodePool"] == pool] for records in (live, played)]
+    assert story(started[0]) == story(started[1])
+    assert len(started[0]) == count
 
 
 def test_the_same_nodes_are_blocked_for_the_same_reasons(twice: Twice) -> None:

@@ -5,7 +5,8 @@ created in place of the same one, or as the same number of its pool; Nodes are c
 
 | Compared | How |
 |---|---|
-| pick-ups, starts and ends of commands | the same ones, in one order over the whole cluster |
+| pick-ups | the same ones, in one order over the whole cluster |
+| starts and ends of commands | the same ones, in one order in each NodePool |
 | everything else | object by object: the same records, in the same order |
 | instants | within the tolerance |
 | messages | word for word, names mapped; not of a candidate whose pods have no room: any of them is named |
@@ -26,8 +27,9 @@ from napsim.core.instances import node_name
 from napsim.core.reasons import Reason
 from napsim.core.trace import Record, RecordKind
 
-ORDERED: Final = frozenset({RecordKind.PICKED_UP, RecordKind.COMMAND_STARTED, RecordKind.COMMAND_ROLLED_BACK})
-"""Decisions whose order over the whole cluster counts."""
+COMMANDS: Final = frozenset({RecordKind.COMMAND_STARTED, RecordKind.COMMAND_ROLLED_BACK})
+"""Their order counts in each NodePool. Of two pools, whose turns do not depend on each other, half a second decides."""
+DECISIONS: Final = COMMANDS | {RecordKind.PICKED_UP}
 PODS: Final = frozenset({RecordKind.POD_EVICTED, RecordKind.POD_DELETED})
 _CLAIM: Final = "NodeClaim/"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
@@ -37,7 +39,8 @@ _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 class Divergence:
     """The first difference. ``first`` and ``second``: what each trace has there, None: nothing.
 
-    ``of`` names what was followed: ``decisions`` or an object. Names are those of the first trace, also in ``second``.
+    ``of`` names what was followed: ``pick-ups``, ``commands of NodePool p`` or an object. Names are those of the first
+    trace, also in ``second``.
     ``index_first`` and ``index_second``: how many records of each trace come before it.
     """
 
@@ -74,15 +77,25 @@ def diverge(
 
 def _when(found: Divergence) -> tuple[float, int, str]:
     times = [record.at.timestamp() for record in (found.first, found.second) if record is not None]
-    return min(times), found.of != "decisions", found.of
+    kinds = {record.kind for record in (found.first, found.second) if record is not None}
+    return min(times), not kinds & DECISIONS, found.of
 
 
 def _lanes(records: Sequence[Record], is_left_out: Callable[[Record], bool]) -> dict[str, list[_At]]:
     lanes: dict[str, list[_At]] = defaultdict(list)
     for index, record in enumerate(records):
         if record.kind not in PODS and not is_left_out(record):
-            lanes["decisions" if record.kind in ORDERED else record.object].append(_At(index, record))
+            lanes[_lane(record)].append(_At(index, record))
     return lanes
+
+
+def _lane(record: Record) -> str:
+    if record.kind is RecordKind.PICKED_UP:
+        return "pick-ups"
+    if record.kind in COMMANDS:
+        pool = record.details.get("nodePool")
+        return f"commands of NodePool {pool}" if pool else "commands"
+    return record.object
 
 
 def _first_of(lane: str, one: list[_At], other: list[_At], tolerance: timedelta) -> Divergence | None:

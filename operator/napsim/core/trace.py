@@ -139,22 +139,23 @@ def node_records(old: Node | None, new: Node | None, at: datetime) -> Iterator[R
     before = old.metadata.annotations.get(names.COMMAND) if old is not None else None
     after = new.metadata.annotations.get(names.COMMAND) if new is not None else None
     if before is None and after is not None:
-        yield _command(at, RecordKind.COMMAND_STARTED, name, after)
+        yield _command(at, RecordKind.COMMAND_STARTED, item, after)
     elif before is not None and after is None and new is not None:
-        yield _command(at, RecordKind.COMMAND_ROLLED_BACK, name, before)
+        yield _command(at, RecordKind.COMMAND_ROLLED_BACK, item, before)
     if new is None:
         yield Record(at, RecordKind.NODE_GONE, name)
 
 
-def _command(at: datetime, kind: RecordKind, name: str, text: str) -> Record:
+def _command(at: datetime, kind: RecordKind, node: Node, text: str) -> Record:
     """Not read as a command: somebody else may have written it."""
+    name, pool = f"Node/{node.name}", node.metadata.labels.get(names.NODEPOOL)
+    details = {"nodePool": pool} if pool else {}
     try:
         written = msgspec.json.decode(text, type=_Command)
     except msgspec.DecodeError:
-        return Record(at, kind, name)
-    return Record(
-        at, kind, name, written.reason, details={"replacements": " ".join(i.name for i in written.replacements)}
-    )
+        return Record(at, kind, name, details=details)
+    replacements = " ".join(item.name for item in written.replacements)
+    return Record(at, kind, name, written.reason, details=details | {"replacements": replacements})
 
 
 def pickup_records(node_class: str, pickup: Pickup, at: datetime) -> Iterator[Record]:

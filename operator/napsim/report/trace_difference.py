@@ -29,8 +29,7 @@ def lines(first: Told, second: Told, found: Divergence | None, context: int) -> 
         count = len(first.records) if len(first.records) == len(second.records) else _counts(first, second)
         yield f"No difference: {count} records."
         return
-    followed = "the order of decisions" if found.of == "decisions" else found.of
-    yield f"They differ first in {followed}: {found.what}"
+    yield f"They differ first in {found.of}: {found.what}"
     for told, record, index in ((first, found.first, found.index_first), (second, found.second, found.index_second)):
         yield ""
         yield told.name
