@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_each_error_has_the_exit_code_of_the_help_and_its_message_on_standard_er
     assert result.stdout == ""
 
 
+@pytest.fixture
+def with_keyboard() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored; these tests may run there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("with_keyboard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_being_interrupted_and_being_terminated_are_told_alike(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
