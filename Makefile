@@ -12,7 +12,7 @@ step := hack/step
 # The tests start Python dozens of times: compiled modules are worth keeping.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock controlplane helm chromium crds metrics rules monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind bench clean
+.PHONY: help venv lock controlplane helm chromium crds metrics rules reference pictures docs docs-serve monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind bench dist sbom release-check licences audit clean
 
 help: ## Show this.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
@@ -23,8 +23,9 @@ $(installed): requirements/dev.txt pyproject.toml hack/venv
 	@hack/venv $(venv)
 	@touch $@
 
-lock: $(installed) ## Pin all dependencies anew, as pyproject.toml allows, for all supported versions of Python.
+lock: $(installed) ## Pin all dependencies anew, as pyproject.toml allows, for all supported versions of Python; their licences too.
 	@hack/lock $(bin)/uv
+	@$(MAKE) licences
 
 controlplane: $(installed) ## Build the control plane into the user's cache: 6 minutes the first time, no time after.
 	@$(bin)/napsim cluster build
@@ -35,11 +36,14 @@ helm: $(installed) ## Build Helm into the user's cache, unless there is one of v
 chromium: ## Find Chromium or Chrome (CHROMIUM names one); as root on Debian or Ubuntu, install it.
 	@hack/chromium
 
-crds: $(installed) ## Generate crds/ and the table of defaults from the models, and copy crds/ and the examples into the chart.
+crds: $(installed) ## Generate crds/ and the table of defaults from the models, and copy what the chart and the package have copies of.
 	@$(bin)/napsim crds crds
 	@$(bin)/python -m napsim.api.defaults
 	@cp crds/*.yaml charts/napsim/files/crds/
 	@cp manifests/examples/[0-4]*.yaml charts/napsim/files/examples/
+	@cp manifests/napsim-checks.yaml operator/napsim/manifests/
+	@cp manifests/examples/*.yaml operator/napsim/manifests/examples/
+	@cp operator/napsim/cluster/stages.yaml charts/napsim/files/kwok/
 
 metrics: $(installed) ## Generate docs/metrics.md from the table of metrics.
 	@$(bin)/napsim metrics docs/metrics.md
@@ -47,6 +51,19 @@ metrics: $(installed) ## Generate docs/metrics.md from the table of metrics.
 rules: $(installed) ## Generate from the rules of `napsim lint` a page for each in docs/rules, and the admission policies that warn.
 	@$(bin)/python -m napsim.lint.pages docs/rules
 	@$(bin)/python -m napsim.lint.admission manifests/lint-warnings.yaml charts/napsim/files/lint-warnings.yaml
+
+pictures: $(installed) ## Draw docs/pictures anew: what napsim prints, as SVG.
+	@$(bin)/python -m tests.docs.pictures
+
+docs: $(installed) ## The documentation as a site, in site/: no network, warnings are errors.
+	@$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -c hack/docs -d .doctrees . site
+	@echo "site/index.html"
+
+docs-serve: docs ## The same on http://127.0.0.1:8000.
+	@$(bin)/python -m http.server --bind 127.0.0.1 --directory site 8000
+
+reference: $(installed) ## Generate docs/reference: commands from their help, kinds from the models, reasons from their table.
+	@$(bin)/python -m napsim.cli.references docs/reference
 
 monitoring: $(installed) ## Check and test the alerting rules and the dashboard's queries with promtool.
 	@$(bin)/python -m pytest tests/monitoring
@@ -62,9 +79,11 @@ format: $(installed) ## Format the code and sort imports.
 	@$(bin)/ruff check --quiet --select I --fix .
 	@$(bin)/ruff format --quiet .
 
-lint: $(installed) ## Style, formatting, and the rules of tests/test_tidy.py.
+lint: $(installed) ## Style, formatting, workflows, and the rules of tests/test_tidy.py.
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
+	@$(bin)/zizmor --offline --quiet --no-progress .
+	@hack/actionlint/run
 	@$(bin)/python -m pytest --quiet tests/test_tidy.py
 
 types: $(installed) ## Types, strictly.
@@ -116,6 +135,24 @@ test-kind: $(installed) helm ## The suite on a real kind cluster; needs Docker a
 bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node; a forecast: ARGS=--forecast.
 	@$(bin)/python -m tests.bench $(ARGS)
 
+dist: $(installed) ## The wheel, the source archive and the kubectl plugin's archive, in dist/.
+	@rm -rf dist
+	@$(bin)/python -m hatchling build
+	@$(bin)/napsim plugin archive dist/*.whl requirements/runtime.txt --output dist
+
+sbom: $(installed) ## What the wheel is installed with, as a CycloneDX document: dist/napsim.cdx.json.
+	@mkdir -p dist
+	@$(bin)/python -m hack.sbom dist/napsim.cdx.json
+
+release-check: $(installed) ## Do all places agree on the version? With TAG=v1.2.0: is it ready to be released under that tag?
+	@$(bin)/python -m hack.release check $(TAG)
+
+licences: $(installed) ## Write THIRD_PARTY.md: which packages napsim is installed and developed with, and their licences.
+	@$(bin)/python -m hack.licences THIRD_PARTY.md
+
+audit: $(installed) ## Known vulnerabilities of the pinned packages, asked of the package index.
+	@$(bin)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/dev.txt
+
 clean: ## Remove the virtual environment and caches; built binaries and clusters stay in the user's cache.
-	@rm -rf $(venv) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf $(venv) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .doctrees dist site
 	@find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from napsim.cluster.folders import kwok_stages
 from tests.chart.rendering import CHART, ROOT, Manifest, objects, parsed, rendered, text_of
 
 KEEP = "helm.sh/resource-policy"
@@ -26,6 +27,17 @@ def test_the_examples_of_the_chart_are_the_committed_ones() -> None:
     committed = contents(ROOT / "manifests/examples")
     wanted = {f"{name}.yaml": committed[f"{name}.yaml"] for name in EXAMPLES}
     assert contents(CHART / "files/examples") == wanted, "`make crds` writes them anew"
+
+
+def test_the_examples_of_the_package_are_the_committed_ones() -> None:
+    packaged = ROOT / "operator/napsim/manifests"
+    assert contents(packaged / "examples") == contents(ROOT / "manifests/examples"), "`make crds` writes them anew"
+    checks = "napsim-checks.yaml"
+    assert (packaged / checks).read_bytes() == (ROOT / "manifests" / checks).read_bytes(), "`make crds` writes it anew"
+
+
+def test_fake_nodes_are_played_in_the_chart_as_in_the_package() -> None:
+    assert contents(CHART / "files/kwok") == {"stages.yaml": kwok_stages().read_bytes()}, "`make crds` copies it"
 
 
 def unlabelled(item: Manifest) -> Manifest:

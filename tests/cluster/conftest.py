@@ -1,4 +1,4 @@
-"""A stand-in for the go command and for hack/controlplane, so that building can be tested without building."""
+"""A stand-in for the go command and for the modules of the control plane, so that nothing has to be built."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A hack/controlplane with all modules, and a cache of its own to build into."""
+    """All modules of the control plane, and a cache of its own to build into."""
     folder = tmp_path / "controlplane"
     for piece in (*binaries.PIECES, binaries.HELM):
         module = folder / piece.module

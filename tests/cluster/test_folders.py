@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import napsim
-from napsim.cluster.errors import ClusterError, PrerequisiteMissing
-from napsim.cluster.folders import cache_folder, cluster_folder, clusters_folder, controlplane_sources
+from napsim.cluster.binaries import HELM, PIECES
+from napsim.cluster.errors import ClusterError
+from napsim.cluster.folders import cache_folder, cluster_folder, clusters_folder, controlplane_sources, kwok_stages
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,9 @@ def test_any_other_name_is_refused_with_what_is_allowed(name: str) -> None:
         cluster_folder(name)
 
 
-def test_without_a_source_checkout_the_way_to_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(napsim, "__file__", str(tmp_path / "site-packages" / "napsim" / "__init__.py"))
-    with pytest.raises(PrerequisiteMissing, match=r"hack/controlplane of a source checkout.*clone napsim"):
-        controlplane_sources()
+def test_what_clusters_are_made_from_comes_with_the_package() -> None:
+    package = Path(napsim.__file__).parent
+    assert controlplane_sources().is_relative_to(package)
+    assert kwok_stages().is_relative_to(package)
+    assert {piece.module for piece in (*PIECES, HELM)} <= {folder.name for folder in controlplane_sources().iterdir()}
+    assert kwok_stages().is_file()

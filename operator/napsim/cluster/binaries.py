@@ -80,7 +80,7 @@ class ControlPlane:
 def control_plane(progress: Progress, pieces: tuple[Piece, ...] = PIECES) -> ControlPlane:
     """The control plane, built as far as it is not in the cache yet: minutes when cold, no time when warm.
 
-    Raises PrerequisiteMissing when the sources or Go are missing or modules cannot be downloaded, and GoFailed
+    Raises PrerequisiteMissing when Go is missing or modules cannot be downloaded, and GoFailed
     when the build fails.
     """
     sources = controlplane_sources()

@@ -8,7 +8,7 @@ class ClusterError(Exception):
 
 
 class PrerequisiteMissing(ClusterError):
-    """The machine or the checkout lacks something that must be there first; the message says how to get it."""
+    """The machine lacks something that must be there first; the message says how to get it."""
 
 
 class ClusterExists(ClusterError):

@@ -6,8 +6,7 @@ import os
 import re
 from pathlib import Path
 
-import napsim
-from napsim.cluster.errors import ClusterError, PrerequisiteMissing
+from napsim.cluster.errors import ClusterError
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
@@ -38,27 +37,10 @@ def cluster_folder(name: str) -> Path:
 
 
 def controlplane_sources() -> Path:
-    """The Go modules that pin the control plane: `hack/controlplane` of the checkout this package runs from.
-
-    Raises PrerequisiteMissing when the package runs from elsewhere, such as an installed wheel.
-    """
-    folder = Path(napsim.__file__).resolve().parents[2] / "hack" / "controlplane"
-    if not folder.is_dir():
-        raise PrerequisiteMissing(
-            f"the control plane is built from the Go modules in hack/controlplane of a source checkout, and {folder} "
-            "is not there: clone napsim, run `make venv` in the clone, and use its .venv/bin/napsim"
-        )
-    return folder
+    """The Go modules that pin the control plane, one folder each. They come with the package, in a wheel too."""
+    return Path(__file__).with_name("controlplane")
 
 
 def kwok_stages() -> Path:
-    """How KWOK plays nodes and pods, as the chart has it, of the checkout this package runs from.
-
-    Raises PrerequisiteMissing when the package runs from elsewhere, such as an installed wheel.
-    """
-    file = Path(napsim.__file__).resolve().parents[2] / "charts" / "napsim" / "files" / "kwok" / "stages.yaml"
-    if not file.is_file():
-        raise PrerequisiteMissing(
-            f"fake nodes are played as {file} says, which only a source checkout has: clone napsim"
-        )
-    return file
+    """How KWOK plays nodes and pods, for clusters made here; `make crds` copies it into the chart."""
+    return Path(__file__).with_name("stages.yaml")

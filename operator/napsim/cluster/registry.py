@@ -35,7 +35,12 @@ def create_cluster(
     if runtime not in RUNTIMES:
         raise ClusterError(f"no runtime {runtime!r}: there are {', '.join(RUNTIMES)}")
     options = Options(audit, disable_qps_limits, extra_args or {}, workers, fake_nodes)
-    return RUNTIMES[runtime].create(name, options, progress or Silent())
+    try:
+        return RUNTIMES[runtime].create(name, options, progress or Silent())
+    except PrerequisiteMissing as error:
+        if runtime == "kwok":
+            raise PrerequisiteMissing(f"{error}. Or do without it: --runtime kind takes Docker and kind") from error
+        raise
 
 
 def runtime_at_hand() -> str:
