@@ -316,6 +316,12 @@ def test_a_short_block_is_not_told_and_a_long_one_with_its_end(world: World) -> 
     assert world.rollout.due(), "time alone makes it worth telling"
     world.report()
     assert world.told()[-1] == "NodesBlocked"
+    (of_pool,) = (event for event in world.said if event.kind == "NodePool")
+    assert (of_pool.name, of_pool.reason) == ("default", "NodesBlocked")
+    assert "n-1: pdb prevents pod evictions, since " in of_pool.message
+    (of_rollout,) = (it for it in world.said if (it.kind, it.reason) == ("NodeAutoProvisioning", "NodesBlocked"))
+    assert of_rollout.name == of_pool.name
+    assert of_rollout.event_name != of_pool.event_name, "both are called default, and their events are in one namespace"
     queue = world.rollout.disruption
     queue.queues["default"].discard("n-1")
     world.report()

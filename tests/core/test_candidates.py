@@ -13,10 +13,12 @@ from napsim.api import names
 from napsim.core.candidates import (
     DISRUPTED_CLASS_EVENTUAL,
     DISRUPTED_CLASS_GRACEFUL,
+    DRAWS,
     Candidate,
     Surroundings,
     check,
     order_key,
+    origin,
 )
 from napsim.core.clock import WALL_CLOCK
 from napsim.core.objects import Condition, Node, Pod, PodDisruptionBudget
@@ -213,7 +215,7 @@ def test_every_block_but_a_nomination_is_tied_to_a_change_or_an_instant() -> Non
         assert found.waits_for or found.wake_at, found
 
 
-def drifted(name: str, seconds: int) -> tuple[str, tuple[int, int, str, str]]:
+def drifted(name: str, seconds: int) -> tuple[str, tuple[int, int, int, str]]:
     condition = Condition(names.DRIFTED, "True", "ImageDrift", "ImageDrift", NOW + seconds * SECOND)
     return name, order_key(claim(name, conditions=(condition,)), empty=name.startswith("empty"), seed=7)
 
@@ -239,6 +241,13 @@ def test_within_a_second_the_seed_decides() -> None:
     assert order(1) == order(1)
     assert order(1) != order(2)
     assert order(1) != sorted(order(1))
+
+
+def test_where_equals_begin_depends_on_the_seed_the_pool_and_how_many_are_left() -> None:
+    found = {origin(seed, pool, left) for seed in (1, 2) for pool in ("a", "b") for left in range(20)}
+    assert len(found) == 80
+    assert all(0 <= draw < DRAWS for draw in found)
+    assert origin(1, "a", 5) == origin(1, "a", 5)
 
 
 def test_a_claim_that_is_not_drifted_comes_before_all_others() -> None:

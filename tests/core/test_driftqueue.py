@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from napsim.core.candidates import OrderKey
+from napsim.core.candidates import DRAWS, OrderKey
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.reasons import Reason, Verdict
 from tests.core.examples import NOW
@@ -18,8 +18,8 @@ NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 TOKENS = st.sampled_from(["node:1", "pdb:x", "pdb:y"])
 
 
-def key(second: int, name: str) -> OrderKey:
-    return (1, second, "", name)
+def key(second: int, name: str, draw: int = 0) -> OrderKey:
+    return (1, second, draw, name)
 
 
 def block(*tokens: str, at: datetime | None = None) -> Verdict:
@@ -52,6 +52,16 @@ def test_a_new_key_is_a_new_place() -> None:
     assert list(found) == ["b", "a"]
     found.put("a", key(1, "a"))
     assert rest(found) == ["a", "b"]
+
+
+def test_equals_are_a_ring_that_can_be_turned() -> None:
+    found = DriftQueue()
+    for name, second, draw in (("a", 1, 10), ("b", 1, 20), ("c", 1, 30), ("late", 2, 25)):
+        found.put(name, key(second, name, draw))
+    found.turn(20)
+    assert list(found) == ["b", "c", "a", "late"]
+    found.turn(31)
+    assert rest(found) == ["a", "b", "c", "late"]
 
 
 def test_a_blocked_one_is_passed_over_until_what_it_waits_for_changes() -> None:
@@ -138,11 +148,21 @@ class AnyHistory(RuleBasedStateMachine):
         self.keys: dict[str, OrderKey] = {}
         self.blocks: dict[str, Verdict] = {}
         self.now = NOW
+        self.origin = 0
 
-    @rule(name=NAMES, second=st.integers(0, 4))
-    def put(self, name: str, second: int) -> None:
-        self.queue.put(name, key(second, name))
-        self.keys[name] = key(second, name)
+    @rule(name=NAMES, second=st.integers(0, 2), draw=st.integers(0, 3))
+    def put(self, name: str, second: int, draw: int) -> None:
+        self.queue.put(name, key(second, name, draw))
+        self.keys[name] = key(second, name, draw)
+
+    @rule(origin=st.integers(0, 4))
+    def turn(self, origin: int) -> None:
+        self.queue.turn(origin)
+        self.origin = origin
+
+    def place(self, name: str) -> OrderKey:
+        group, second, draw, own = self.keys[name]
+        return group, second, (draw - self.origin) % DRAWS, own
 
     @rule(name=NAMES)
     def discard(self, name: str) -> None:
@@ -175,8 +195,8 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def the_queue_agrees(self) -> None:
         free = [name for name in self.keys if name not in self.blocks]
-        assert self.queue.first() == min(free, key=self.keys.__getitem__, default=None)
-        assert list(self.queue) == sorted(self.keys, key=self.keys.__getitem__)
+        assert self.queue.first() == min(free, key=self.place, default=None)
+        assert list(self.queue) == sorted(self.keys, key=self.place)
         assert dict(self.queue.blocked) == self.blocks
         wakes = [verdict.wake_at for verdict in self.blocks.values() if verdict.wake_at]
         assert self.queue.wake_at == min(wakes, default=None)

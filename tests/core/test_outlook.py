@@ -9,9 +9,8 @@ from typing import Any, Final
 import pytest
 
 from napsim.core.nodetemplates import NodeTemplate
-from napsim.core.outlook import Outlook
+from napsim.core.outlook import Outlook, Own, own_of
 from napsim.core.simulation import moving
-from napsim.core.topology import Mover
 from tests.core.clusters import AMD64, FAMILY_D, Cluster, a_node, a_pod, a_pool, a_template, affinity, term
 
 LARGE: Final = ("1500m", "1", "700m")  # of two, three or five a node is full
@@ -51,8 +50,8 @@ def outlook(cluster: Cluster) -> Outlook:
     return Outlook(cluster.view, cluster.templates, moving(cluster.on(*cluster.marked), cluster.view, displaced=True))
 
 
-def own(cluster: Cluster, node: str) -> list[Mover]:
-    return sorted(moving(cluster.on(node), cluster.view), key=lambda mover: mover.turn)
+def own(cluster: Cluster, node: str) -> Own:
+    return own_of(sorted(moving(cluster.on(node), cluster.view), key=lambda mover: mover.turn))
 
 
 @pytest.mark.parametrize(("kinds", "least"), [(1, 40), (2, 1), (4, 0)])
@@ -65,7 +64,7 @@ def test_what_is_refused_without_a_simulation_is_refused_by_it_with_the_same_wor
         for node, verdict in simulated.items():
             refusal = looked.refusal(node, own(cluster, node))
             said += refusal is not None
-            assert refusal is None or refusal == verdict
+            assert refusal is None or refusal.told() == verdict
     assert said >= least
 
 

@@ -28,7 +28,7 @@ from tests.e2e.model.objects import (
     replica_set,
     stateful_set,
 )
-from tests.e2e.model.requests import Create, Delete, Evict, Patch, Pick, Request
+from tests.e2e.model.requests import ANOTHER_UID, Create, Delete, Evict, JsonPatch, Patch, Pick, Request
 from tests.e2e.rehearsal import CRDS
 
 Sequence = tuple[Request, ...]
@@ -279,6 +279,60 @@ WORKLOADS: Final[Mapping[str, Sequence]] = {
         becomes(Pick("DaemonSet/agent"), ready=False, phase="Failed"),
     ),
 }  # fmt: skip
+OWN: Final = {"op": "test", "path": "/metadata/uid", "value": "its own"}
+A: Final = {"key": "a", "effect": "NoSchedule"}
+B: Final = {"key": "b", "effect": "NoSchedule"}
+
+
+def holds(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "test", "path": path, "value": value}
+
+
+def on_node(*operations: dict[str, Any]) -> JsonPatch:
+    return JsonPatch("Node", "@n1", operations)
+
+
+def put(path: str, value: Any, op: str = "add") -> dict[str, Any]:
+    return {"op": op, "path": path, "value": value}
+
+
+PATCHES: Final[Mapping[str, Sequence]] = {
+    "tests that hold": (
+        node(taints=[A]), on_node(OWN, holds("/spec/taints", [A]), put("/spec/taints", [A, B], "replace")),
+        on_node(holds("/spec/taints", [A, B]), {"op": "remove", "path": "/spec/taints"}),
+        on_node(holds("/spec/taints", None), put("/spec/taints", [B])),
+    ),
+    "a test of another uid": (node(), on_node({**OWN, "value": ANOTHER_UID}, put("/spec/unschedulable", True))),
+    "a test of taints that somebody changed": (
+        node(taints=[A]), Patch("Node", "@n1", {"spec": {"taints": [B]}}),
+        on_node(OWN, holds("/spec/taints", [A]), put("/spec/taints", [A, B], "replace")),
+        on_node(OWN, holds("/spec/taints", None), put("/spec/taints", [A])),
+    ),
+    "a test of nothing where there is something": (
+        node("@n1", ("test/one",)),
+        on_node(holds("/metadata/finalizers", None), put("/metadata/finalizers", ["test/two"])),
+        on_node(holds("/metadata/finalizers", ["test/two"]), {"op": "remove", "path": "/metadata/finalizers"}),
+        on_node(holds("/metadata/finalizers", ["test/one"]), {"op": "remove", "path": "/metadata/finalizers"}),
+    ),
+    "an operation after a test that fails is not carried out, nor is one before": (
+        node(), on_node(put("/spec/unschedulable", True), holds("/metadata/name", "another")),
+    ),
+    "labels with slashes": (
+        node(), on_node(put("/metadata/labels/test.example~1a", "b"), holds("/metadata/labels/test.example~1a", "b")),
+        on_node({"op": "remove", "path": "/metadata/labels/test.example~1a"}),
+        on_node({"op": "remove", "path": "/metadata/labels/test.example~1a"}),
+    ),
+    "a path that is not there": (
+        node(), on_node(put("/metadata/nothing/a", "b")), on_node({"op": "remove", "path": "/spec/taints"}),
+        on_node(put("/spec/taints", [A], "replace")),
+    ),
+    "an object that is not there": (node("@n2"), on_node(OWN, put("/spec/unschedulable", True))),
+    "finalizers of one on its way out": (
+        node("@n1", ("test/one",)), Delete("Node", "@n1"),
+        on_node(OWN, holds("/metadata/finalizers", ["test/one"]), {"op": "remove", "path": "/metadata/finalizers"}),
+        on_node(OWN),
+    ),
+}  # fmt: skip
 _TAINTED: Final[dict[str, Any]] = {"taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}]}
 _PORTS: Final = [{"containerPort": 80, "hostPort": 80}]
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -347,6 +401,7 @@ CASES: Final = {
         "budgets": BUDGETS,
         "deletions": DELETIONS,
         "changes": CHANGES,
+        "patches": PATCHES,
         "workloads": WORKLOADS,
         "places": PLACES,
     }.items()

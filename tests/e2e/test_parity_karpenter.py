@@ -1,12 +1,15 @@
 """The forecast of each measured rollout of Karpenter's, with several seeds: as long, as broad, as uneven as its own.
 
-No cluster is needed. It is here because it takes half a minute, where unit tests take a tenth of a second.
+No cluster is needed. It is here because it takes most of a minute, where unit tests take a tenth of a second.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
+from statistics import median
 from typing import Any, Final
 
 import pytest
@@ -16,22 +19,40 @@ from napsim.sim.outcome import Outcome
 from napsim.sim.scenario import Applied
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.parity.rollouts import changed_at, measured, middle, played, rollout, scene, with_seeds
+from tests.parity.rollouts import (
+    DEPLOYMENTS,
+    START,
+    Rollout,
+    changed_at,
+    measured,
+    middle,
+    rollout,
+    scene,
+    with_seeds,
+)
 
 RUNS: Final = measured()
-SEEDS: Final = 5
+SEEDS: Final = 7
 # What Karpenter's repeats with 20 nodes took, in seconds: the first of a cluster, and all with a budget of 100 %.
 FIRST_AT_10: Final = (165, 169)
 ANY_AT_100: Final = (70, 123)
+CUT_AFTER: Final = timedelta(seconds=601)  # the run with 1,000 nodes was not waited for
 BLOCKING: Final = "blk"
+
+
+def forecast(name: str, before: Sequence[str] = (), seeds: int = SEEDS, **more: Any) -> list[Rollout]:
+    """The rollout of that run, after those with these budgets, with its own times."""
+    run = RUNS[name]
+    *_, found = with_seeds(seeds, run.nodes, [*before, run.budget], run.timings, slower=run.slower, **more)
+    return found
 
 
 @pytest.mark.parametrize("name", ["n20-b10-trace", "n20-b10-rep1"])
 def test_a_first_rollout_takes_as_long(name: str) -> None:
-    run = RUNS[name]
-    (found,) = with_seeds(SEEDS, run.nodes, [run.budget], run.timings)
-    assert FIRST_AT_10[0] * 0.9 < middle(found) < FIRST_AT_10[1] * 1.1
-    assert min(item.finish for item in found) * 0.9 < run.rollout.finish < max(item.finish for item in found) * 1.1
+    """Within a fifth, where the two differ by 4 s: 0.1 s decides whether the next goes in this pass or 10 s later."""
+    run, found = RUNS[name], forecast(name)
+    assert FIRST_AT_10[0] * 0.8 < middle(found) < FIRST_AT_10[1] * 1.2
+    assert min(item.finish for item in found) < run.rollout.finish < max(item.finish for item in found)
     assert all(item.most in (run.rollout.most - 1, run.rollout.most) for item in found)
 
 
@@ -40,42 +61,66 @@ def test_a_first_rollout_takes_as_long(name: str) -> None:
     [("n20-b100-trace", ["10%"]), ("n20-b100-rep1", ["10%", "10%"]), ("n20-b100-rep2", ["10%", "10%", "100%"])],
     ids=["second", "third", "fourth"],
 )
-def test_a_later_one_takes_as_long(name: str, before: list[str]) -> None:
-    run = RUNS[name]
-    *_, found = with_seeds(SEEDS, run.nodes, [*before, run.budget], run.timings)
-    assert ANY_AT_100[0] * 0.65 < middle(found) < ANY_AT_100[1]  # pods of two nodes mix less here: all go at once
+def test_a_later_one_is_within_the_spread_of_karpenter_s_own_repeats(name: str, before: list[str]) -> None:
+    found = forecast(name, before)
+    assert ANY_AT_100[0] <= middle(found) <= ANY_AT_100[1]
     assert all(ANY_AT_100[0] * 0.5 < item.finish < ANY_AT_100[1] * 1.1 for item in found)
     assert all(4 <= item.most <= 9 for item in found)
 
 
 def test_a_second_one_with_the_same_budget_takes_less_than_the_first() -> None:
-    first, second = with_seeds(SEEDS, 20, ["10%", "10%"], RUNS["n20-b10-rep1"].timings)
+    run = RUNS["n20-b10-rep1"]
+    first, second = with_seeds(SEEDS, 20, ["10%", "10%"], run.timings, slower=run.slower)
     assert middle(second) == pytest.approx(120, rel=0.15)
     assert middle(second) < middle(first)
 
 
 def test_a_machine_without_time_to_spare_makes_a_first_rollout_faster() -> None:
-    """Karpenter's only one at 100 % ran beside the provisioning of 1,000 nodes: judging took three times as long.
+    """Karpenter's only one at 100 % ran beside the provisioning of 1,000 nodes: its loop took twice as long, and more.
 
-    So nodes start while it judges, and more candidates pass.
+    So nodes start while it judges, and more candidates pass. It was a fast one of what the forecast holds possible.
     """
-    run = RUNS["n20-b100-fresh"]
-    (busy,) = with_seeds(SEEDS, run.nodes, [run.budget], run.timings, slower=3)
+    run, busy = RUNS["n20-b100-fresh"], forecast("n20-b100-fresh")
     (quiet,) = with_seeds(SEEDS, run.nodes, [run.budget], run.timings)
+    assert run.slower > 2
     assert min(item.finish for item in busy) < run.rollout.finish < max(item.finish for item in busy)
-    assert middle(busy) == pytest.approx(run.rollout.finish, rel=0.2)
+    assert middle(busy) == pytest.approx(run.rollout.finish, rel=0.3)
     assert middle(quiet) > middle(busy)
 
 
 @pytest.mark.parametrize(
-    ("name", "budgets"), [("n100-b100", ["10%", "100%"]), ("n300-b10", ["10%"])], ids=["n100-b100", "n300-b10"]
+    ("name", "before", "off"),
+    [("n100-b100", ["10%"], 0.15), ("n300-b10", [], 0.1), ("n300-b100-defqps", ["10%"], 0.15)],
+    ids=["n100-b100", "n300-b10", "n300-b100"],
 )
-def test_larger_clusters(name: str, budgets: list[str]) -> None:
-    run = RUNS[name]
-    *_, found = played(scene(run.nodes, budgets, run.timings), len(budgets))
-    assert found.finish == pytest.approx(run.rollout.finish, rel=0.2)
+def test_larger_clusters(name: str, before: list[str], off: float) -> None:
+    """Each was measured once; the 300 nodes at 100 % another time, which took 526 s instead of 572."""
+    run, (found,) = RUNS[name], forecast(name, before, 1)
+    assert found.finish == pytest.approx(run.rollout.finish, rel=off)
     assert abs(found.most - run.rollout.most) <= 1
     assert abs(found.polls - run.rollout.polls) <= 3
+
+
+def test_the_first_ten_minutes_of_a_thousand_nodes() -> None:
+    """The loop is what takes the time. Karpenter's took half as long again while another run was beside it."""
+    run = RUNS["n1000-b10"]
+    cut = replace(scene(run.nodes, [run.budget], run.timings), until=changed_at(0, 0) + CUT_AFTER)
+    starts = seconds(simulate(cut, pods_in_trace=False), RecordKind.COMMAND_STARTED)
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    assert median(gaps) == pytest.approx(median(run.rollout.gaps), rel=0.2)
+    assert len(starts) == pytest.approx(len(run.rollout.starts), rel=0.3)
+
+
+def test_room_on_other_nodes_is_used_first() -> None:
+    """Seven pods a node: six nodes go without a replacement, two by two at Karpenter's polls; fourteen are replaced."""
+    run = RUNS["n20-b10-slack70"]
+    fewer = [Applied(START + timedelta(seconds=20), made.deployment(f"app-{each}", 14)) for each in range(DEPLOYMENTS)]
+    found = forecast("n20-b10-slack70", events=fewer)
+    assert min(item.finish for item in found) < run.rollout.finish < max(item.finish for item in found)
+    assert middle(found) == pytest.approx(run.rollout.finish, rel=0.2)
+    for item in found:
+        assert item.most == run.rollout.most == 2
+        assert [round(gap, -1) for gap in item.gaps[:5]] == [round(gap, -1) for gap in run.rollout.gaps[:5]]
 
 
 def test_where_instances_take_half_a_minute() -> None:
@@ -86,11 +131,18 @@ def test_where_instances_take_half_a_minute() -> None:
 
 
 def test_a_static_pool_goes_two_by_two() -> None:
-    run = RUNS["static-n20-b10"]
-    (found,) = played(scene(20, ["10%"], run.timings, replicas=20), 1)
+    run, (found,) = RUNS["static-n20-b10"], forecast("static-n20-b10", seeds=1, replicas=20)
     assert found.finish == pytest.approx(run.rollout.finish, rel=0.1)
     assert [round(gap / 11) for gap in found.gaps] == [round(gap / 11) for gap in run.rollout.gaps]
     assert found.most == run.rollout.most == 2
+
+
+def test_a_static_pool_at_100_percent_goes_at_once() -> None:
+    """Sooner than Karpenter's, which tries a refused eviction again after up to 10 s (docs/forecast.md)."""
+    run, (found,) = RUNS["static-n20-b100"], forecast("static-n20-b100", seeds=1, replicas=20)
+    assert found.most == run.rollout.most == 20
+    assert max(found.starts) - min(found.starts) < 0.2
+    assert found.finish < run.rollout.finish
 
 
 # --- what blocks ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from napsim.api import names
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
+from napsim.core.agentpools import Phase, Record
 from napsim.core.chain import Chain, Edit, LinkName, Standing
 from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
@@ -181,7 +182,7 @@ def test_links_behind_the_first_that_blocks_are_asked_too() -> None:
     chain = asked(cluster(shop(10, minAvailable=10), budgets=NONE_AT_ONCE), PUBLISHED + timedelta(hours=1))
     blocking = [link.name for link in chain.links if link.standing is Standing.BLOCKS]
     assert blocking == [LinkName.WINDOW, LinkName.CANDIDATE, LinkName.BUDGET]
-    assert [link.name for link in chain.links] == list(LinkName)
+    assert [link.name for link in chain.links] == [name for name in LinkName if name is not LinkName.CHANNEL]
 
 
 @pytest.mark.parametrize(
@@ -221,16 +222,90 @@ def test_a_cluster_with_nodes_stands_as_it_was_given(given: list[Manifest]) -> N
     assert not cluster_.state.commands
 
 
+AGENT_LINKS: Final = [LinkName.PUBLISHED, LinkName.CHANNEL, LinkName.WINDOW, LinkName.TURN, LinkName.DRAIN]
+CLOSED: Final = "MaintenanceWindowClosed"
+
+
+def of_agent_pool(node: Manifest, label: str, annotations: dict[str, str] | None = None) -> Manifest:
+    labels = {names.AGENT_POOL: "system", names.AKS_MODE: "system", names.NODE_IMAGE_VERSION: label}
+    metadata = {"name": "aks-system", "labels": labels, "annotations": annotations or {}}
+    return {**node, "metadata": metadata, "spec": {"providerID": "kwok://two"}}
+
+
 def test_a_node_of_an_agent_pool_goes_by_the_channel(given: list[Manifest]) -> None:
     node = next(item for item in given if item["kind"] == "Node")
-    labels = {names.AGENT_POOL: "system", names.AKS_MODE: "system"}
-    other = {**node, "metadata": {"name": "aks-system", "labels": labels}, "spec": {"providerID": "azure:///two"}}
-    asking = replace(scenario([*given, other]), settles=False)
-    (chain,) = Chains(standing(asking)).of(Target(NODE, "aks-system"))
-    assert chain.message == "it is of AKS agent pool system: node OS channel NodeImage moves its image, not NAP"
-    assert chain.first is not None
-    assert chain.first.reason == "NotManaged"
-    assert chain.first.details[0].startswith("the node OS channel waits for the same window: aksManagedNodeOS")
+    other = of_agent_pool(node, f"AKSUbuntu-2204gen2containerd-{OLD}")
+
+    def chain(label: str = "", at: datetime = PUBLISHED + IN_TIME, **spec: Any) -> Chain:
+        it = of_agent_pool(node, label) if label else other
+        asking = replace(scenario([*with_nap(given, **spec), it]), start=at, settles=False)
+        return Chains(standing(asking)).of(Target(NODE, "aks-system"))[0]
+
+    waits = chain()
+    assert waits.message.startswith(
+        "it is of AKS agent pool system, channel NodeImage: AKS and not NAP moves its image"
+    )
+    assert [link.name for link in waits.links] == AGENT_LINKS
+    assert waits.first is not None
+    assert (waits.first.name, waits.first.reason, waits.first.until) == (LinkName.WINDOW, CLOSED, OPENS + TICK)
+    assert waits.first.edit is not None
+    assert waits.first.edit.patch["spec"]["maintenanceWindow"]["schedule"]["daily"] == {"intervalDays": 1}
+    assert chain(at=OPENS + IN_TIME).first is None
+    held = chain(nodeOSUpgradeChannel="None").first
+    assert held is not None
+    assert (held.name, held.reason) == (LinkName.CHANNEL, "NoUpdatesOnChannel")
+    assert held.edit is not None
+    assert held.edit.patch == {"spec": {"nodeOSUpgradeChannel": "NodeImage"}}
+    assert chain(label=LABEL).moved
+    unknown = chain(label="nothing").first
+    assert unknown is not None
+    assert (unknown.name, unknown.reason) == (LinkName.PUBLISHED, "ImageUnknown")
+
+
+def test_the_channel_that_is_proposed_for_a_node_of_an_agent_pool_brings_the_image(given: list[Manifest]) -> None:
+    node = of_agent_pool(next(item for item in given if item["kind"] == "Node"), f"AKSUbuntu-2204gen2containerd-{OLD}")
+    asked_for = {"nodeOSUpgradeChannel": "None", "agentPools": {"mode": "Play"}}
+    asking = replace(scenario([*with_nap(given, **asked_for), node]), settles=False)
+    at = PUBLISHED + IN_TIME
+    blocked = Chains(standing(asking, at)).of(Target(NODE, "aks-system"))[0].first
+    assert blocked is not None
+    assert blocked.edit is not None
+    change = Applied(at, patched(map(dict, asking.manifests), blocked.edit))
+    later = replace(asking, events=(change,), ends_early=False)
+    after = Chains(standing(later, at + timedelta(days=1, minutes=1))).of(Target(NODE, "aks-system"))[0]
+    assert {link.name: link.standing for link in after.links}[LinkName.CHANNEL] is Standing.PASSES
+
+
+def test_a_node_of_an_agent_pool_that_is_drained_waits_for_its_pods(given: list[Manifest]) -> None:
+    record = Record(Phase.DRAINING, f"x-{OLD}", f"x-{NEW}", OPENS, OPENS).encoded()
+    label, nodes = f"AKSUbuntu-2204gen2containerd-{OLD}", next(item for item in given if item["kind"] == "Node")
+    node = of_agent_pool(nodes, label, {names.OS_UPGRADE: record})
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "one", "uid": "1", "controller": True}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one", "namespace": "default", "labels": {"app": "one"}, "ownerReferences": [owner]},
+        "spec": {"nodeName": "aks-system", "containers": []},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    pdb = made.pdb("one", "one", maxUnavailable=0)
+    asking = replace(
+        scenario([*with_nap(given, agentPools={"mode": "Play"}), node, pod, pdb]), start=OPENS, settles=False
+    )
+    first = Chains(standing(asking)).of(Target(NODE, "aks-system"))[0].first
+    assert first is not None
+    assert (first.name, first.until) == (LinkName.DRAIN, OPENS + timedelta(minutes=30))
+    assert first.details == ("Pod default/one: default/one allows none",)
+
+
+def test_napsim_s_operator_says_that_it_lets_agent_pools_be(given: list[Manifest]) -> None:
+    node = of_agent_pool(next(item for item in given if item["kind"] == "Node"), f"AKSUbuntu-2204gen2containerd-{OLD}")
+    asking = replace(scenario([*given, node]), start=OPENS + IN_TIME, settles=False)
+    first = Chains(standing(asking), operator=True).of(Target(NODE, "aks-system"))[0].first
+    assert first is not None
+    assert (first.name, first.reason) == (LinkName.TURN, "Ignored")
+    assert first.edit is not None
+    assert first.edit.patch == {"spec": {"agentPools": {"mode": "Play"}}}
 
 
 def test_a_class_with_images_of_nap_s_gallery_is_asked_with_that_gallery(given: list[Manifest]) -> None:

@@ -73,3 +73,15 @@ def test_the_same_seed_meets_the_same_failures() -> None:
 
     assert trace(1) == trace(1)
     assert trace(1) != trace(2)
+
+
+def test_a_static_pool_is_back_at_its_size_after_a_command_that_was_given_up_and_begins_another() -> None:
+    """The node that joins too late for its command is one too many, and leaves no room under the limit."""
+    late = {"registration": {"fixed": "14m"}}
+    pool = made.pool("fixed", [{"nodes": "1"}], replicas=2)
+    pool["spec"]["limits"] = {"nodes": "3"}
+    base = [settings(timings=late), made.window(), made.node_class(), pool, *images()]
+    outcome = simulate(scenario(base))
+    assert kinds(outcome)[RecordKind.COMMAND_ROLLED_BACK] > 1
+    assert outcome.finished_at is not None
+    assert versions(outcome) == {NEW: 2}

@@ -30,8 +30,8 @@ class Blocked(dict[str, datetime]):
 
 def verdict_of(queues: Mapping[str, DriftQueue], claim: str) -> tuple[str, Verdict] | None:
     """The NodePool and the verdict of a candidate that is set aside."""
-    for pool in sorted(queues):
-        verdict = queues[pool].blocked.get(claim)
+    for pool in sorted(queues) if len(queues) > 1 else queues:
+        verdict = queues[pool].verdict_of(claim)
         if verdict is not None:
             return pool, verdict
     return None

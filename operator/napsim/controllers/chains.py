@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from napsim.api import names
+from napsim.controllers.agentlinks import AgentLinks
 from napsim.controllers.controllers import Controllers
 from napsim.controllers.declared import NodeClassEntry, node_image_version
 from napsim.controllers.edits import Edits
@@ -43,12 +44,14 @@ class Chains:
     operator: bool = False  # whether napsim's own operator plays it
     _images: ImageLinks = field(init=False)
     _nodes: NodeLinks = field(init=False)
+    _agents: AgentLinks = field(init=False)
 
     def __post_init__(self) -> None:
         cluster = self.cluster
         edits = Edits(cluster.state, cluster.declared, cluster.windows, cluster.clock, self.operator)
         self._images = ImageLinks(cluster.declared, cluster.windows, cluster.classes, cluster.clock, edits)
         self._nodes = NodeLinks(cluster.disruption, cluster.claims, edits, cluster.own_pod)
+        self._agents = AgentLinks(cluster.state, cluster.os_upgrades, edits, self.operator)
 
     # --- names --------------------------------------------------------------------------------------------------------
 
@@ -106,14 +109,11 @@ class Chains:
 
     def _unmanaged(self, node: Node, now: datetime) -> Chain:
         """A Node without a NodeClaim: NAP does not know it. One of an agent pool goes by the node OS channel."""
-        agent_pool, channel = pool_of(node), self.cluster.declared.settings.channel
-        whose, details = "no NodeClaim is its own", tuple[str, ...]()
-        if agent_pool:
-            whose = f"it is of AKS agent pool {agent_pool}: node OS channel {channel} moves its image, not NAP"
-            details = (f"the node OS channel waits for the same window: {self.cluster.windows.verdict(now).message}",)
+        if pool_of(node):
+            return self._agents.of(node, now)
         message, reason = "node isn't managed by karpenter", str(Reason.NOT_MANAGED)
-        link = Link(LinkName.CANDIDATE, Standing.BLOCKS, message, reason, details=details)
-        return Chain(NODE, node.name, whose, (link,))
+        link = Link(LinkName.CANDIDATE, Standing.BLOCKS, message, reason)
+        return Chain(NODE, node.name, "no NodeClaim is its own", (link,))
 
     def _of_claim(self, claim: NodeClaim, node: Node | None, now: datetime) -> Chain:
         name = node.name if node is not None else claim.name

@@ -398,6 +398,8 @@ class Controllers(ABC):
         if claim is not None:
             self.queues["nodeclaims"].add(claim.name)
             self.disruption.on_claim(claim, claim.name)
+            if _is_given_up(old, new):  # its replacements, if they come after all, are too many for a static pool
+                self.queues["nodepools"].add(claim.metadata.labels.get(names.NODEPOOL, ""))
         self._on_room()
         self.rollout.look()
         self.dirty.nap = self.dirty.pools = True
@@ -457,3 +459,9 @@ def _leaves(old: Pod | None, new: Pod | None) -> bool:
     if new is None or old is None:
         return True
     return is_terminal(new) != is_terminal(old) or new.metadata.annotations != old.metadata.annotations
+
+
+def _is_given_up(old: Node | None, new: Node | None) -> bool:
+    """The Node's command has ended, and the Node stays."""
+    recorded = [node is not None and names.COMMAND in node.metadata.annotations for node in (old, new)]
+    return new is not None and recorded == [True, False]

@@ -23,13 +23,14 @@ from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, NodePoolEntry
 from napsim.controllers.emptiness import Emptiness, blocking_budget
 from napsim.controllers.executor import Executor
+from napsim.controllers.refusals import Refusals
 from napsim.controllers.replacements import Replacements
 from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState, is_marked
 from napsim.controllers.verdicts import Verdicts, blocked_events
 from napsim.core import commands
 from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining
-from napsim.core.candidates import OrderKey, order_key
+from napsim.core.candidates import OrderKey, order_key, origin
 from napsim.core.clock import EPOCH, earliest
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.inplace import adoption_of
@@ -85,11 +86,13 @@ class Disruption:
     _scheduling: Scheduling = field(init=False)
     _replacements: Replacements = field(init=False)
     _verdicts: Verdicts = field(init=False)
+    _refusals: Refusals = field(init=False)
 
     def __post_init__(self) -> None:
         self._scheduling = Scheduling(self.state, self.declared, self.clock)
         self._replacements = Replacements(self.state, self.declared, self._scheduling)
         self._verdicts = Verdicts(self.state, self.declared, self.clock)
+        self._refusals = Refusals(self.state, self.declared, self._verdicts, self._scheduling)
         self.clock.on_turn.append(self._forget_ticks)
         doubted = self._doubtful.add
         self.emptiness = Emptiness(self.state, self.declared, self.clock, self.executor, self._verdicts, doubted)
@@ -125,6 +128,7 @@ class Disruption:
 
     def _discard(self, name: str) -> None:
         self.blocked_since.pop(name, None)
+        self._verdicts.forget(name)
         for queue in self.queues.values():
             queue.discard(name)
 
@@ -153,8 +157,10 @@ class Disruption:
 
     def on_room(self) -> None:
         """A node, a pod, a pool or a class has changed. What that comes to is looked at once a pass."""
-        if any(queue.waits_for(WAITS_FOR_ROOM) for queue in self.queues.values()):
-            self.nudge()
+        for queue in self.queues.values():
+            if queue.waits_for(WAITS_FOR_ROOM):
+                self.nudge()
+                return
 
     def release(self, token: str) -> None:
         """Whoever was blocked by this is asked again."""
@@ -200,6 +206,7 @@ class Disruption:
             await self.pause(self.pace.of_pass(len(self.state.nodes)))
             now = self.clock.now()
         self._ask_again(now)
+        self._turn()
         self._tell_of_joining(now)
         with self._evaluation(EMPTY, EMPTY.lower()):
             go_on = await self.emptiness.look(now)
@@ -244,6 +251,11 @@ class Disruption:
             queue.release_due(now)
             if changed:
                 queue.release(WAITS_FOR_ROOM)
+
+    def _turn(self) -> None:
+        """Among equals each command begins elsewhere. What is left says where, so that whoever looks comes to it."""
+        for pool, queue in self.queues.items():
+            queue.turn(origin(self.declared.settings.seed, pool, len(queue)))
 
     def _tell_of_joining(self, now: datetime) -> None:
         """As upstream, every pass says of each Node that is not initialized yet that it may not be disrupted."""
@@ -337,13 +349,18 @@ class Disruption:
         self._scheduling.still = False
         while open_pools:
             heads = [
-                (queue.key_of(name), pool)
+                (queue.turn_of(name), pool)
                 for pool, (_, queue) in open_pools.items()
                 if (name := queue.first()) is not None
             ]
             if not heads:
                 return False
             entry, queue = open_pools[min(heads)[1]]
+            if len(open_pools) == 1 and await self._refuse_still(entry, queue, now):
+                now = self.clock.now()
+                if self._remaining(entry, now) <= 0:
+                    return False
+                continue
             name = queue.first()
             if name is not None and self._must_wait(name, now):
                 return False
@@ -360,6 +377,21 @@ class Disruption:
                 return True
         return False
 
+    async def _refuse_still(self, entry: NodePoolEntry, queue: DriftQueue, now: datetime) -> bool:
+        """Set candidates aside as long as nothing goes on but time, which changes nothing; whether there was one."""
+        if self.own_node or self.is_heard() or not self._refusals.are_timeless(entry.pool.name, now):
+            return False
+        takes, any_refused = self.pace.of_simulation(len(self.state.nodes)), False
+        while self._scheduling.still and self._remaining(entry, now) > 0:
+            name = queue.first()
+            verdict = self._refusals.of(self.state.claims[name], now) if name is not None else None
+            if name is None or verdict is None:
+                break
+            self._may_pass(queue, self.state.claims[name], verdict, now)
+            self._scheduling.still, any_refused = await self.pause(takes), True
+            now = self.clock.now()
+        return any_refused
+
     def _order_key(self, claim: NodeClaim, node: Node | None, *, empty: bool) -> OrderKey:
         last = node is not None and node.name == self.own_node
         return order_key(claim, empty=empty, seed=self.declared.settings.seed, last=last)
@@ -370,7 +402,7 @@ class Disruption:
         Those that are blocked, or whose pool's budgets allow nothing now, are not waited for. While claims are still
         being looked at, it may be the first that is marked, not the last.
         """
-        node = self.state.node_of(self.state.claims[name])
+        node = self.state.node_of(self.state.claims[name]) if self.own_node else None
         if node is None or node.name != self.own_node:
             return False
         able = sum(len(queue) - len(queue.blocked) for pool, queue in self.queues.items() if self._may_go(pool, now))
@@ -414,9 +446,11 @@ class Disruption:
         if verdict.allowed:
             self.blocked_since.pop(claim.name, None)
             return True
+        if is_heard := self.is_heard():
+            verdict = verdict.told()
         queue.block(claim.name, verdict)
         self.blocked_since.setdefault(claim.name, now)
-        if self.is_heard():
+        if is_heard:
             for event in blocked_events(claim, self.state.node_of(claim), verdict):
                 self.executor.record(event)
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from napsim.api import names
@@ -34,6 +34,7 @@ _RESOURCES: Final = {
 }
 _ANNOTATION: Final = f"{names.DO_NOT_DISRUPT}-"
 _HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
 
 
 def patch(effect: str, kind: str, name: str, spec: Mapping[str, Any], namespace: str = "") -> Edit:
@@ -84,9 +85,8 @@ class Edits:
     def _without_cut(self, name: str, window: Mapping[str, Any], now: datetime) -> Edit:
         configuration = self.windows.in_force[name].configuration
         assert configuration is not None  # its verdict is the one that blocks
-        day = now.astimezone(configuration.zone).date().isoformat()
-        kept = [item for item in window.get("notAllowedDates", ()) if not item["start"] <= day <= item["end"]]
-        spec = {"maintenanceWindow": {"notAllowedDates": kept}}
+        day = now.astimezone(configuration.zone).date()
+        spec = {"maintenanceWindow": {"notAllowedDates": _allowing(window, day, day)}}
         return patch("today is allowed again, 30 min after the change", "MaintenanceConfiguration", name, spec)
 
     def _daily(self, name: str, window: Mapping[str, Any], now: datetime) -> Edit:
@@ -105,6 +105,11 @@ class Edits:
         today = now.astimezone(configuration.zone).date().isoformat()
         if str(window.get("startDate", "")) > today:
             changes["startDate"] = today
+        first, last = (at.astimezone(configuration.zone).date() for at in (now, now + _DAY + configuration.lead_time))
+        kept = _allowing(window, first, last)
+        if len(kept) < len(window.get("notAllowedDates", ())):
+            changes["notAllowedDates"] = kept
+            effect += ", as its first days are allowed again"
         return patch(effect, "MaintenanceConfiguration", name, {"maintenanceWindow": changes})
 
     # --- nodes --------------------------------------------------------------------------------------------------------
@@ -182,6 +187,12 @@ class Edits:
         effect = f"{disrupting + 1} at once may be disrupted now"
         budgets = kept or [{"nodes": str(disrupting + 1)}]  # without any, the pool would be unlimited
         return patch(effect, "NodePool", entry.pool.name, {"disruption": {"budgets": budgets}})
+
+
+def _allowing(window: Mapping[str, Any], first: date, last: date) -> list[Mapping[str, Any]]:
+    """``notAllowedDates`` without those that cut out one of these days."""
+    found = window.get("notAllowedDates", ())
+    return [item for item in found if item["end"] < first.isoformat() or item["start"] > last.isoformat()]
 
 
 def _hours(length: timedelta) -> str:

@@ -19,6 +19,7 @@ from napsim.controllers.state import ClusterState
 from napsim.core import inplace
 from napsim.core.actions import IDLE, Action, CreateNodeClaim, DeleteNodeClaim, Event, Plan
 from napsim.core.adoption import PASSING, AdoptionReason, AdoptionVerdict, Applicant, judge
+from napsim.core.clock import begun
 from napsim.core.definitions import node_image_version_of
 from napsim.core.drift import Offering
 from napsim.core.inplace import Adoption, adoption_of, record_of, since, stands_for, wanted_pool
@@ -44,7 +45,7 @@ class InPlaceProvider:
 
     def launch(self, claim: NodeClaim, adoption: Adoption, now: datetime) -> Launch:
         """The Node as it runs, or given the image of its class; or why not."""
-        ready_at = created_at(claim, now) + self._time("launch", claim, adoption)
+        ready_at = begun(created_at(claim, now), now) + self._time("launch", claim, adoption)
         node = self.state.nodes.get(adoption.node)
         if node is None:
             message = f"Node {adoption.node!r} of annotation {names.ADOPTS} does not exist"

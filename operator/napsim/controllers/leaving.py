@@ -16,6 +16,7 @@ from operator import attrgetter
 from napsim.core.clock import Timeline, earliest
 from napsim.core.clusterview import ClusterView
 from napsim.core.objects import Pod
+from napsim.core.outlook import NOBODY, Own, own_of
 from napsim.core.pdbs import PdbIndex, is_currently_reschedulable
 from napsim.core.pods import is_reschedulable, protection
 from napsim.core.simulation import moving
@@ -24,10 +25,14 @@ from napsim.core.topology import Mover
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """Pods that need room elsewhere, by turn. ``until`` (virtual): others may join them then as time passes, alone."""
+    """Pods that need room elsewhere, by turn. ``until`` (virtual): others may join them then as time passes, alone.
+
+    ``own``: the same as an outlook asks for them, of a candidate's pods.
+    """
 
     movers: tuple[Mover, ...] = ()
     until: datetime | None = None
+    own: Own = NOBODY
 
 
 def pods_moving(
@@ -54,13 +59,18 @@ class MovingPods:
         """Which pods PodDisruptionBudgets hold back for good may have changed."""
         self._known.clear()
 
+    def known(self, node: str) -> Moving | None:
+        """Its pods as they were found last; None when they have changed since."""
+        return self._known.get(node)
+
     def of(
         self, node: str, pods: Iterable[Pod], view: ClusterView, pdbs: PdbIndex, timeline: Timeline, now: datetime
     ) -> Moving:
         """Its pods that need room elsewhere."""
         known = self._known.get(node)
         if known is None or _is_over(known, now):
-            known = self._known[node] = pods_moving(pods, view, pdbs, timeline, now, displaced=False)
+            found = pods_moving(pods, view, pdbs, timeline, now, displaced=False)
+            known = self._known[node] = Moving(found.movers, found.until, own_of(found.movers))
         return known
 
 

@@ -90,6 +90,11 @@ class OSUpgradeController:
             await self._begin(found, now)
         return earliest(found.wake_at, again_at, channel.changes_at)
 
+    def around(self, now: datetime) -> tuple[ChannelInForce, Circumstances]:
+        """The channel in force, and what holds for all pools at ``now``."""
+        channel = self._channel(now)
+        return channel, self._circumstances(channel.channel, now)
+
     def _circumstances(self, channel: Channel, now: datetime) -> Circumstances:
         since = self._chosen.reimages_since if self._chosen else None
         change = Change(since, self.clock.timeline.real(since)) if since else None

@@ -13,7 +13,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.controllers.declared import Declared, NodeClassEntry
-from napsim.core.clock import EPOCH, parse_rfc3339
+from napsim.core.clock import begun, parse_rfc3339
 from napsim.core.definitions import node_image_version_of
 from napsim.core.failures import NEVER, FailureKind, Outage
 from napsim.core.instances import created_annotation, node_of
@@ -42,7 +42,7 @@ class KwokProvider:
 
     def launch(self, claim: NodeClaim, now: datetime) -> Launch:
         """The instance for the claim, or why there is none."""
-        first = created_at(claim, now) + self.declared.settings.timings.draw("launch", claim.name)
+        first = begun(created_at(claim, now), now) + self.declared.settings.timings.draw("launch", claim.name)
         labels, failures = claim.metadata.labels, self.declared.settings.failures
         ready_at, error = failures.put_off(FailureKind.LAUNCH_FAILS, claim.name, labels, first, LAUNCH_RETRY)
         if first < ready_at and now < ready_at:
@@ -108,7 +108,7 @@ class KwokProvider:
         if node is None:
             return None
         recorded = node.metadata.annotations.get(names.INSTANCE_CREATED_AT)
-        since = parse_rfc3339(recorded) if recorded else now
+        since = begun(parse_rfc3339(recorded), now) if recorded else now
         due = since + self.declared.settings.timings.draw("initialization", claim.name)
         return Start(
             cloud=self._put_off(FailureKind.NEVER_INITIALIZES, claim, due),
@@ -129,7 +129,5 @@ class KwokProvider:
 
 
 def _launched_at(claim: NodeClaim, now: datetime) -> datetime:
-    """Once the clock was turned back, what was launched before counts as launched long ago: nothing waits for it."""
     launched = condition(claim.status.conditions, names.LAUNCHED)
-    since = launched.last_transition_time if launched and launched.last_transition_time else now
-    return since if since <= now else EPOCH
+    return begun(launched.last_transition_time, now) if launched and launched.last_transition_time else now

@@ -22,6 +22,7 @@ from napsim.core.nodetemplates import NodeTemplate
 from napsim.core.objects import Node, NodeClaim
 from napsim.core.outlook import Outlook
 from napsim.core.podshapes import PodShape
+from napsim.core.reasons import Verdict
 from napsim.core.simulation import Simulation, provision, simulate, waiting
 from napsim.core.topology import Mover
 from napsim.core.volumes import unschedulable
@@ -72,8 +73,9 @@ class Scheduling:
         else:
             leaving = self._leaving(now)
             outlook = self._seen(leaving)
-        until = earliest(own.until, leaving.until, until)
-        if not state.places.unfollowed and (refusal := outlook.refusal(claim.name, own.movers)) is not None:
+        if not (own.until is leaving.until is None):
+            until = earliest(own.until, leaving.until, until)
+        if not state.places.unfollowed and (refusal := outlook.refusal(claim.name, own.own)) is not None:
             return Simulation(verdict=refusal if until is None else replace(refusal, wake_at=until))
         movers = [*leaving.movers, *self.pending().movers, *own.movers]
         hopeless = self._hopeless(movers)
@@ -81,6 +83,20 @@ class Scheduling:
         if found.verdict.allowed or until is None:
             return found
         return replace(found, verdict=replace(found.verdict, wake_at=until))
+
+    def refused_still(self, claim: NodeClaim, node: Node) -> Verdict | None:
+        """Where nothing but time has gone on, and time changes nothing: why ``without`` refuses; None: ask it."""
+        outlook = self._outlook[1] if self._outlook is not None else None
+        own = self.state.moving.known(node.name)
+        if outlook is None or own is None or own.until is not None:
+            return None
+        return outlook.refusal(claim.name, own.own)
+
+    def is_timeless(self, now: datetime) -> bool:
+        """Whether nothing but time has gone on since ``without`` was asked last, and time alone changes nothing."""
+        if not self.still or self.state.places.unfollowed or self._outlook is None:
+            return False
+        return self._outlook[0][1].until is None and self.declared.unavailable.next_end(now) is None
 
     def _seen(self, leaving: Moving) -> Outlook:
         """What can be said without a simulation."""

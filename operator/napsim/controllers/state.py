@@ -116,9 +116,7 @@ class ClusterState:
             if not bound:
                 return True
             budgets = self._budgets_on[node] = self.pdbs.of_all(bound.values())
-        return budgets.known and all(
-            pdb is not None and pdb.status.disruptions_allowed > 0 for pdb in map(self.pdbs.get, budgets.keys)
-        )
+        return budgets.known and budgets.keys <= self.pdbs.with_room
 
     def used_on(self, node: str) -> Resources:
         """What the pods of the node have reserved."""
@@ -171,7 +169,7 @@ class ClusterState:
     # --- updates ------------------------------------------------------------------------------------------------------
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None:
+        if old is not None and (new is None or old.spec.node_name != new.spec.node_name):
             self._unbind(old)
         if new is None:
             assert old is not None

@@ -1,4 +1,4 @@
-"""Tells the story of a rollout in events on NodeAutoProvisioning, MaintenanceConfigurations and NodeImages.
+"""Tells the story of a rollout in events on NodeAutoProvisioning, MaintenanceConfigurations, NodeImages and NodePools.
 
 Facts are found anew at every report, from the state and from what the status keeps; each is told once (see
 ``core.story``). What happened more than an hour ago is not told any more: its events would be gone by now.
@@ -33,6 +33,7 @@ from napsim.core.windows import BEGINNING, RESOLUTION, Window, windows
 
 _STALE: Final = timedelta(hours=1)  # real; the API server keeps events for as long
 _MOST_REMEMBERED: Final = 1000
+_ROLLOUT: Final = "NodeAutoProvisioning"
 Waiting = Mapping[str, Collection[str]]  # version -> definitions of which it is newer than what is adopted
 Held = tuple[Cause, frozenset[str]]  # a cause, and the NodeClaims that it blocks
 
@@ -65,7 +66,9 @@ class Story:
             return
         metadata = manifest["metadata"]
         name, uid = metadata["name"], metadata.get("uid", "")
-        event_name = fact.event_name(name)
+        # Objects of several kinds may have one name, such as default, and events have one namespace.
+        about = name if manifest["kind"] == _ROLLOUT else f"{name}.{manifest['kind'].lower()}"
+        event_name = fact.event_name(about)
         if (uid, event_name) in self._told:
             return
         if len(self._told) >= _MOST_REMEMBERED:
@@ -144,13 +147,21 @@ class Story:
         now, current = self.clock.now(), {held[0].key: held for held in causes}
         for key, (cause, claims) in tuple(self._blocked.items()):
             if key not in current and not claims & set(pending):
-                self.tell(self.declared.nap, nodes_unblocked(cause, now))
+                self._tell_of_pool(cause, nodes_unblocked(cause, now))
                 del self._blocked[key]
         for key, held in sorted(current.items()):
             if held[0].since + BLOCKED_FOR <= now:
                 if key not in self._blocked:
-                    self.tell(self.declared.nap, nodes_blocked(held[0]))
+                    self._tell_of_pool(held[0], nodes_blocked(held[0]))
                 self._blocked[key] = held
+
+    def _tell_of_pool(self, cause: Cause, fact: Fact) -> None:
+        """On the rollout, and on the NodePool."""
+        self.tell(self.declared.nap, fact)
+        entry = self.declared.pools.get(cause.nodepool)
+        if entry is not None:
+            metadata = {"name": cause.nodepool, "uid": entry.pool.metadata.uid}
+            self.tell({"kind": "NodePool", "metadata": metadata}, fact)
 
 
 def _before_window(configuration: Configuration, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ The decision is ``core.candidates``; here is what it is asked with. The events a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from napsim.core.clock import rfc3339
 from napsim.core.inplace import adoption_of
 from napsim.core.objects import Node, NodeClaim, Pod, is_true
 from napsim.core.pods import Protection, protection, requests, tolerates_all, tolerates_disrupted
-from napsim.core.reasons import Reason, Verdict
+from napsim.core.reasons import ALLOWED, Reason, Verdict
 from napsim.core.resources import amounts, fits, subtract
 
 _AGAIN_AFTER: Final = timedelta(seconds=10)
@@ -36,13 +36,36 @@ class Verdicts:
     state: ClusterState
     declared: Declared
     clock: VirtualClock
+    _passed: dict[str, tuple[NodeClaim, Node | None]] = field(default_factory=dict)  # as they were when they passed
+
+    def forget(self, claim: str) -> None:
+        """The claim is no candidate any more."""
+        self._passed.pop(claim, None)
 
     def of(self, claim: NodeClaim, own_pod: str, now: datetime) -> Verdict:
         """May the claim's node be disrupted for drift now? ``own_pod``: the operator's, as namespace/name."""
         node = self.state.node_of(claim)
-        pods = self.state.pods_on(node.name) if node is not None and not self.state.hold_nothing(node.name) else ()
+        free = node is not None and self.state.hold_nothing(node.name)
+        if free and self.passes_again(claim, node, now) and self._can_launch(claim):
+            return self._own_pod_stays(node, own_pod, now) or ALLOWED
+        pods = self.state.pods_on(node.name) if node is not None and not free else ()
         found = check(self._candidate(claim, node, pods), Surroundings(self.state.pdbs, self.clock.timeline, now))
-        return self._own_pod_stays(node, own_pod, now) or found if found.allowed else found
+        if not found.allowed:
+            return found
+        if adoption_of(claim) is None:
+            self._passed[claim.name] = (claim, node)
+        return self._own_pod_stays(node, own_pod, now) or found
+
+    def passes_again(self, claim: NodeClaim, node: Node | None, now: datetime) -> bool:
+        """Whether claim and Node are those that passed before; what pods and pools say aside."""
+        passed = self._passed.get(claim.name)
+        if passed is None or passed[0] is not claim or passed[1] is not node:
+            return False
+        nominated_until = self.state.nominated.get(claim.name)
+        return nominated_until is None or now >= nominated_until
+
+    def _can_launch(self, claim: NodeClaim) -> bool:
+        return self.declared.can_launch(claim.metadata.labels.get(names.NODEPOOL, ""))
 
     def candidate(self, claim: NodeClaim) -> Candidate:
         """The claim's node as the checks see it."""
@@ -57,7 +80,7 @@ class Verdicts:
             in_queue=node is not None and node.name in self.state.commands,
             marked_for_deletion=node is not None and is_marked(node, claim),
             nominated_until=self.state.nominated.get(claim.name),
-            nodepool_found=self.declared.can_launch(claim.metadata.labels.get(names.NODEPOOL, "")),
+            nodepool_found=self._can_launch(claim),
             hindrance=self._hindrance(claim, node),
         )
 

@@ -198,7 +198,8 @@ def ignores_pod_blockers(candidate: Candidate) -> bool:
     return has_grace and candidate.disruption_class == DISRUPTED_CLASS_EVENTUAL
 
 
-OrderKey = tuple[int, int, str, str]
+OrderKey = tuple[int, int, int, str]
+DRAWS: Final = 2**48
 
 
 def order_key(claim: NodeClaim, *, empty: bool, seed: int, last: bool = False) -> OrderKey:
@@ -211,5 +212,18 @@ def order_key(claim: NodeClaim, *, empty: bool, seed: int, last: bool = False) -
     drifted = condition(claim.status.conditions, names.DRIFTED)
     since = drifted.last_transition_time if drifted else None
     second = int(since.timestamp()) if since else 0
-    draw = hashlib.blake2b(f"{seed}/{claim.name}".encode(), digest_size=6).hexdigest()
-    return (2 if last else 0 if empty else 1, second, draw, claim.name)
+    return (2 if last else 0 if empty else 1, second, _drawn(f"{seed}/{claim.name}"), claim.name)
+
+
+def origin(seed: int, pool: str, left: int) -> int:
+    """From which draw on equals are taken while so many candidates of the pool are left.
+
+    Karpenter collects its candidates anew for each pass, from a map: equals come in another order each time
+    (v1.14.0 ``GetCandidates`` in ``pkg/controllers/disruption/helpers.go``). Taken in one order throughout, nodes that
+    stand in each other's way would be far from one another in it more often than they are.
+    """
+    return _drawn(f"{seed}/{pool}/{left}")
+
+
+def _drawn(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest())

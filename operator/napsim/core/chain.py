@@ -7,6 +7,7 @@ value: what is asked for it, and with which state, is in ``controllers.chains``.
 |---|---|
 | Published | is there a newer image than the one that is run? |
 | Listed | does the list of images, which is kept for 72 hours, have it? |
+| Channel | of a node of an agent pool: does the node OS channel bring it? |
 | Window | may images be picked up now, and by which configuration? |
 | Age | is what is held so old that the window does not count? |
 | Adopted | does the AKSNodeClass hold it: do new nodes get it? |
@@ -34,6 +35,7 @@ class LinkName(StrEnum):
 
     PUBLISHED = "Published"
     LISTED = "Listed"
+    CHANNEL = "Channel"
     WINDOW = "Window"
     AGE = "Age"
     ADOPTED = "Adopted"

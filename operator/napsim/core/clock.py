@@ -24,6 +24,8 @@ class Timeline:
 
     def virtual(self, real: datetime) -> datetime:
         """The virtual instant of a real one. Instants before the anchor extend the same line backwards."""
+        if self is WALL_CLOCK and real.tzinfo is UTC:
+            return real
         return self.anchor_virtual + (real - self.anchor_real) * self.factor
 
     def real(self, virtual: datetime) -> datetime:
@@ -47,6 +49,14 @@ class Timeline:
 
 
 WALL_CLOCK: Final = Timeline()
+
+
+def begun(recorded: datetime, now: datetime) -> datetime:
+    """When something began, both virtual: as recorded, or long ago where that lies ahead.
+
+    Then the clock was turned back since, and what is waited for from there on would never come.
+    """
+    return recorded if recorded <= now else EPOCH
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

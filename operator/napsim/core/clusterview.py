@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from napsim.api import names
@@ -321,8 +321,13 @@ class ClusterView:
             of_daemonset=owned_by(pod, "DaemonSet"),
             counted=not pod.deleting,
         )
-        if self._pods.get(bound.key) == bound:
-            return
+        known = self._pods.get(bound.key)
+        if known is not None:
+            if known == bound:
+                return
+            if not self._seats and known == replace(bound, counted=known.counted):
+                self._recount(known, bound)
+                return
         self.unbind(bound.key)
         self._changes += 1
         self._pods[bound.key] = bound
@@ -334,6 +339,16 @@ class ClusterView:
             self._reserve(place, bound)
             self._count(bound, 1)
             self._refresh(place)
+
+    def _recount(self, old: BoundPod, new: BoundPod) -> None:
+        """The same pod on the same node, which topology counts from now on, or does not any more."""
+        self._changes += 2  # as for one that is taken off and put on
+        there = new.node in self._by_node
+        if there:
+            self._count(old, -1)
+        self._pods[new.key] = self._pods_on[new.node][new.key] = new
+        if there:
+            self._count(new, 1)
 
     def unbind(self, key: str) -> None:
         """A pod is gone, has ended, or is on no node."""

@@ -2,28 +2,31 @@
 
 Policy (design, section 7): a blocked candidate is not asked again until something it was blocked by changes; an index
 leads from the change (``pdb:ns/name``, ``node:name``, an instant) to those who wait for it. Order is that of
-``candidates.order_key``. All operations cost O(log n) of the candidates, or of those a change concerns.
+``candidates.order_key``; among equals it is a ring that can be turned. What an operation costs grows with the
+candidates no faster than what moving them in memory does, or with those that a change concerns.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from napsim.core.candidates import OrderKey
+from napsim.core.candidates import DRAWS, OrderKey
 from napsim.core.reasons import Verdict
 
 
 class DriftQueue:
     """The drifted candidates of one pool, by the name of their NodeClaim."""
 
-    __slots__ = ("_blocked", "_heap", "_keys", "_waiters", "_wakes")
+    __slots__ = ("_blocked", "_free", "_keys", "_origin", "_waiters", "_wakes")
 
     def __init__(self) -> None:
         self._keys: dict[str, OrderKey] = {}
-        self._heap: list[tuple[OrderKey, str]] = []
+        self._free: list[OrderKey] = []  # of those that are not set aside, in order
+        self._origin = 0  # the draw from which on equals are taken
         self._blocked: dict[str, Verdict] = {}
         self._waiters: dict[str, set[str]] = {}
         self._wakes: list[tuple[datetime, str]] = []
@@ -36,12 +39,16 @@ class DriftQueue:
 
     def __iter__(self) -> Iterator[str]:
         """All names in order, blocked ones included."""
-        return iter(sorted(self._keys, key=self._keys.__getitem__))
+        return iter(sorted(self._keys, key=self.turn_of))
 
     @property
     def blocked(self) -> Mapping[str, Verdict]:
         """Who is set aside, and why."""
         return MappingProxyType(self._blocked)
+
+    def verdict_of(self, name: str) -> Verdict | None:
+        """Why the candidate is set aside; None when it is not."""
+        return self._blocked.get(name)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -56,34 +63,52 @@ class DriftQueue:
 
     def put(self, name: str, key: OrderKey) -> None:
         """Add a candidate, or give it another place."""
-        if self._keys.get(name) == key:
+        old = self._keys.get(name)
+        if old == key:
             return
         self._keys[name] = key
         if name not in self._blocked:
-            heapq.heappush(self._heap, (key, name))
+            if old is not None:
+                self._take_out(old)
+            insort(self._free, key)
 
     def discard(self, name: str) -> None:
         """Take a candidate out; nothing happens when it is not there."""
+        key = self._keys.get(name)
+        if key is None:
+            return
+        if name not in self._blocked:
+            self._take_out(key)
         self._unblock(name)
-        self._keys.pop(name, None)
+        del self._keys[name]
 
-    def key_of(self, name: str) -> OrderKey:
-        """The place of a candidate that is there."""
-        return self._keys[name]
+    def _take_out(self, key: OrderKey) -> None:
+        del self._free[bisect_left(self._free, key)]
+
+    def turn(self, origin: int) -> None:
+        """From now on equals are taken from that draw on (see ``order_key``), around to the last before it."""
+        self._origin = origin
+
+    def turn_of(self, name: str) -> OrderKey:
+        """The place of a candidate that is there, as the ring stands."""
+        group, second, draw, own = self._keys[name]
+        return group, second, (draw - self._origin) % DRAWS, own
 
     def first(self) -> str | None:
         """The candidate whose turn it is: the first that is not set aside."""
-        while self._heap:
-            key, name = self._heap[0]
-            if self._keys.get(name) == key and name not in self._blocked:
-                return name
-            heapq.heappop(self._heap)
-        return None
+        if not self._free:
+            return None
+        first = self._free[0]
+        at = bisect_left(self._free, (*first[:2], self._origin, ""))
+        turned = self._free[at] if at < len(self._free) else first
+        return (turned if turned[:2] == first[:2] else first)[3]
 
     def block(self, name: str, verdict: Verdict) -> None:
         """Set a candidate aside until ``release`` names what it waits for, or ``verdict.wake_at`` has come."""
         if name not in self._keys:
             return
+        if name not in self._blocked:
+            self._take_out(self._keys[name])
         self._unblock(name)
         self._blocked[name] = verdict
         for token in verdict.waits_for:
@@ -112,8 +137,7 @@ class DriftQueue:
 
     def _restore(self, name: str) -> None:
         self._unblock(name)
-        if name in self._keys:
-            heapq.heappush(self._heap, (self._keys[name], name))
+        insort(self._free, self._keys[name])
 
     def _unblock(self, name: str) -> None:
         verdict = self._blocked.pop(name, None)

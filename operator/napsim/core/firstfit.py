@@ -92,25 +92,36 @@ class FirstFit:
         """
         if self._new:
             self._settle()
-        checks = [(self._trees.get(key), amount) for key, amount in wanted.items() if amount > 0]
         best = self._trees.get(resource)
-        if best is None or any(tree is None for tree, _ in checks):
+        checks = self._checks(wanted)
+        if best is None or checks is None:
             return None
-        size, first = self._size, 0
-        points = [(-best[1], first, 1, size)]  # what is below a point, the first slot there, the point, how many slots
+        size = self._size
+        points = [(-best[1], 0, 1, size)]  # what is below a point, the first slot there, the point, how many slots
         while points:
             _, first, point, width = heappop(points)
-            if any(tree[point] < amount for tree, amount in checks if tree is not None):
+            if point >= size:
+                name = self._occupant[point - size]
+                if name is not None and accept(name):
+                    return name
                 continue
-            if point < size:
-                half = width // 2
-                heappush(points, (-best[2 * point], first, 2 * point, half))
-                heappush(points, (-best[2 * point + 1], first + half, 2 * point + 1, half))
-                continue
-            name = self._occupant[point - size]
-            if name is not None and accept(name):
-                return name
+            half, left = width // 2, 2 * point
+            if _is_enough(checks, left):
+                heappush(points, (-best[left], first, left, half))
+            if _is_enough(checks, left + 1):
+                heappush(points, (-best[left + 1], first + half, left + 1, half))
         return None
+
+    def _checks(self, wanted: Mapping[str, int]) -> list[tuple[list[int], int]] | None:
+        """The trees to look at, and for how much; None when it is nowhere."""
+        checks = []
+        for resource, amount in wanted.items():
+            if amount > 0:
+                tree = self._trees.get(resource)
+                if tree is None or tree[1] < amount:
+                    return None
+                checks.append((tree, amount))
+        return checks
 
     # --- slots --------------------------------------------------------------------------------------------------------
 
@@ -192,6 +203,13 @@ class FirstFit:
         missing = 0 if free else _NOTHING
         for resource, tree in self._trees.items():
             _climb(tree, self._size + slot, free.get(resource, missing))
+
+
+def _is_enough(checks: list[tuple[list[int], int]], point: int) -> bool:
+    for tree, amount in checks:  # noqa: SIM110 - a generator costs more than all the rest
+        if tree[point] < amount:
+            return False
+    return True
 
 
 def _climb(tree: list[int], point: int, value: int) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from napsim.api import names
 from napsim.api.durations import parse_duration
 from napsim.core.actions import IDLE, Action, Event, PatchNode, PatchNodeClaim, Plan, SetNodeClaimStatus
+from napsim.core.clock import begun
 from napsim.core.lifecycle import blocker
 from napsim.core.objects import Condition, Node, NodeClaim, Taint, condition, is_true
 from napsim.core.pods import DISRUPTED
@@ -278,4 +279,4 @@ def of_claim(claim: NodeClaim, node: Node | None, deleted_at: datetime) -> Plan:
 def since(claim: NodeClaim, type_: str, now: datetime) -> datetime:
     """When a condition of the claim came about (virtual)."""
     found = condition(claim.status.conditions, type_)
-    return found.last_transition_time if found and found.last_transition_time else now
+    return begun(found.last_transition_time, now) if found and found.last_transition_time else now

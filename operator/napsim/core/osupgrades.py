@@ -133,11 +133,12 @@ def newest(definition: str, held: str, around: Circumstances, at: datetime) -> s
 
 def work(pool: AgentPool, around: Circumstances, at: datetime) -> tuple[Work, ...]:
     """What there is to put on, by what was published at an instant, in the order of the images that nodes have."""
-    found = ((shape, _step(shape, around, at)) for shape in sorted(pool.shapes))
+    found = ((shape, step_for(shape, around, at)) for shape in sorted(pool.shapes))
     return tuple(Work(step, pool.shapes[shape]) for shape, step in found if step is not None)
 
 
-def _step(shape: Shape, around: Circumstances, at: datetime) -> Step | None:
+def step_for(shape: Shape, around: Circumstances, at: datetime) -> Step | None:
+    """What the channel brings to nodes of a shape, by what was published at an instant; None: nothing."""
     gallery, definition, held = split_label(shape.image)
     if not definition or unavailable(around.channel, shape.os_sku, gpu=shape.gpu):
         return None

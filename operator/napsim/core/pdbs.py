@@ -6,7 +6,7 @@ written yet allows nothing. Checks are independent per pod: two pods under a PDB
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -66,7 +66,7 @@ class Budgets:
     """Some pods together: none is protected, and these PDBs (``namespace/name``) hold them. Not ``known``: ask each."""
 
     known: bool
-    keys: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
 
 
 _LOOK_AT_EACH: Final = Budgets(False)
@@ -75,11 +75,15 @@ _LOOK_AT_EACH: Final = Budgets(False)
 class PdbIndex:
     """The PDBs of the cluster by namespace: which of them match a pod. Asked once for all pods of the same labels."""
 
-    __slots__ = ("_by_namespace", "_selecting")
+    __slots__ = ("_by_label", "_by_namespace", "_selecting", "with_room")
 
     def __init__(self, pdbs: Iterable[PodDisruptionBudget] = ()) -> None:
+        self.with_room: set[str] = set()  # keys of those that allow a disruption
         self._by_namespace: dict[str, dict[str, PodDisruptionBudget]] = {}
         self._selecting: dict[str, dict[frozenset[tuple[str, str]], tuple[str, ...]]] = {}  # namespace, labels -> names
+        self._by_label: dict[
+            str, dict[tuple[str, str] | None, list[str]]
+        ] = {}  # namespace, one label asked for -> names
         for pdb in pdbs:
             self.put(pdb)
 
@@ -87,12 +91,18 @@ class PdbIndex:
         known = self._by_namespace.setdefault(pdb.metadata.namespace, {})
         before = known.get(pdb.name)
         known[pdb.name] = pdb
+        (self.with_room.add if pdb.status.disruptions_allowed > 0 else self.with_room.discard)(pdb.key)
         if before is None or before.spec.selector != pdb.spec.selector:
-            self._selecting.pop(pdb.metadata.namespace, None)
+            self._forget(pdb.metadata.namespace)
 
     def remove(self, pdb: PodDisruptionBudget) -> None:
         self._by_namespace.get(pdb.metadata.namespace, {}).pop(pdb.name, None)
-        self._selecting.pop(pdb.metadata.namespace, None)
+        self.with_room.discard(pdb.key)
+        self._forget(pdb.metadata.namespace)
+
+    def _forget(self, namespace: str) -> None:
+        self._selecting.pop(namespace, None)
+        self._by_label.pop(namespace, None)
 
     def get(self, key: str) -> PodDisruptionBudget | None:
         namespace, _, name = key.partition("/")
@@ -109,13 +119,26 @@ class PdbIndex:
         if selecting is None:
             if len(known) >= _REMEMBERED:
                 known.clear()
-            found = (name for name, pdb in candidates.items() if selects(pdb.spec.selector, pod.metadata.labels))
+            named = self._with_label_of(pod, candidates)
+            found = (name for name in named if selects(candidates[name].spec.selector, pod.metadata.labels))
             selecting = known[labels] = tuple(sorted(found))
         return [candidates[name] for name in selecting]
 
+    def _with_label_of(self, pod: Pod, candidates: Mapping[str, PodDisruptionBudget]) -> Iterator[str]:
+        """The PDBs that ask for a label that the pod has, or for none: each is under one label that it asks for."""
+        namespace = pod.metadata.namespace
+        by_label = self._by_label.get(namespace)
+        if by_label is None:
+            by_label = self._by_label[namespace] = {}
+            for name, pdb in candidates.items():
+                wanted = pdb.spec.selector.match_labels if pdb.spec.selector is not None else {}
+                by_label.setdefault(min(wanted.items(), default=None), []).append(name)
+        for label in (None, *pod.metadata.labels.items()):
+            yield from by_label.get(label, ())
+
     def of_all(self, pods: Iterable[Pod]) -> Budgets:
         """What time and the statuses of PDBs aside says whether pods may be evicted."""
-        found: dict[str, None] = {}
+        found: set[str] = set()
         for pod in pods:
             if names.DO_NOT_DISRUPT in pod.metadata.annotations:
                 return _LOOK_AT_EACH
@@ -125,8 +148,8 @@ class PdbIndex:
             if len(matching) > 1:
                 return _LOOK_AT_EACH
             if matching:
-                found[matching[0].key] = None
-        return Budgets(True, tuple(found))
+                found.add(matching[0].key)
+        return Budgets(True, frozenset(found))
 
 
 def room_made(old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> int | None:

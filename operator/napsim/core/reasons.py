@@ -6,7 +6,8 @@ an exception. ``waits_for`` names what the verdict rests on, so that a change le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -49,7 +50,8 @@ class Verdict:
     """One decision. ``wake_at`` (virtual UTC) is when it ends by itself; None when only a change can end it."""
 
     reason: Reason
-    message: str = ""
+    said: str | Callable[[], str] = ""
+    """The message, or what makes it: of a candidate that is refused again and again, nobody asks for most of them."""
     wake_at: datetime | None = None
     waits_for: tuple[str, ...] = ()
     published: bool = True  # whether Karpenter says it in an event
@@ -57,6 +59,14 @@ class Verdict:
     @property
     def allowed(self) -> bool:
         return self.reason is Reason.ALLOWED
+
+    @property
+    def message(self) -> str:
+        return self.said if isinstance(self.said, str) else self.said()
+
+    def told(self) -> Verdict:
+        """The same with its message made, as it is worth keeping."""
+        return self if isinstance(self.said, str) else replace(self, said=self.said())
 
 
 ALLOWED = Verdict(Reason.ALLOWED)

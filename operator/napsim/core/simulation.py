@@ -7,8 +7,9 @@ Fails closed: a candidate keeps its node as long as one of its pods has nowhere 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from operator import itemgetter
 from typing import Final
@@ -147,19 +148,24 @@ def _target(view: ClusterView, key: str) -> Target:
 def _verdict(blocking: Mapping[str, str], waited_for: Iterable[Target]) -> Verdict:
     if not blocking:
         return ALLOWED
-    nodes = sorted({target.node_name or target.claim_name for target in waited_for})
-    waits = (*(waits_for_node(name) for name in nodes), WAITS_FOR_ROOM)
-    return Verdict(Reason.UNSCHEDULABLE, not_all_would_schedule(blocking), waits_for=waits)
+    return Verdict(Reason.UNSCHEDULABLE, not_all_would_schedule(blocking), waits_for=waits_for(waited_for))
 
 
-def refused_for_now(early: Iterable[tuple[Sequence[Mover], Target]]) -> Verdict:
-    """The verdict on a candidate of which only these pods have to wait, for these nodes."""
-    waiting = [(mover.key, target) for movers, target in early for mover in movers]
-    waiting.sort(key=itemgetter(0))
+def waits_for(targets: Iterable[Target]) -> tuple[str, ...]:
+    """What a candidate waits for whose pods would come to be on these nodes."""
+    nodes = sorted({target.node_name or target.claim_name for target in targets})
+    return (*(waits_for_node(name) for name in nodes), WAITS_FOR_ROOM)
+
+
+def refused_for_now(waits: tuple[str, ...], early: Callable[[], Iterable[tuple[str, Target]]]) -> Verdict:
+    """The verdict on a candidate of which only some pods have to wait. ``early``: which of them for which node."""
+    return Verdict(Reason.UNSCHEDULABLE, partial(_would_have_to_wait, early), None, waits)
+
+
+def _would_have_to_wait(early: Callable[[], Iterable[tuple[str, Target]]]) -> str:
+    waiting = sorted(early(), key=itemgetter(0))
     shown = {pod: target.not_initialized for pod, target in waiting[:_LISTED_ERRORS]}
-    nodes = sorted({target.node_name or target.claim_name for _, target in waiting})
-    waits = (*(waits_for_node(name) for name in nodes), WAITS_FOR_ROOM)
-    return Verdict(Reason.UNSCHEDULABLE, _would_not_schedule(shown, len(waiting)), waits_for=waits)
+    return _would_not_schedule(shown, len(waiting))
 
 
 def not_all_would_schedule(errors: Mapping[str, str]) -> str:

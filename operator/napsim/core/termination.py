@@ -34,7 +34,7 @@ from napsim.core.actions import (
     Plan,
     SetNodeClaimStatus,
 )
-from napsim.core.clock import EPOCH, Timeline, earliest, parse_rfc3339, rfc3339
+from napsim.core.clock import EPOCH, Timeline, begun, earliest, parse_rfc3339, rfc3339
 from napsim.core.drains import MINIMUM_DRAIN, Drain, drain
 from napsim.core.instances import gone_since, is_fake
 from napsim.core.objects import Condition, Node, NodeClaim, Pod, condition, is_true
@@ -117,7 +117,7 @@ def _without_node(claim: NodeClaim, detach: timedelta, now: datetime) -> Plan:
     if accepted is None or accepted.last_transition_time is None:
         terminating = Condition(type=names.INSTANCE_TERMINATING, status="True", reason=names.INSTANCE_TERMINATING)
         return Plan((SetNodeClaimStatus(claim, now, (terminating,)),), now + detach)
-    gone = accepted.last_transition_time + detach
+    gone = begun(accepted.last_transition_time, now) + detach
     return Plan((), gone) if now < gone else Plan((_let_go(claim),))
 
 
@@ -178,7 +178,9 @@ def _drain_and_detach(state: Terminating, claim: NodeClaim, pdbs: PdbIndex, deta
     deadline = deadline_of(claim)
     look = drain(state.pods, deadline, now.timeline, now.virtual, now.real)
     started = condition(claim.status.conditions, names.DRAINED)
-    began = started.last_transition_time if started and started.last_transition_time else now.virtual
+    began = (
+        begun(started.last_transition_time, now.virtual) if started and started.last_transition_time else now.virtual
+    )
     settled = began + MINIMUM_DRAIN
     if started is None or (look.waiting and started.status == "Unknown"):
         return _draining(state.node, claim, pdbs, look, settled, now)
@@ -254,7 +256,7 @@ def _start_termination(state: Terminating, claim: NodeClaim, grace_over: bool, d
 def _terminate_instance(state: Terminating, claim: NodeClaim, detach: timedelta, now: Instant) -> Plan:
     accepted = condition(claim.status.conditions, names.INSTANCE_TERMINATING)
     since = accepted.last_transition_time if accepted and accepted.last_transition_time else now.virtual
-    gone = since + detach
+    gone = begun(since, now.virtual) + detach
     if now.virtual < gone:
         return Plan((), gone)
     return Plan((state.last,))

@@ -18,20 +18,22 @@ from napsim.core.requirements import EXISTS, AllowedValues, Requirements, narrow
 from napsim.core.targets import Target
 from napsim.core.topologyrules import Domains, Rule, RuleKind, next_domains, unsatisfiable
 
+Turn = tuple[int, int, float, str, str]
+"""Upstream's order of pods: the largest first, then by creation time and uid."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mover:
     """A pod to be placed. ``pending``: it was waiting for room before, so that it blocks nobody.
 
-    ``displaced``: its node is on its way out, so that it may wait for nodes that are not initialized yet. ``turn`` is
-    upstream's order of pods: the largest first, then by creation time and uid.
+    ``displaced``: its node is on its way out, so that it may wait for nodes that are not initialized yet.
     """
 
     key: str
     namespace: str
     labels: Mapping[str, str]
     shape: PodShape
-    turn: tuple[int, int, float, str, str]
+    turn: Turn
     pending: bool = False
     displaced: bool = False
 

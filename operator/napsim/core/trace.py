@@ -185,7 +185,7 @@ def unblocked_record(claim: str, verdict: Verdict, at: datetime) -> Record:
 
 def is_same(one: Verdict, other: Verdict) -> bool:
     """Which pods have no room changes with every look; that there is none does not."""
-    return one.reason == other.reason and (one.message == other.message or one.reason is Reason.UNSCHEDULABLE)
+    return one.reason is other.reason and (one.reason is Reason.UNSCHEDULABLE or one.message == other.message)
 
 
 class _Replacement(msgspec.Struct, frozen=True):

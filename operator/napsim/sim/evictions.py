@@ -209,7 +209,8 @@ class Disruptions:
 
     def on_scale(self, kind: str, key: str) -> None:
         """A controller is to have another number of pods."""
-        self._dirty.update(pdb for pdb, tally in self._tallies.items() if (kind, key) in self._scaled(tally))
+        found = ((pdb, tally) for pdb, tally in self._tallies.items() if tally.owners)
+        self._dirty.update(pdb for pdb, tally in found if (kind, key) in self._scaled(tally))
         self._settle_all()
 
     def _look_later(self, pdbs: Iterable[str]) -> None:
@@ -287,6 +288,8 @@ class Disruptions:
 
     def _scaled(self, tally: _Tally) -> dict[tuple[str, str], None]:
         """What has the scale: pods of several ReplicaSets of one Deployment count once."""
+        if len(tally.owners) == 1:
+            return {self.identity_of(*next(iter(tally.owners))): None}
         return dict.fromkeys(self.identity_of(*owner) for owner in tally.owners)
 
 

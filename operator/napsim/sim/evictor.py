@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import datetime
 
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import EvictPod
 from napsim.core.objects import Pod
+from napsim.core.pace import NOTHING
 from napsim.core.pods import ready_status
 from napsim.sim.evictions import Answer, Disruptions
 from napsim.sim.kernel import Kernel
@@ -27,6 +29,8 @@ class Evictor:
         self.api = api
         self.on_evicted = on_evicted
         self.refused = 0
+        self.apart = NOTHING  # two evictions of one node's pods, where they do not come at once
+        self._next: dict[str, datetime] = {}  # node -> when its next pod is asked for
         self._wanted: dict[str, str] = {}  # pod -> uid
         self._waiting: dict[str, dict[str, None]] = {}  # PDB -> pods that it holds back, in order
         self._held: dict[str, tuple[str, ...]] = {}  # pod -> PDBs
@@ -37,7 +41,18 @@ class Evictor:
         key, uid = action.pod.key, action.pod.metadata.uid
         if self._wanted.get(key) != uid:
             self._wanted[key] = uid
-            self._enqueue(key)
+            if self.apart:
+                self._enqueue_after_others(action.pod)
+            else:
+                self._enqueue(key)
+
+    def _enqueue_after_others(self, pod: Pod) -> None:
+        """After those of its node that are asked for already."""
+        node = pod.spec.node_name
+        at = self._next[node] = max(self._next.get(node, self.kernel.now), self.kernel.now) + self.apart
+        if pod.key not in self._queued:
+            self._queued.add(pod.key)
+            self.kernel.at(at, self._attempt, pod.key)
 
     def wants(self, pod: Pod) -> bool:
         return self._wanted.get(pod.key) == pod.metadata.uid

@@ -213,15 +213,23 @@ class Recorder:
 
     # --- blocked ------------------------------------------------------------------------------------------------------
 
+    def holds(self, claim: str, verdict: Verdict) -> bool:
+        """Whether the candidate was set aside by such a verdict already, so that there is nothing to note."""
+        held = self._held.get(claim)
+        if held is None or not is_same(held.verdict, verdict):
+            return False
+        self._released.discard(claim)
+        return True
+
     def block(self, claim: str, node: str, pool: str, verdict: Verdict, now: datetime) -> None:
         """A candidate is set aside. The same again, be it asked anew in between, is the same interval."""
+        if self.holds(claim, verdict):
+            return
         held = self._held.get(claim)
         if held is not None:
             self._released.discard(claim)
-            if is_same(held.verdict, verdict):
-                return
             self._close(claim, held, now)
-        self._held[claim] = _Blocked(node, pool, verdict, now)
+        self._held[claim] = _Blocked(node, pool, verdict.told(), now)
         self._note((blocked_record(claim, node, verdict, now),))
 
     def unblock(self, claim: str) -> None:

@@ -12,6 +12,7 @@ changes, all pods of its kind with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from napsim.api import names
@@ -29,6 +30,7 @@ from napsim.sim.cluster import Cluster, replace
 
 SCHEDULED: Final = "PodScheduled"
 _NOTHING: Final[Mapping[str, AllowedValues]] = {}
+_SOME: Final = 32
 _FITS_NOWHERE: Final = Condition(SCHEDULED, "False", "Unschedulable", "no node takes the pod")
 
 
@@ -109,14 +111,23 @@ class Scheduling:
         """Those that wait first, one of each shape after another until one fits nowhere; then the new ones."""
         self._looking = False
         for shape in list(self._unplaced):
-            for key in list(self._unplaced.get(shape, ())):
-                if not self._bind(key, shape):
-                    break
+            self._bind_waiting(shape)
         while self._line:
-            key = next(iter(self._line))
-            shape = self._line.pop(key)
-            if self._waits(shape) or not self._bind(key, shape):
-                self._set_aside(key, shape)
+            for key in tuple(
+                self._line
+            ):  # one by one, the first of a dict that has lost thousands is far from its start
+                new = self._line.pop(key, None)
+                if new is not None and (self._waits(new) or not self._bind(key, new)):
+                    self._set_aside(key, new)
+            if not self._line:
+                self._line.clear()  # forgets the places of those it has lost
+
+    def _bind_waiting(self, shape: PodShape) -> None:
+        """A few at a time: of thousands that wait, the room on one node takes some tens."""
+        while some := tuple(islice(self._unplaced.get(shape, ()), _SOME)):
+            for key in some:
+                if not self._bind(key, shape):
+                    return
 
     def _waits(self, shape: PodShape) -> bool:
         """Whether pods of that shape fit nowhere, whoever asks: nothing of it depends on the pod itself."""

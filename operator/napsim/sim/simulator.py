@@ -67,6 +67,7 @@ class Simulator(Controllers):
         self.queues["provisioning"] = self.provisioning
         self.nodes.drain_poll = NEVER_IN_VAIN
         self.disruption.pause, self.disruption.pace = self._pause, scenario.pace
+        self.evictor.apart = scenario.pace.evictions
         self.disruption.is_heard = lambda: hands.is_heard
         self.settling = True
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
@@ -168,7 +169,8 @@ class Simulator(Controllers):
         claim = self.state.claims.get(claim_name)
         if claim is None:
             return
-        if (found := verdict_of(self.disruption.queues, claim_name)) is not None:
+        found = verdict_of(self.disruption.queues, claim_name)
+        if found is not None and not self.recorder.holds(claim_name, found[1]):
             node = self.state.node_of(claim)
             self.recorder.block(claim_name, node.name if node else "", *found, self.kernel.now)
 

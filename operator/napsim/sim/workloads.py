@@ -204,8 +204,10 @@ class Workloads:
         workload = self.of(pod)
         if workload is None:
             return
-        workload.active += _is_active(new) - _is_active(old)
-        self._count(workload)
+        more = _is_active(new) - _is_active(old)
+        if more:
+            workload.active += more
+            self._count(workload)
         if new is None:
             workload.pods.discard(pod.key)
             if workload.kind == "DaemonSet":

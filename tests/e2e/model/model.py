@@ -24,19 +24,23 @@ from tests.e2e.model.requests import (
     ANOTHER_UID,
     ANOTHER_VERSION,
     NAMESPACED,
+    OBJECT,
     Answer,
     Apply,
     Create,
     Delete,
     Evict,
+    JsonPatch,
     Manifest,
     Patch,
     Pick,
     Request,
     Which,
     named,
+    with_uid,
 )
 from tests.e2e.model.states import State, picked, state_of
+from tests.e2e.model.statuses import DOES_NOT_APPLY, NotApplicable, of_eviction, patched
 
 NOON: Final = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
 _TYPES: Final[dict[str, type[KubeObject]]] = {
@@ -45,7 +49,6 @@ _TYPES: Final[dict[str, type[KubeObject]]] = {
     "Pod": Pod,
     "PodDisruptionBudget": PodDisruptionBudget,
 }
-_REASONS: Final = {404: "NotFound", 409: "Conflict", 429: "TooManyRequests", 500: ""}
 
 
 class Model:
@@ -101,6 +104,8 @@ class Model:
                 return self._apply(named(request.manifest, self.world))
             case Patch():
                 return self._patch(request)
+            case JsonPatch():
+                return self._patch_json(request)
             case Delete():
                 return self._delete(request)
             case Evict():
@@ -160,11 +165,33 @@ class Model:
         self.requests.delete(kind, namespace, name, uid, version, request.grace_seconds)
         return Answer(200)
 
+    def _patch_json(self, request: JsonPatch) -> Answer:
+        kind, (namespace, name) = request.kind, self._place(request.kind, request.name)
+        store = self.requests.store(kind)
+        item = store.get(f"{namespace}/{name}" if namespace else name)
+        if item is None:
+            return Answer(404, "NotFound", f'{kind.lower()}s "{OBJECT}" not found')
+        operations = [with_uid(it, item.metadata.uid) for it in named(list(request.operations), self.world)]
+        try:
+            changed = patched(msgspec.to_builtins(item), operations)
+        except NotApplicable:
+            return Answer(422, "Invalid", DOES_NOT_APPLY)
+        store.update(msgspec.convert(changed, _TYPES[kind]))
+        return Answer(200)
+
     def _evict(self, request: Evict) -> Answer:
         namespace, name = self._place("Pod", request.name)
-        found = self.cluster.pods.get(f"{namespace}/{name}")
-        answer = self.disruptions.evict(f"{namespace}/{name}", self._uid(found, request.uid or "its own"))
-        return Answer(answer.value, _REASONS.get(answer.value, ""))
+        key = f"{namespace}/{name}"
+        found, pdbs = self.cluster.pods.get(key), self.disruptions.pdbs_of(key)
+        held = [self.cluster.pdbs.objects[pdb] for pdb in pdbs]
+        answer = self.disruptions.evict(key, self._uid(found, request.uid or "its own"))
+        return of_eviction(answer, held, scaled=all(map(self._has_scale, held)))
+
+    def _has_scale(self, pdb: PodDisruptionBudget) -> bool:
+        """Whether the controller can tell how many pods there are to be; a number that is to be left needs no scale."""
+        pods = (pod for pod in self.cluster.pods.objects.values() if pdb.key in self.disruptions.pdbs_of(pod.key))
+        owners = {owner.kind for pod in pods for owner in pod.metadata.owner_references if owner.controller}
+        return isinstance(pdb.spec.min_available, int) or "DaemonSet" not in owners
 
     # --- names --------------------------------------------------------------------------------------------------------
 

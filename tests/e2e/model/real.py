@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, Final
@@ -26,11 +27,14 @@ from tests.e2e.kubectl import eventually
 from tests.e2e.model.requests import (
     ANOTHER_UID,
     ANOTHER_VERSION,
+    OBJECT,
+    UID,
     Answer,
     Apply,
     Create,
     Delete,
     Evict,
+    JsonPatch,
     Manifest,
     Patch,
     Pick,
@@ -38,6 +42,7 @@ from tests.e2e.model.requests import (
     Which,
     named,
     namespace,
+    with_uid,
 )
 from tests.e2e.model.states import State, picked, state_of
 
@@ -60,6 +65,7 @@ _RESOURCES: Final = {
 }
 _JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _SEEN: Final = ("NodePool", "NodeClaim", "NodeImage")
 _NOT_SERVED_YET: Final = "storage is (re)initializing"  # a kind whose CRD has just been made
@@ -107,6 +113,8 @@ class Real:
                 return self._apply(named(request.manifest, self.world))
             case Patch():
                 return self._patch(request)
+            case JsonPatch():
+                return self._patch_json(request)
             case Delete():
                 return self._delete(request)
             case Evict():
@@ -159,7 +167,24 @@ class Real:
         metadata = {"name": path.rpartition("/")[2], "namespace": self.world}
         options = {"deleteOptions": {"preconditions": {"uid": uid}}} if uid else {}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, **options}
-        return self._exchange("POST", f"{path}/eviction", body)[0]
+        return self._said(*self._exchange("POST", f"{path}/eviction", body), found, path)
+
+    def _patch_json(self, request: JsonPatch) -> Answer:
+        path, found = self._found(request.kind, request.name)
+        own = found["metadata"]["uid"] if found else ANOTHER_UID
+        operations = [with_uid(operation, own) for operation in named(list(request.operations), self.world)]
+        return self._said(*self._exchange("PATCH", path, operations, _JSON_PATCH), found, path)
+
+    @staticmethod
+    def _said(answer: Answer, document: Manifest, found: Manifest, path: str) -> Answer:
+        """The same with what its Status says, if it is one of an error."""
+        if answer.code < 400:
+            return answer
+        message = document["message"].replace(found["metadata"]["uid"], UID) if found else document["message"]
+        message = message.replace(f'"{path.rpartition("/")[2]}"', f'"{OBJECT}"')
+        causes = document.get("details", {}).get("causes", ())
+        told = tuple((it["reason"], _but_for_the_error(it["message"])) for it in causes)
+        return replace(answer, message=message, causes=told)
 
     # --- names --------------------------------------------------------------------------------------------------------
 
@@ -189,7 +214,7 @@ class Real:
         return {"": "", "its own": own, "another": ANOTHER_VERSION}[which]
 
     def _exchange(
-        self, method: str, path: str, body: Manifest | None = None, content_type: str = _JSON
+        self, method: str, path: str, body: Manifest | list[Manifest] | None = None, content_type: str = _JSON
     ) -> tuple[Answer, dict[str, Any]]:
         """Raises AssertionError where a kind is still not served after ``_SERVED_SECONDS``."""
         text = json.dumps(body) if body is not None else None
@@ -203,3 +228,9 @@ class Real:
             assert time.monotonic() < deadline, document
             time.sleep(0.1)
         return Answer(response.status, document.get("reason", "") if response.status >= 400 else ""), document
+
+
+def _but_for_the_error(cause: str) -> str:
+    """Without what the PDB's controller ran into, which is its own words."""
+    said, failed, _ = cause.partition("failed sync")
+    return said + failed

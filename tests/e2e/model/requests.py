@@ -16,6 +16,8 @@ Which = Literal["", "its own", "another"]
 NAMESPACED: Final = frozenset({"Pod", "PodDisruptionBudget", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"})
 ANOTHER_UID: Final = "00000000-0000-4000-8000-000000000000"
 ANOTHER_VERSION: Final = "999999999"
+OBJECT: Final = "<name>"
+UID: Final = "<uid>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonPatch:
+    """A JSON patch (RFC 6902): operations, each with ``op``, ``path`` and, but for ``remove``, ``value``.
+
+    A value ``its own`` of a test of ``/metadata/uid`` is the object's uid.
+    """
+
+    kind: str
+    name: str | Pick
+    operations: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """DELETE, with preconditions."""
 
@@ -74,15 +88,21 @@ class Evict:
     uid: Which = ""
 
 
-Request = Create | Apply | Patch | Delete | Evict
+Request = Create | Apply | Patch | JsonPatch | Delete | Evict
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The HTTP code, and the reason of the Status where it is an error."""
+    """The HTTP code, and the reason of the Status where it is an error.
+
+    Of evictions and JSON patches also what the Status says, with ``OBJECT`` and ``UID`` for the names and the uids that
+    differ, and its causes (reason, message).
+    """
 
     code: int
     reason: str = ""
+    message: str = ""
+    causes: tuple[tuple[str, str], ...] = ()
 
 
 def namespaces(requests: Iterable[Request]) -> tuple[str, ...]:
@@ -101,6 +121,11 @@ def named(value: Any, world: str) -> Any:
     if isinstance(value, list):
         return [named(part, world) for part in value]
     return f"{world}-{value[1:]}".rstrip("-") if isinstance(value, str) and value.startswith("@") else value
+
+
+def with_uid(operation: Manifest, uid: str) -> Manifest:
+    """An operation of a JSON patch, the uid filled in where the object's own is meant."""
+    return {**operation, "value": uid} if operation.get("value") == "its own" else operation
 
 
 def namespace(name: str, world: str) -> str:
