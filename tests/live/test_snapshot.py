@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
+from napsim.api import names
 from napsim.cli.snapshot import document
-from napsim.controllers.resources import NODE_POOLS, NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
+from napsim.controllers.resources import (
+    AKS_NODE_CLASSES,
+    NODE_AUTO_PROVISIONINGS,
+    NODE_CLAIMS,
+    NODE_IMAGES,
+    NODE_POOLS,
+    NODES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    Resource,
+)
+from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.live.pseudonyms import Pseudonyms
 from napsim.live.snapshot import DEPLOYMENTS, REPLICA_SETS, RESOURCES, Snapshot, abridged, cluster_role
 
@@ -156,11 +168,42 @@ def test_a_pool_and_the_label_of_its_nodes_keep_agreeing() -> None:
     assert told["spec"]["providerID"] == f"azure:///{hidden.of('azure:///s/1')}"
 
 
+def test_what_a_status_tells_of_nodes_and_pools_is_left_out() -> None:
+    clock = {"anchorReal": "2026-02-15T00:00:00Z", "anchorVirtual": "2026-02-15T00:00:00Z", "factor": "1"}
+    blocked = [{"node": "aks-payments-1", "nodeClaim": "payments-1", "nodePool": "payments", "reason": "Pod"}]
+    nap = {"metadata": {"name": "default"}, "spec": {}, "status": {"clock": clock, "blocked": blocked}}
+    listed = {"nodePools": "payments 3/3", "nodeClasses": ["payments"]}
+    image = {"metadata": {"name": "one"}, "spec": {}, "status": listed}
+    told = [Pseudonyms().manifest(kept(*item)) for item in ((NODE_AUTO_PROVISIONINGS, nap), (NODE_IMAGES, image))]
+    assert [item["status"] for item in told] == [{"clock": clock}, {}]
+    assert "payments" not in json.dumps(told)
+
+
+def test_hashes_follow_the_names_so_that_nothing_drifts_by_them() -> None:
+    template = {"metadata": {"labels": {"team": "payments"}}, "spec": {"nodeClassRef": {"name": "large"}}}
+    spec = {"imageFamily": "Ubuntu2204", "tags": {"team": "payments"}}
+    made = {names.NODEPOOL_HASH: nodepool_hash(template), names.AKSNODECLASS_HASH: aksnodeclass_hash(spec)}
+    drifted = {names.NODEPOOL_HASH: "1", names.AKSNODECLASS_HASH: "1"}
+    told = Pseudonyms("salt").manifests(
+        [
+            kept(NODE_CLAIMS, {"metadata": {"name": "one", "annotations": made}}),
+            kept(NODE_CLAIMS, {"metadata": {"name": "two", "annotations": drifted}}),
+            kept(NODE_POOLS, {"metadata": {"name": "payments", "annotations": made}, "spec": {"template": template}}),
+            kept(AKS_NODE_CLASSES, {"metadata": {"name": "large", "annotations": made}, "spec": spec}),
+        ]
+    )
+    hashes = [nodepool_hash(told[2]["spec"]["template"]), aksnodeclass_hash(told[3]["spec"])]
+    kinds = (names.NODEPOOL_HASH, names.AKSNODECLASS_HASH)
+    assert [told[0]["metadata"]["annotations"][kind] for kind in kinds] == hashes
+    assert not {told[1]["metadata"]["annotations"][kind] for kind in kinds} & {*hashes, "1"}
+    assert made[names.NODEPOOL_HASH] != hashes[0], "who guesses a name cannot confirm it by them"
+
+
 # --- the document -----------------------------------------------------------------------------------------------------
 
 
 def documents(found: Snapshot) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in document(found, NOW, None).splitlines() if line != "---"]
+    return [json.loads(line) for line in document(found, NOW).splitlines() if line != "---"]
 
 
 def test_a_snapshot_starts_when_it_was_taken() -> None:

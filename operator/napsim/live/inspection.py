@@ -57,7 +57,7 @@ class Inspection:
                 manifest = found.document.manifest
                 told = f"{rule.code} {found.field}: {found.message}"
                 key = manifest["kind"], manifest["metadata"]["name"]
-                self._found.setdefault(key, []).append((_reason(rule), told))
+                self._found.setdefault(key, []).append((reason_of(rule), told))
         return self._found.get((kind, name), ())
 
     def _look(self, day: datetime) -> Iterator[Judged]:
@@ -80,6 +80,6 @@ def _as_written(manifest: Manifest) -> dict[str, Any]:
     return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}
 
 
-def _reason(rule: Rule) -> str:
+def reason_of(rule: Rule) -> str:
     """``budget-never-allows`` as a condition has it."""
     return "".join(word.capitalize() for word in rule.name.split("-"))

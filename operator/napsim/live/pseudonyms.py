@@ -2,16 +2,17 @@
 
 Kept are Kubernetes' own words and keys, those of Karpenter, AKS and napsim, resource amounts, zones, instance types and
 image versions. Everything else that people choose is replaced: names, namespaces, label keys and values. Messages,
-subnets, tags and commands in flight are left out.
+subnets, tags, commands in flight and what a status tells people of other objects are left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from napsim.api import names
+from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 
 _PUBLIC: Final = (
     "kubernetes.io",
@@ -42,6 +43,12 @@ _LEFT_OUT: Final = frozenset({"tags", "vnetSubnetID", "userData", "disruptedPods
 _COMMANDS: Final = (names.COMMAND, names.ADOPTS, names.IN_PLACE)
 _OWN_NAMES: Final = frozenset({"NodeAutoProvisioning", "MaintenanceConfiguration", "NodeImage"})
 _SYSTEM: Final = ("system-",)
+_HASHED_AS: Final = frozenset({names.NODEPOOL_HASH, names.AKSNODECLASS_HASH})
+# What of a status a forecast reads. The rest names nodes and pools, in lists of its own and in sentences.
+_STATUS_READ: Final[Mapping[str, frozenset[str]]] = {
+    "NodeAutoProvisioning": frozenset({"clock"}),
+    "NodeImage": frozenset(),
+}
 
 
 class Pseudonyms:
@@ -56,9 +63,23 @@ class Pseudonyms:
             return name
         return f"x{hashlib.blake2b(name.encode(), key=self._salt, digest_size=6).hexdigest()}"
 
+    def manifests(self, manifests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """A whole cluster. Hashes of templates follow the names in them: what was not drifted by them is not now."""
+        replaced = [self.manifest(manifest) for manifest in manifests]
+        hashes = dict(_hashes(manifests, replaced))
+        for manifest in replaced:
+            annotations = manifest["metadata"].get("annotations", {})
+            for key in _HASHED_AS & annotations.keys():
+                found = annotations[key]
+                annotations[key] = hashes.get((key, found)) or self._number(found)
+        return replaced
+
+    def _number(self, text: str) -> str:
+        return str(int(self.of(text)[1:], 16))
+
     def manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """One object."""
-        replaced: dict[str, Any] = self._part(manifest)
+        replaced: dict[str, Any] = self._part(_abridged(manifest))
         if manifest["kind"] in _OWN_NAMES:
             replaced["metadata"]["name"] = manifest["metadata"]["name"]
         if manifest["kind"] == "MaintenanceConfiguration":
@@ -113,6 +134,26 @@ class Pseudonyms:
         domain = key.partition("/")[0] if "/" in key else ""
         speaks = key in _SPEAKING or domain in _SPEAKING_DOMAINS
         return text if speaks and key not in _NAMED_BY else self.of(text)
+
+
+def _hashes(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """By annotation and hash as it was: what it is with the names replaced."""
+    for old, new in zip(before, after, strict=True):
+        if old["kind"] == "NodePool":
+            pair = (nodepool_hash(item["spec"]["template"]) for item in (old, new))
+            yield (names.NODEPOOL_HASH, next(pair)), next(pair)
+        elif old["kind"] == "AKSNodeClass":
+            pair = (aksnodeclass_hash(item.get("spec", {})) for item in (old, new))
+            yield (names.AKSNODECLASS_HASH, next(pair)), next(pair)
+
+
+def _abridged(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    read = _STATUS_READ.get(manifest["kind"])
+    if read is None or "status" not in manifest:
+        return manifest
+    return {**manifest, "status": {key: item for key, item in manifest["status"].items() if key in read}}
 
 
 def _is_public(key: str) -> bool:

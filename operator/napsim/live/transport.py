@@ -365,4 +365,6 @@ def _notice_absence(connected: socket.socket) -> None:
 
 
 def _describe(error: BaseException) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
