@@ -27,6 +27,7 @@ _MOST_BYTES: Final = 64 << 20
 # key -> (code, Windows' number of it, what it types)
 _KEYS: Final = {
     "Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "Tab": ("Tab", 9, ""), "Home": ("Home", 36, ""),
+    "ArrowUp": ("ArrowUp", 38, ""), "ArrowDown": ("ArrowDown", 40, ""),
     "ArrowLeft": ("ArrowLeft", 37, ""), "ArrowRight": ("ArrowRight", 39, ""), "PageDown": ("PageDown", 34, ""),
     "+": ("NumpadAdd", 107, "+"), "-": ("NumpadSubtract", 109, "-"), "0": ("Digit0", 48, "0"), " ": ("Space", 32, " "),
 }  # fmt: skip

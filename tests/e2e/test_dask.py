@@ -1,21 +1,27 @@
-"""A sweep on the workers of a Dask cluster: a scheduler and two processes of this machine, by address."""
+"""Sweeps, checks and advice on the workers of a Dask cluster: a scheduler and two processes of this machine."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
+from typer.testing import CliRunner
 
 from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable
+from napsim.cli.main import app
 from napsim.cli.sweep import swept
 from napsim.reading.sources import read
 from napsim.report.sweep import Against, Sweep
 from napsim.sim.composition import Asked
 
-WEEKEND = Path(__file__).parents[1] / "scenarios/weekend_budget"
+ROOT = Path(__file__).parents[2]
+WEEKEND = ROOT / "tests/scenarios/weekend_budget"
+SINGLE = ROOT / "tests/scenarios/single_replica"
+CHECKS = str(ROOT / "manifests/napsim-checks.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,44 @@ def test_a_cluster_gives_the_answer_that_local_processes_give(address: str) -> N
     assert len(found.points) == 6
     assert found.front
     assert found == over(LocalProcesses(2))
+
+
+@pytest.fixture
+def checks(tmp_path: Path) -> str:
+    """A check that a PodDisruptionBudget breaks with every seed."""
+    spec = {
+        "manifests": [str(SINGLE)],
+        "until": "2026-03-12T00:00:00Z",
+        "runs": 2,
+        "checks": [{"id": "in-time", "finishes": {"within": "7d"}}],
+    }
+    file = tmp_path / "napsim-checks.yaml"
+    kind = {"apiVersion": "napsim.dev/v1alpha1", "kind": "Checks", "metadata": {"name": "it"}, "spec": spec}
+    file.write_text(json.dumps(kind))
+    return str(file)
+
+
+def test_checks_of_many_seeds_have_the_answer_of_local_processes(address: str, checks: str) -> None:
+    """With the counterexample: the instant, the node, the chain of reasons."""
+    told = []
+    for where in (["--dask", address], ["--processes", "2"]):
+        done = CliRunner().invoke(app, ["check", "--checks", checks, "--runs", "3", "--output", "json", *where])
+        assert done.exit_code == 1, done.output
+        told.append(json.loads(done.stdout)["results"])
+    assert told[0] == told[1]
+    ((broken,), _) = told
+    assert broken["runs"] == {"count": 3, "held": 0, "atLeast": 1.0}
+    example = broken["counterexample"]
+    assert example["at"].startswith("2026-03-")
+    assert len(example["nodes"]) == 1
+    assert "PodDisruptionBudget=[shop/ledger]" in example["reasons"][0]
+    assert [link["name"] for link in example["chain"]["links"] if link["standing"] == "blocks"] == ["Candidate"]
+
+
+def test_advice_is_tried_on_workers_where_each_check_has_several_seeds(address: str, checks: str) -> None:
+    done = CliRunner().invoke(app, ["advise", "--checks", checks, "--dask", address, "--output", "json"])
+    assert done.exit_code == 1, done.output
+    assert json.loads(done.stdout)["edit"]["changes"]
 
 
 def test_what_fails_on_a_worker_fails_here(address: str) -> None:

@@ -1,4 +1,4 @@
-"""The page of a forecast in a real browser: no network, no errors, readable at 20 and at 5,000 nodes, by keyboard."""
+"""Pages in a real browser: no network, no errors, by keyboard; that of a forecast readable at 20 and 5,000 nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from typer.testing import CliRunner
 
+from napsim.cli.main import app
 from napsim.report.forecast import Forecast
 from napsim.report.forecast_page import page
 from tests.e2e.browser import SHIFT, Tab, chromium, tab
@@ -18,6 +20,7 @@ from tests.report.fleets import EACH, OPENS, WEEK, fleet
 SIZES: Final = {20: fleet(20, 6), 5000: fleet(5000, 6)}
 COUNTED: Final = re.compile(r"(\d+) of (\d+)")
 WHOLE: Final = "(the whole forecast)"
+WEEKEND: Final = Path(__file__).parents[1] / "scenarios/weekend_budget"
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +218,52 @@ def test_a_narrow_window_has_no_sideways_scrolling(browser: str, pages: dict[int
         assert width <= 600
 
     in_tab(browser, pages[20], does, width=600)
+
+
+# --- the page of a week -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The budgets of a week: from Monday on unlimited, closed, unlimited by day; at the weekend one at once."""
+    file = tmp_path_factory.mktemp("week") / "week.html"
+    asked = ["budgets", str(WEEKEND), "--html", str(file), "--at", "2026-03-02T00:00:00Z", "--time-zone", "UTC"]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    return file.as_uri()
+
+
+async def told(opened: Tab) -> str:
+    """What the line above the drawing says of the part that has the focus, which is what the part says of itself."""
+    line, part = "document.querySelector('.told').textContent", "document.activeElement.getAttribute('aria-label')"
+    said = str(await opened.value(line))
+    assert said == await opened.value(part)
+    return said
+
+
+def test_keys_go_from_part_to_part_of_a_week_and_the_line_above_tells_each(browser: str, week: str) -> None:
+    async def does(opened: Tab) -> None:
+        assert await count(opened, ".days") == 1  # all reasons are told together
+        assert await count(opened, ".part[tabindex='0']") == 1
+        await opened.press("Tab")
+        assert await told(opened) == "Mon 2026-03-02 00:00 UTC, for 8h: UNLIMITED"
+        await opened.press("ArrowRight")
+        assert await told(opened) == "Mon 2026-03-02 08:00 UTC, for 8h: none"
+        await opened.press("ArrowDown")
+        assert await told(opened) == "Tue 2026-03-03 08:00 UTC, for 8h: none"
+        await opened.press("ArrowLeft")
+        assert await told(opened) == "Tue 2026-03-03 00:00 UTC, for 8h: UNLIMITED"
+        await opened.press(*["ArrowDown"] * 9)
+        assert await told(opened) == "Sun 2026-03-08 00:00 UTC, for 1d: 1 at once", "the last row is not left"
+        await opened.press("ArrowUp", "ArrowLeft")
+        assert await told(opened) == "Fri 2026-03-06 16:00 UTC, for 8h: UNLIMITED"
+        assert await count(opened, ".part[tabindex='0']") == 1, "Tab comes back to where it left"
+
+    in_tab(browser, week, does)
+
+
+def test_a_week_has_no_sideways_scrolling_in_a_narrow_window(browser: str, week: str) -> None:
+    async def does(opened: Tab) -> None:
+        wide = await opened.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
+
+    in_tab(browser, week, does, width=420)

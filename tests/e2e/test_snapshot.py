@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ from tests.e2e.commands import NAPSIM
 from tests.e2e.kubectl import apply, kubectl, token_kubeconfig
 from tests.e2e.rehearsal import Rehearsal, rehearsal
 
-EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "manifests" / "examples"
+CHECKER = ROOT / "docs" / "checker.md"
 CHOSEN = ("ledger", "shop", "aks-default", "aks-system")
 
 
@@ -44,8 +49,8 @@ def rehearsed() -> Iterator[Rehearsal]:
         yield made
 
 
-def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False, input=given)
+def run(*arguments: str, given: str = "", folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False, input=given, cwd=folder)
 
 
 def nodes(made: Rehearsal) -> set[str]:
@@ -99,12 +104,39 @@ def test_what_may_not_be_listed_is_named_at_once(rehearsed: Rehearsal) -> None:
     assert "--rbac" in done.stderr
 
 
-def test_a_cluster_is_linted_by_the_account_of_a_snapshot(rehearsed: Rehearsal) -> None:
-    kubeconfig = token_kubeconfig(rehearsed.cluster, "default", "reader")
-    done = run("lint", "--cluster", f"--kubeconfig={kubeconfig}", "--output=json")
-    assert done.returncode == 1, done.stderr
-    found = [(item["code"], item["object"]) for item in yaml.safe_load(done.stdout)["findings"]]
-    assert [item for item in found if item[0] != "NAP301"] == [("NAP402", "PodDisruptionBudget/ledger")]
+def asked_of_the_cluster(made: Rehearsal) -> dict[str, tuple[int, dict[str, Any]]]:
+    """The commands of docs/checker.md for a live cluster, run in turn as that account: exit code and answer of each."""
+    (block,) = re.findall(r"test_snapshot.py -->\n```sh\n(.*?)```", CHECKER.read_text(), re.DOTALL)
+    kubeconfig = token_kubeconfig(made.cluster, "default", "reader")
+    told = {}
+    for line in block.splitlines():
+        _, name, *arguments = shlex.split(line)
+        done = run(name, *arguments, f"--kubeconfig={kubeconfig}", "--output=json", folder=ROOT)
+        assert done.returncode in {0, 1}, f"{line}: {done.stderr}"
+        told[name] = done.returncode, dict(yaml.safe_load(done.stdout))
+    return told
+
+
+def test_six_commands_answer_from_the_cluster_by_the_account_of_a_snapshot(rehearsed: Rehearsal) -> None:
+    before = rehearsed.virtual_now()
+    told = asked_of_the_cluster(rehearsed)
+    after = rehearsed.virtual_now()
+    assert list(told) == ["lint", "windows", "budgets", "why", "check", "diff"]
+    for name, key in {"lint": "at", "windows": "at", "why": "at", "check": "start", "diff": "start"}.items():
+        assert before <= datetime.fromisoformat(told[name][1][key]) <= after, name
+    code, lint = told["lint"]
+    found = [(item["code"], item["object"]) for item in lint["findings"]]
+    assert (code, [item for item in found if item[0] != "NAP301"]) == (1, [("NAP402", "PodDisruptionBudget/ledger")])
+    (window,) = told["windows"][1]["configurations"]
+    assert (window["configName"], len(window["windows"])) == ("aksManagedNodeOSUpgradeSchedule", 3)
+    assert {pool["name"]: pool["nodesFrom"] for pool in told["budgets"][1]["pools"]} == {
+        "default": "its Nodes in the input",
+        "system": "its Nodes in the input",
+    }
+    assert [chain["name"] for chain in told["why"][1]["chains"]] == ["default"]
+    assert len(told["check"][1]["results"]) == 5
+    code, diff = told["diff"]
+    assert (code, diff["objects"], diff["windows"], diff["budgets"]) == (0, [], [], []), diff
 
 
 def test_why_asks_the_cluster_itself_as_the_same_account(rehearsed: Rehearsal) -> None:
@@ -133,3 +165,14 @@ def test_why_asks_the_cluster_itself_as_the_same_account(rehearsed: Rehearsal) -
     assert (links["Candidate"]["standing"], links["Candidate"]["reason"]) == ("blocks", "PodDisruptionBudget")
     assert links["Candidate"]["edit"]["command"].startswith("kubectl patch poddisruptionbudget ledger -n shop ")
     assert links["Adopted"]["standing"] == links["Drift"]["standing"] == "passes"
+    claims = {item["status"]["nodeName"]: item["metadata"]["name"] for item in rehearsed.items("nodeclaims")}
+    told = links["Candidate"]["message"][1:]  # in events the first letter is a capital one
+    for kind, name in (("node", held[0]), ("nodeclaim", claims[held[0]])):
+        shown = kubectl(rehearsed.cluster, "describe", kind, name).stdout
+        assert re.search(rf"DisruptionBlocked .*{re.escape(told)}", shown), shown
+
+    def pool_tells() -> bool:
+        shown = kubectl(rehearsed.cluster, "describe", "nodepool", "default").stdout
+        return re.search(rf"NodesBlocked .*{held[0]}.*{re.escape(told)}", shown) is not None
+
+    rehearsed.eventually("what blocks it, on its NodePool", pool_tells)

@@ -2,7 +2,7 @@
 
 The same texts at the same instant give the same findings, by place. Documents of kinds that no rule reads are passed
 over; what they make (pods of a custom resource, for example) is taken for unknown. So are the patches of Kustomize,
-which are parts of manifests.
+which are parts of manifests, and what these change.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import PurePath
 from typing import Any, Final
 
 from napsim.api.maintenanceconfiguration import SPELLINGS
@@ -19,6 +18,7 @@ from napsim.core.budgets import Budget, BudgetError
 from napsim.core.configuration_specs import ConfigurationError
 from napsim.lint.configuration import Configuration
 from napsim.lint.findings import Edit, Finding, Found
+from napsim.lint.kustomizations import Kustomizations
 from napsim.lint.rules import INCOMPLETE, REFUSED, RULES, TOO_SHORT, UNKNOWN_NAME, UNUSED, Rule
 from napsim.lint.subjects import CONFIGURATION, NODE_POOL, Subjects, configuration, subjects_of
 from napsim.lint.suppressions import Incomplete, Suppression, suppressions_of
@@ -50,14 +50,17 @@ class Result:
 def lint(texts: Sequence[Text], settings: Configuration, now: datetime, zone: str = "") -> Result:
     """``now`` is the instant from which windows and clocks are looked at, ``zone`` the reader's, or empty."""
     documents, unread = documents_of(texts)
-    patches = set(_patches(documents))
-    whole = [it for it in documents if isinstance(it.manifest, dict) and PurePath(it.file) not in patches]
-    ours = [_as_known(document) for document in whole if _is_ours(document)]
+    kustomized = Kustomizations.of(documents)
+    whole = [
+        kustomized.labelled(it) for it in documents if isinstance(it.manifest, dict) and not kustomized.is_patch(it)
+    ]
+    changed = [document for document in whole if _is_ours(document) and kustomized.is_changed(document)]
+    ours = [_as_known(it) for it in whole if _is_ours(it) and not kustomized.is_changed(it)]
     refused = {document.place: found for document in ours if (found := list(_refusals(document, now)))}
     sound = [document for document in whole if not _is_ours(document)]
     sound += [document for document in ours if document.place not in refused]
     lines = {text.name: text.text.split("\n") for text in texts}
-    bad = [document for document in ours if document.place in refused]
+    bad = [*changed, *(document for document in ours if document.place in refused)]
     subjects = subjects_of(sound, now, zone, lines, bad)
     judged = [pair for found in refused.values() for pair in found] + list(_ruled(subjects, settings))
     comments = [comment for text in texts for comment in suppressions_of(text, lines[text.name])]
@@ -89,18 +92,6 @@ def _as_known(document: Document) -> Document:
     """Without the fields of a live object that are unknown here."""
     manifest, unknown = pruned(document.manifest)
     return replace(document, manifest=manifest) if unknown else document
-
-
-def _patches(documents: Iterable[Document]) -> Iterator[PurePath]:
-    """The files that a kustomization in the input uses as patches."""
-    for document in documents:
-        manifest = document.manifest
-        if not isinstance(manifest, dict) or PurePath(document.file).stem != "kustomization":
-            continue
-        for entry in (*(manifest.get("patches") or ()), *(manifest.get("patchesStrategicMerge") or ())):
-            path = entry.get("path") if isinstance(entry, dict) else entry
-            if isinstance(path, str):
-                yield PurePath(document.file).parent / path
 
 
 # --- what the API server refuses --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ _STYLE: Final = """
   :root { --ink: #eee; --paper: #161616; --line: #555; --none: #2c2c2c; --soft: #222; } }
 body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 64rem;
   margin: 1.5rem auto; padding: 0 1rem; }
-h2 { margin-bottom: .2rem; } section { margin-bottom: 2rem; } .place { color: var(--ink); opacity: .7; }
+h2 { margin-bottom: .2rem; } section { margin-bottom: 2rem; } .place { opacity: .7; overflow-wrap: anywhere; }
 .days { display: grid; grid-template-columns: 6.2rem 1fr; row-gap: 3px; margin: .6rem 0; }
 .days > b { font: inherit; font-variant-numeric: tabular-nums; line-height: 24px; }
 .day { position: relative; height: 24px; background-image: repeating-linear-gradient(90deg, var(--line) 0 1px,
@@ -48,7 +48,8 @@ h2 { margin-bottom: .2rem; } section { margin-bottom: 2rem; } .place { color: va
 .key { display: inline-block; width: 1.6em; height: 1.1em; margin: 0 .4em 0 1.2em; vertical-align: -3px; }
 .told { min-height: 1.5em; font-variant-numeric: tabular-nums; } .bad { color: #B34700; font-weight: 600; }
 @media (prefers-color-scheme: dark) { .bad { color: #FF9D5C; } }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .15rem .8rem .15rem 0;
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { text-align: left; padding: .15rem .8rem .15rem 0;
   border-bottom: 1px solid var(--line); vertical-align: top; } td.number { text-align: right; }
 @media print { body { max-width: none; } section { break-inside: avoid; } .told { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }

@@ -88,7 +88,9 @@ _HEAD: Final = """\
 `napsim doctor` says what is missing or misconfigured in a cluster, by name, and how to fix it. It only reads: the one
 thing it sends is SubjectAccessReview, a question that the API server does not keep.
 
-```
+<!-- run: cluster -->
+<!-- exits: 0 1 0 -->
+```sh
 napsim doctor                           # the current context
 napsim doctor --context kind-napsim --namespace napsim-system
 napsim doctor --output json | jq -r '.findings[] | select(.severity == "error") | .fix'
