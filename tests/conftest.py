@@ -12,15 +12,16 @@ from hypothesis import settings
 PROCESSES: Final = (
     "tests/cluster/",
     "tests/cli/test_completion.py",
-    "tests/cli/test_forecast_docs.py",
     "tests/cli/test_kubectl.py",
     "tests/cli/test_operators.py",
+    "tests/docs/test_pages.py",
     "tests/live/test_informer.py",
     "tests/live/test_kubeconfig.py",
     "tests/live/test_leadership.py",
     "tests/live/test_release.py",
     "tests/live/test_transport.py",
     "tests/live/test_writer.py",
+    "tests/packaging/test_wheel.py",
     "tests/rbac/",
     "tests/sim/test_determinism.py",
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,19 @@ KUBECONFIG = {
     "current-context": "here",
     "contexts": [{"name": "here", "context": {"cluster": "here"}}],
 }
+
+
+@pytest.fixture(autouse=True)
+def logs_end_with_their_command() -> Iterator[None]:
+    """What ``napsim run`` logs to is closed with the test; later tests of the process would write to it."""
+    root, kopf = logging.getLogger(), logging.getLogger("kopf")
+    before = root.level, kopf.level
+    yield
+    for handler in [*root.handlers]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+    root.setLevel(before[0])
+    kopf.setLevel(before[1])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What docs/azure.md shows is what there is: every command of az and napsim on it. Those of kubectl: tests/e2e."""
+"""What docs/azure.md says of az and of options is what there is. Its other commands: tests/docs and tests/e2e."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napsim.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/azure.md").read_text("utf-8")
-SHELL = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+SHELL = re.findall(r"```sh\n(.*?)```", PAGE.partition("## The workflow of AKS")[2], re.DOTALL)
 EXAMPLES = sorted((ROOT / "docs/azure").iterdir())
 
 
@@ -50,24 +50,6 @@ def test_every_example_is_read(path: Path) -> None:
     }
 
 
-def test_each_command_at_the_top_of_the_page_runs(in_a_folder: Path) -> None:
-    (block,) = re.findall(r"```\n(napsim import az docs.*?)```", PAGE, re.DOTALL)
-    for command in block.splitlines():
-        done = run(command)
-        assert done.exit_code == 0, done.stderr
-    assert [item["kind"] for item in yaml.safe_load_all((in_a_folder / "windows.yaml").read_text())] == [
-        "MaintenanceConfiguration",
-        "MaintenanceConfiguration",
-        "NodeAutoProvisioning",
-    ]
-
-
-def test_az_is_told_as_the_page_shows() -> None:
-    ((script, shown),) = re.findall(r"napsim import az - <<'EOF'\n(.*?)EOF\n(.*?)```", PAGE, re.DOTALL)
-    done = run("napsim import az -", script)
-    assert (done.exit_code, done.stderr) == (2, shown)
-
-
 def test_what_the_workflow_does_in_aks_is_what_az_takes_and_what_the_examples_are() -> None:
     told = list(commands_of(SHELL, "az"))
     assert [line.split()[3] for line in told] == ["add", "show", "update", "list", "delete"]
@@ -90,11 +72,8 @@ def test_each_command_of_napsim_in_the_workflow_runs(in_a_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["import az", "export az", "export aso", "export terraform", "export bicep"])
-def test_every_option_is_on_the_page_and_every_example_of_the_help_runs(command: str, in_a_folder: Path) -> None:
+def test_every_option_is_on_the_page(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "400", "TERM": "dumb"}).stdout
     options = set(re.findall(r" (--[a-z-]+)  ", shown)) - {"--help"}
     assert "--output" in options
     assert [option for option in options if f"{option}" not in PAGE] == []
-    examples = re.findall(rf"napsim {command} (?:manifests|docs)/[^;]*?(?=;|\. |\.$)", shown, re.MULTILINE)
-    assert len(examples) == 1
-    assert run(examples[0]).exit_code == 0, examples

@@ -1,4 +1,4 @@
-"""What docs/checker.md shows and lists is what there is."""
+"""What docs/checker.md lists is what there is. What its commands show: tests/docs."""
 
 from __future__ import annotations
 
@@ -14,29 +14,12 @@ from napsim.core.budget_levels import BudgetFinding
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/checker.md").read_text("utf-8")
-README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = [line for line in PAGE.splitlines() if re.match(r"napsim (windows|budgets) (manifests|--)", line)]
-VERIFIED = next(line for line in COMMANDS if "--verify" in line)
+VERIFIED = next(line for line in PAGE.splitlines() if line.startswith("napsim budgets --") and "--verify" in line)
 
 
 @pytest.fixture(autouse=True)
 def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-
-
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command != VERIFIED])
-def test_each_command_on_the_page_answers(command: str) -> None:
-    done = CliRunner().invoke(app, shlex.split(command, comments=True)[1:])
-    assert done.exit_code == 0, done.stderr
-
-
-@pytest.mark.parametrize("text", [PAGE, README], ids=["page", "README"])
-def test_the_answer_that_is_shown_is_the_answer_that_is_given(text: str) -> None:
-    ((command, block),) = re.findall(r"```\n\$ napsim (budgets [^\n]*)\n(.*?)```", text, re.DOTALL)
-    printed = CliRunner().invoke(app, shlex.split(command)).stdout.splitlines()
-    shown = [line for line in block.splitlines() if line and line != "  …"]
-    assert len(shown) > 10
-    assert [line for line in shown if line not in printed] == []
 
 
 def test_every_finding_about_budgets_is_listed() -> None:

@@ -108,4 +108,5 @@ def test_the_page_of_the_checks_is_the_one_that_is_committed() -> None:
 
 def test_the_exit_codes_and_an_example_are_in_the_help() -> None:
     told = " ".join(CliRunner().invoke(doctor.app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
-    assert "Example: napsim doctor --context kind-napsim. Exit codes: 0 healthy" in told
+    assert "Examples: napsim doctor" in told
+    assert "Exit codes: 0 healthy 1 an error or a warning was found" in told

@@ -1,4 +1,4 @@
-"""What README and docs/forecast.md show of forecasts is what there is."""
+"""What docs/forecast.md says of scenarios is what there is. What its commands show: tests/docs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from napsim.api.scenario import ScenarioEvent, ScenarioSpec, ScenarioTimings
 from napsim.api.timings import Timings
-from napsim.cli.main import app
 from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import POD_START, POD_TERMINATION
@@ -18,17 +16,7 @@ from tests.scenarios.answers import NOW
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "forecast.md").read_text()
-README = (ROOT / "README.md").read_text()
 SCENARIOS = sorted(path.parent for path in (ROOT / "tests" / "scenarios").glob("*/scenario.yaml"))
-
-
-def test_the_forecast_in_the_readme_is_what_is_printed_numbers_apart() -> None:
-    (block,) = re.findall(r"```\n\$ napsim simulate manifests/examples\n(.*?)```", README, re.DOTALL)
-    text = CliRunner().invoke(app, ["simulate", str(ROOT / "manifests" / "examples")]).stdout
-    printed = [re.sub(r"\d", "0", line) for line in text.splitlines()]
-    shown = [re.sub(r"\d", "0", line) for line in block.splitlines() if line and line != "  …"]
-    assert len(shown) > 20
-    assert [line for line in shown if line not in printed] == []
 
 
 def test_the_scenario_on_the_page_is_one() -> None:

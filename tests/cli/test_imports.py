@@ -173,7 +173,9 @@ def test_hours_that_are_not_written_are_all_hours_of_the_day() -> None:
 def test_no_configuration_is_a_mistake(form: str) -> None:
     done = run("export", form, "-", given="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     assert done.exit_code == 2
-    assert done.stderr == f"napsim export {form}: -: there is no MaintenanceConfiguration in it\n"
+    mistake, beginning = done.stderr.splitlines()
+    assert mistake == f"napsim export {form}: -: there is no MaintenanceConfiguration in it"
+    assert "napsim examples --write" in beginning
 
 
 def test_bicep_is_children_of_the_cluster() -> None:

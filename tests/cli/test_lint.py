@@ -111,7 +111,8 @@ def test_a_file_that_cannot_be_read_is_bad_input_and_the_others_are_judged(tmp_p
     ("arguments", "told"),
     [
         ([], "there must be files, folders or -"),
-        (["--cluster", "."], "there must be files, folders or -"),
+        (["--cluster", "."], "either manifests, or a live cluster"),
+        (["--context", "here", "."], "either manifests, or a live cluster"),
         (["--cluster", "--fix"], "there must be files, folders or -"),
         (["--cluster", "--kubeconfig", "nowhere"], "nowhere"),
         ([".", "--select", "NAP9"], "no rule is called 'NAP9'"),

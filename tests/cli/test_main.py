@@ -22,7 +22,7 @@ def test_the_help_lists_every_command_and_loads_none() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert all(command in shown for command in COMMANDS)
-    assert shown.splitlines()[-1] == "['napsim.cli', 'napsim.cli.main']"
+    assert shown.splitlines()[-1] == "['napsim.cli', 'napsim.cli.endings', 'napsim.cli.main']"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

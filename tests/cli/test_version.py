@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 import napsim
 from napsim.api.compatibility import BUILT_KUBERNETES, OLDEST_KUBERNETES, supported
 from napsim.cli.version import app
+from napsim.cluster.folders import controlplane_sources
 
 CHART = Path(__file__).parents[2] / "charts" / "napsim" / "Chart.yaml"
-PINNED = Path(__file__).parents[2] / "hack" / "controlplane" / "kubernetes" / "go.mod"
+PINNED = controlplane_sources() / "kubernetes" / "go.mod"
 
 
 @pytest.fixture

@@ -186,8 +186,18 @@ class Rehearsal:
     def violations(self, *rules: Any) -> tuple[Violation, ...]:
         return audit(self.record(), rules)
 
+    def await_rest(self, sizes: dict[str, int], within_seconds: float = 10.0) -> None:
+        """Until nothing is left over, or that long: the audit log has a request's line after who asked has its answer.
+
+        What is left over then is for ``NothingLeaked`` to say.
+        """
+        deadline = time.monotonic() + within_seconds
+        while self.violations(NothingLeaked(sizes)) and time.monotonic() < deadline:
+            time.sleep(_STEP_SECONDS)
+
     def assert_sound(self, budgets: dict[str, Any], sizes: dict[str, int]) -> Record:
         """Budgets held throughout, nothing was done twice, nothing is left over."""
+        self.await_rest(sizes)
         record = self.record()
         rules = (
             BudgetNeverExceeded(budgets, self.virtual_line(), UNFORESEEABLE_SECONDS),

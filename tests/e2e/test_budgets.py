@@ -241,6 +241,7 @@ def test_a_static_pool_keeps_below_its_limit(rollout: Rollout) -> None:
 def test_the_whole_rollout_is_sound(rollout: Rollout) -> None:
     for pool in GOING:
         rollout.done(pool)
+    rollout.world.await_rest(NODES)
     record = rollout.world.record()
     budgets: dict[str, Any] = {
         "tenth": "10%",

@@ -28,10 +28,11 @@ from napsim.cluster import (
     start_component,
     stop_component,
 )
+from napsim.cluster.folders import controlplane_sources
 from tests.e2e.conftest import MakeCluster, unused_name
 from tests.e2e.kubectl import apply, eventually, get, kubectl
 
-CONTROL_PLANE = Path(__file__).parents[2] / "hack/controlplane"
+CONTROL_PLANE = controlplane_sources()
 ALLOCATABLE = {"cpu": "3860m", "memory": "12880Mi", "pods": "30"}
 
 

@@ -6,7 +6,7 @@ kubectl's YAML differs from PyYAML's where it hurts: ``startTime: 01:00`` is tex
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -24,12 +24,18 @@ else:  # libyaml where PyYAML has it, which is eight times as fast
 class _KubectlLoader(_Loader):
     """PyYAML's safe loader with kubectl's idea of plain scalars."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} comes twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._written: dict[int, yaml.MappingNode] = {}  # whose keys have been looked at, before others are merged in
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if id(node) not in self._written:
+            self._written[id(node)] = node
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len(set(keys)) < len(keys):
+                twice = next(key for key in keys if keys.count(key) > 1)
+                raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} comes twice", node.start_mark)
+        super().flatten_mapping(node)  # ``<<``
 
 
 def _resolvers() -> dict[str, list[tuple[str, Any]]]:

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from napsim.api import names
+from napsim.cli.endings import NO_ANSWER, ending
 from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.unanswered import told
 from napsim.controllers.declared import Declared
 from napsim.controllers.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES
 from napsim.controllers.state import ClusterState
@@ -67,15 +69,21 @@ class Answer:
 
 
 @app.command(
-    epilog=(
-        "Example: napsim adopt --pool default --dry-run. Without NODE and --selector every Node is looked at. "
-        "Exit codes: 0 done; 1 the API server could not be reached or refused; 2 wrong usage, a Node that does not "
-        "exist, or no usable kubeconfig; 3 a Node that was named was refused, or none could be adopted."
+    epilog=ending(
+        "napsim adopt --pool default --dry-run",
+        "napsim adopt --pool default --selector tier=worker",
+        notes="Without NODE and --selector every Node is looked at.",
+        exits={
+            0: "done",
+            1: NO_ANSWER,
+            2: "wrong usage, a Node that does not exist, or no usable kubeconfig",
+            3: "a Node that was named was refused, or there is none that could be adopted",
+        },
     )
 )
 def adopt(
     pool: Annotated[str, typer.Option(help="NodePool whose nodes they are to play.")],
-    nodes: Annotated[list[str] | None, typer.Argument(metavar="[NODE]...", help="Nodes by name.")] = None,
+    nodes: Annotated[list[str] | None, typer.Argument(metavar="NODE", help="Nodes by name.")] = None,
     selector: Annotated[str, typer.Option(help="Label selector, such as tier=worker.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
     kubeconfig: Kubeconfig = None,
@@ -89,8 +97,12 @@ def adopt(
         typer.echo(f"napsim adopt: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from error
     except (ApiError, TransportError) as error:
-        typer.echo(f"napsim adopt: {error}", err=True)
+        typer.echo(f"napsim adopt: {told(error)}", err=True)
         raise typer.Exit(_FAILED) from error
+    if not answers:
+        looked_for = f"has labels {selector}" if selector else "is there"
+        typer.echo(f"napsim adopt: no Node {looked_for}: kubectl get nodes --show-labels shows what there is", err=True)
+        raise typer.Exit(_REFUSED)
     Console(highlight=False).print(table(answers))
     refused = [answer for answer in answers if not answer.taken]
     if refused and (nodes or len(refused) == len(answers)):

@@ -16,7 +16,10 @@ from napsim.api.checks import Assertion
 from napsim.cli.amendments import Amendment, amendments
 from napsim.cli.answers import BAD_INPUT, Form, Output, Zone, refuse, show
 from napsim.cli.check import FILE, Asked, Checking, asked_of
-from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable
+from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.executors import DaskCluster, Executor, Inline, LocalProcesses, Unreachable
+from napsim.cli.livecluster import live_cluster
+from napsim.cli.options import Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
 from napsim.reading.sources import BadInput, Document
 from napsim.report import advice as report
 
@@ -27,22 +30,27 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Example: napsim advise manifests --checks napsim-checks.yaml. Exit codes: 0 all checks hold as it is; 1 some"
-        " are broken, and the smallest edit found is told, or that there is none; 2 wrong usage or bad input."
+    epilog=ending(
+        "napsim advise --checks manifests/napsim-checks.yaml",
+        exits={
+            0: "all checks hold as it is",
+            1: "some are broken, and the smallest edit found is told, or that there is none",
+            2: WRONG_INPUT,
+        },
     )
 )
 def advise(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH…]", help="Manifests or a snapshot; by default those that the checks name."),
+        typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),
     ] = None,
     checks: Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")] = Path(FILE),
-    most: Annotated[int, typer.Option(min=1, help="Try so many edits at most.")] = _MOST,
-    processes: Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")] = None,
-    dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")
-    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="How many edits are tried at most.")] = _MOST,
+    processes: Processes = None,
+    dask: Dask = None,
+    cluster: Cluster = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     time_zone: Zone = None,
     output: Form = Output.TEXT,
 ) -> None:
@@ -51,8 +59,11 @@ def advise(
     executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
     at_once = processes or os.cpu_count() or 1
     try:
-        asked = asked_of(checks, paths, None, time_zone)
-        told = advice(asked, datetime.now(UTC).replace(microsecond=0), executor, most, at_once)
+        choice = LiveChoice(cluster, kubeconfig, context)
+        live = live_cluster(choice, "advise") if choice.is_made(paths) else None
+        asked = asked_of(checks, paths, None, time_zone, live)
+        now = live.now if live else datetime.now(UTC).replace(microsecond=0)
+        told = advice(asked, now, executor, most, at_once)
     except BadInput as error:
         raise refuse("advise", error) from error
     except Unreachable as error:
@@ -76,7 +87,7 @@ class _Case:
 
 def advice(asked: Asked, now: datetime, executor: Executor, most: int, at_once: int) -> report.Advice:
     """Tries edits, ``at_once`` at a time, until one makes all checks hold. Raises ``BadInput`` and Unreachable."""
-    answer = Checking(asked, now).answer()
+    answer = Checking(asked, now, executor).answer()
     broken = {result.id: result.counterexample for result in answer.results if not result.holds}
     held = {result.id for result in answer.results if result.holds}
     wanted = [(check, broken[check.id]) for check in asked.spec.checks if check.id in broken]
@@ -115,7 +126,7 @@ def _bare(documents: Sequence[Document]) -> tuple[Document, ...]:
 def _held(case: _Case) -> frozenset[str]:
     """The checks that hold; none where the edit is not allowed."""
     try:
-        answer = Checking(case.asked, case.now, examples=False).answer()
+        answer = Checking(case.asked, case.now, Inline(), examples=False).answer()
     except BadInput:
         return frozenset()
     return frozenset(result.id for result in answer.results if result.holds)

@@ -24,6 +24,10 @@ from napsim.report.marked import Marked, Tone
 # The options of those who answer come from here too.
 __all__ = ["BAD_INPUT", "UTC_NAME", "Form", "Html", "Ics", "Output", "Paths", "Zone", "instant"]
 
+# Mistakes of those who have no manifests yet, and what they are told then.
+_NOTHING_THERE: Final = ("No such file", "at least one NodePool", "no YAML or JSON document", " in it")
+_OF_OTHERS: Final = ("import az",)  # reads what other tools have
+_BEGINNING: Final = "manifests to begin with, and checks of them: napsim examples --write manifests"
 _LOCAL_TIME: Final = Path("/etc/localtime")
 _STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
     Tone.HEADING: {"bold": True},
@@ -142,6 +146,9 @@ def refuse(command: str, error: BadInput) -> typer.Exit:
     """Tells every mistake with its place; to be raised."""
     for mistake in error.mistakes:
         typer.echo(f"napsim {command}: {mistake}", err=True)
+    said = [sign for mistake in error.mistakes for sign in _NOTHING_THERE if sign in mistake.message]
+    if said and command not in _OF_OTHERS:
+        typer.echo(f"napsim {command}: {_BEGINNING}", err=True)
     return typer.Exit(BAD_INPUT)
 
 

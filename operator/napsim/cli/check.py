@@ -16,7 +16,11 @@ import typer
 from napsim.api.base import wire_name
 from napsim.api.checks import STATIC, Assertion, Checks, ChecksSpec
 from napsim.cli.answers import BAD_INPUT, Found, Zone, found_among, refuse, show
+from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable
 from napsim.cli.judging import Tried, counterexample, tried
+from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
+from napsim.cli.options import Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
 from napsim.cli.static_checks import KINDS, Judged, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
 from napsim.reading.sources import BadInput, Document, Mistake, read
@@ -42,19 +46,24 @@ class Output(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim check; napsim check manifests --checks napsim-checks.yaml --runs 20 --output junit. "
-        "Exit codes: 0 all hold; 1 at least one is broken, with its counterexample; 2 wrong usage or bad input, every "
-        "mistake with its place."
+    epilog=ending(
+        "napsim check --checks manifests/napsim-checks.yaml",
+        "napsim check manifests/examples -c manifests/napsim-checks.yaml -o junit",
+        exits={0: "all hold", 1: "at least one is broken, with its counterexample", 2: WRONG_INPUT},
     )
 )
 def check(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH…]", help="Manifests or a snapshot; by default those that the checks name."),
+        typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),
     ] = None,
     checks: Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")] = Path(FILE),
-    runs: Annotated[int | None, typer.Option(min=1, max=10_000, help="So many seeds; else as the file says.")] = None,
+    runs: Annotated[int | None, typer.Option(min=1, max=10_000, help="How many seeds; else as the file says.")] = None,
+    processes: Processes = None,
+    dask: Dask = None,
+    cluster: Cluster = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     time_zone: Zone = None,
     output: Annotated[
         Output, typer.Option("--output", "-o", help="text, json, junit, or github (annotations).")
@@ -65,11 +74,17 @@ def check(
 ) -> None:
     """Do these assertions hold? Forecasts what needs a forecast, and shows where it breaks."""
     logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the answer
+    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    choice = LiveChoice(cluster, kubeconfig, context)
+    live = live_cluster(choice, "check") if choice.is_made(paths) else None
     try:
-        asked = asked_of(checks, paths, runs, time_zone)
-        answer = Checking(asked, datetime.now(UTC).replace(microsecond=0)).answer()
+        asked = asked_of(checks, paths, runs, time_zone, live)
+        answer = Checking(asked, live.now if live else datetime.now(UTC).replace(microsecond=0), executor).answer()
     except BadInput as error:
         raise refuse("check", error) from error
+    except Unreachable as error:
+        typer.echo(f"napsim check: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
     _tell(answer, output)
     if summary is not None:
         _add(summary, "".join(f"{row}\n" for row in report.summary(answer)))
@@ -114,8 +129,13 @@ class Asked:
     zone: str
 
 
-def asked_of(file: Path, paths: Sequence[str] | None, runs: int | None, zone: str | None) -> Asked:
-    """Raises ``BadInput`` with every mistake of the checks."""
+def asked_of(
+    file: Path, paths: Sequence[str] | None, runs: int | None, zone: str | None, live: LiveCluster | None = None
+) -> Asked:
+    """Of manifests, or of a live cluster: then forecasts start now, whatever the checks say.
+
+    Raises ``BadInput`` with every mistake of the checks.
+    """
     found, mistakes = read([str(file)], sys.stdin.read)
     ours = [item for item in found if isinstance(item.manifest, dict) and item.manifest.get("kind") == CHECKS_KIND]
     mistakes += [mistake for item in found for mistake in mistakes_of(item)]
@@ -126,6 +146,9 @@ def asked_of(file: Path, paths: Sequence[str] | None, runs: int | None, zone: st
     if mistakes:
         raise BadInput(mistakes)
     spec = Checks.parse(ours[0].manifest).spec
+    if live is not None:
+        started = spec.model_copy(update={"start": None})
+        return Asked(ours[0], started, live.documents, (), CLUSTER, runs or spec.runs, zone or spec.time_zone)
     beside = [str(file.parent / path) for path in spec.manifests] or [str(file.parent)]
     wanted = list(paths) if paths else beside
     documents, faults = read(wanted, sys.stdin.read)
@@ -141,9 +164,13 @@ def _is_checks(document: Document) -> bool:
 
 
 class Checking:
-    """All checks of one file. Without ``examples`` it is not looked for where and why one is broken."""
+    """All checks of one file; several runs go to the executor.
 
-    def __init__(self, asked: Asked, now: datetime, *, examples: bool = True) -> None:
+    Without ``examples`` it is not looked for where and why one is broken.
+    """
+
+    def __init__(self, asked: Asked, now: datetime, executor: Executor, *, examples: bool = True) -> None:
+        self._executor = executor
         self._examples = examples
         self._asked = asked
         self._now = now
@@ -155,14 +182,14 @@ class Checking:
             raise BadInput(mistakes)
 
     def answer(self) -> report.Checked:
-        """Raises ``BadInput`` with every mistake of the manifests."""
+        """Raises ``BadInput`` with every mistake of the manifests, and Unreachable."""
         forecast = [item for item in self._spec.checks if item.id not in self._static]
         if forecast:
             spec = self._spec
             wanted = AskedOfScenario(self._now, spec.start, spec.until, spec.seed)
             self._scenario = scenario_of(self._asked.documents, wanted, self._asked.mistakes)
         found = self._found() if self._static else None
-        runs = tried(self._scenario, forecast, self._asked.zone, self._asked.runs) if self._scenario else []
+        runs = self._tried(forecast)
         by_id = {item.id: run for item, run in zip(forecast, runs, strict=True)}
         results = tuple(self._result(position, item, by_id, found) for position, item in enumerate(self._spec.checks))
         return report.Checked(
@@ -173,6 +200,11 @@ class Checking:
             until=self._scenario.until if self._scenario else None,
             notes=self._scenario.notes if self._scenario else (),
         )
+
+    def _tried(self, assertions: Sequence[Assertion]) -> list[Tried]:
+        if self._scenario is None:
+            return []
+        return tried(self._scenario, assertions, self._asked.zone, self._asked.runs, self._executor)
 
     def _found(self) -> Found:
         return found_among(self._asked.documents, self._asked.mistakes, KINDS, "", self._asked.where)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napsim.cli.endings import ending
 from napsim.cli.operators import operators_on
 from napsim.cli.progress import shown_progress
 from napsim.cli.suggestions import clusters
@@ -33,6 +34,19 @@ _NOT_AS_ASKED = 3
 _PREREQUISITE_MISSING = 4
 _INTERRUPTED = 130
 
+
+def _exits(not_as_asked: str = "") -> dict[int, str]:
+    """The exit codes of one of the commands; ``not_as_asked`` is what 3 means there."""
+    return {
+        0: "done",
+        _FAILED: "failed",
+        2: "wrong usage",
+        **({_NOT_AS_ASKED: not_as_asked} if not_as_asked else {}),
+        _PREREQUISITE_MISSING: "a prerequisite is missing",
+        _INTERRUPTED: "interrupted, and cleaned up",
+    }
+
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -40,18 +54,16 @@ app = typer.Typer(
         "Clusters to rehearse on: a real API server, scheduler and controller manager, with fake nodes (runtime kwok) "
         "or with real ones that are containers (runtime kind)."
     ),
-    epilog=(
-        "Example: napsim cluster create && export KUBECONFIG=$(napsim cluster kubeconfig). "
-        "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not in the state asked for (create: it exists; status: it "
-        "does not exist or not all of it runs; kubeconfig: it does not exist); 4 a prerequisite is missing; "
-        "130 interrupted."
+    epilog=ending(
+        "napsim cluster create",
+        "export KUBECONFIG=$(napsim cluster kubeconfig)",
     ),
 )
 
 Name = Annotated[str, typer.Option(help="Name of the cluster.", autocompletion=clusters)]
 
 
-@app.command()
+@app.command(epilog=ending("napsim cluster create", exits=_exits("it exists already")))
 def create(
     name: Name = "napsim",
     runtime: Annotated[
@@ -98,7 +110,7 @@ def create(
         _say(f"  {cluster.kubectl} get nodes")
 
 
-@app.command()
+@app.command(epilog=ending("napsim cluster build", exits=_exits()))
 def build(
     helm: Annotated[
         bool, typer.Option("--helm", help="Helm instead, and only where the PATH has none of version 3 or 4.")
@@ -116,7 +128,7 @@ def build(
         _say(f"control plane ready: {', '.join(f'{piece} {version}' for piece, version in built.versions.items())}")
 
 
-@app.command()
+@app.command(epilog=ending("napsim cluster delete", exits=_exits()))
 def delete(name: Name = "napsim") -> None:
     """End every process of a cluster and remove its files, whatever its state; fine if there is none."""
     with _errors_as_exit_codes():
@@ -126,7 +138,7 @@ def delete(name: Name = "napsim") -> None:
             _warn(f"napsim run (pid {process.pid}) was started on cluster {name} and goes on without it: end it")
 
 
-@app.command()
+@app.command(epilog=ending("napsim cluster status", exits=_exits("it does not exist, or not all of it runs")))
 def status(name: Name = "napsim") -> None:
     """Show what runs of a cluster."""
     with _errors_as_exit_codes():
@@ -144,7 +156,7 @@ def status(name: Name = "napsim") -> None:
             raise typer.Exit(_NOT_AS_ASKED)
 
 
-@app.command()
+@app.command(epilog=ending("export KUBECONFIG=$(napsim cluster kubeconfig)", exits=_exits("it does not exist")))
 def kubeconfig(name: Name = "napsim") -> None:
     """Print the path of a cluster's kubeconfig: export KUBECONFIG=$(napsim cluster kubeconfig)."""
     with _errors_as_exit_codes():

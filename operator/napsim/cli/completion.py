@@ -8,6 +8,8 @@ from typing import Annotated, Final
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer exports it there without saying so
 
+from napsim.cli.endings import ending
+
 _PROGRAM: Final = "napsim"
 
 app = typer.Typer(add_completion=False)
@@ -20,10 +22,16 @@ class Shell(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Examples: source <(napsim completion bash), in ~/.bashrc; napsim completion zsh > ~/.zfunc/_napsim, with "
-        "~/.zfunc in fpath; napsim completion fish > ~/.config/fish/completions/napsim.fish. kubectl completes "
-        "`kubectl napsim` by itself, where kubectl_complete-napsim is on the PATH."
+    epilog=ending(
+        "source <(napsim completion bash)",
+        "napsim completion zsh > _napsim",
+        "napsim completion fish > napsim.fish",
+        notes=(
+            "For good: the first line in ~/.bashrc; the second file in a folder of zsh's fpath; the third in "
+            "~/.config/fish/completions. kubectl completes `kubectl napsim` by itself, where kubectl_complete-napsim "
+            "is on the PATH."
+        ),
+        exits={0: "printed", 2: "wrong usage"},
     )
 )
 def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from napsim.api.crd import render, write
 from napsim.api.registry import KINDS
+from napsim.cli.endings import ending
+
+_BAD_INPUT: Final = 2
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog="Examples: napsim crds | kubectl apply --server-side -f -; napsim crds crds/, one file for each kind."
+    epilog=ending(
+        "napsim crds | kubectl apply --server-side -f -",
+        "napsim crds crds",
+        exits={0: "printed or written", 2: "wrong usage, or the folder cannot be written"},
+    )
 )
 def crds(
     directory: Annotated[
@@ -24,5 +31,9 @@ def crds(
     """Print the CustomResourceDefinitions, for kubectl apply -f -."""
     if directory is None:
         typer.echo("---\n".join(render(kind) for kind in KINDS), nl=False)
-    else:
+        return
+    try:
         write(directory)
+    except OSError as error:
+        typer.echo(f"napsim crds: {directory}: cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(_BAD_INPUT) from error

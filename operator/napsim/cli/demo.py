@@ -15,6 +15,7 @@ from rich.console import Console
 
 from napsim.api import names
 from napsim.cli.answers import show
+from napsim.cli.endings import ending
 from napsim.cli.follow import Follower, until_synced
 from napsim.cli.foretelling import foretold
 from napsim.cli.interruption import signals_interrupt
@@ -68,10 +69,16 @@ class _Shown(Protocol):
 
 
 @app.command(
-    epilog=(
-        "Example: napsim demo. "
-        "Exit codes: 0 the rollout was seen from pick-up to the last node; 1 it was not, and what was missing is said; "
-        "2 wrong usage; 4 a prerequisite is missing; 130 interrupted, and everything removed."
+    epilog=ending(
+        "napsim demo",
+        "napsim demo --plain --no-keep",
+        exits={
+            0: "the rollout was seen from pick-up to the last node",
+            1: "it was not, and what was missing is said",
+            2: "wrong usage",
+            4: "a prerequisite is missing",
+            130: "interrupted, and everything removed",
+        },
     )
 )
 def demo(

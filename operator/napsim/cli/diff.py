@@ -14,9 +14,12 @@ import typer
 
 from napsim.cli.answers import BAD_INPUT, Found, Zone, instant, local_zone, refuse, show
 from napsim.cli.effects import Asked, effects, objects_of
+from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
+from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice
 from napsim.cli.outlooks import can_forecast, declared_start, outlook
 from napsim.cli.pools import nodes_by_pool
-from napsim.cli.revisions import Side, Unusable, sides
+from napsim.cli.revisions import Side, Unusable, changes, sides
 from napsim.reading.sources import BadInput, Mistake
 from napsim.report import difference as report
 from napsim.report.difference_lines import lines
@@ -34,15 +37,22 @@ class Output(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim diff old new; napsim diff main.. -- manifests; napsim diff HEAD~1 HEAD -- manifests/examples."
-        " Exit codes, those of diff: 0 nothing changes in effect; 1 something does; 2 wrong usage or bad input."
+    epilog=ending(
+        "napsim diff HEAD -- manifests/examples",
+        "napsim diff --output markdown main.. -- manifests/examples",
+        "napsim diff before after --no-forecast",
+        notes="Two folders or files; or revisions of git: one against the files as they are, or two. With --cluster:"
+        " what applying files would change in it.",
+        exits={0: "nothing changes in effect", 1: "something does", 2: WRONG_INPUT},
     )
 )
 def diff(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="A B | REV [REV] [PATH…] | REV..[REV] [PATH…]", help="Before and after."),
+        typer.Argument(
+            metavar="A B | REV [REV] [PATH…] | REV..[REV] [PATH…]",
+            help="Before and after; with --cluster PATH…: what is applied to it.",
+        ),
     ],
     at: Annotated[
         datetime | None,
@@ -55,19 +65,26 @@ def diff(
     forecast: Annotated[
         bool, typer.Option("--forecast/--no-forecast", help="Simulate the next rollout of both, or do not.")
     ] = True,
-    seed: Annotated[int | None, typer.Option(min=0, help="What every draw of both forecasts is made from.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is drawn, in both forecasts.")] = None,
     nodes: Annotated[
         list[str] | None,
         typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; may be given several times."),
     ] = None,
     time_zone: Zone = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text, json, or markdown.")] = Output.TEXT,
+    cluster: Cluster = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """What changes in effect: windows, budgets, the next rollout, nodes at risk?"""
     logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the forecast
     told_nodes, zone = nodes_by_pool(nodes or ()), time_zone or local_zone(os.environ)
     try:
-        before, after = sides(arguments)
+        choice = LiveChoice(cluster, kubeconfig, context)
+        if choice.is_made(None):
+            before, after = _applied(changes(arguments), live_cluster(choice, "diff"))
+        else:
+            before, after = sides(arguments)
         found = _found((before, after))
         start = at or declared_start(found) or datetime.now(UTC).replace(microsecond=0)
         difference = effects(*found, Asked(start, zone, told_nodes))
@@ -81,6 +98,15 @@ def diff(
     _tell(msgspec.structs.replace(difference, before=before.label, after=after.label), output)
     if difference.changed:
         raise typer.Exit(CHANGED)
+
+
+def _applied(change: Side, live: LiveCluster) -> tuple[Side, Side]:
+    """The cluster as it is, and with the manifests of that side applied to it. Nothing goes by not being there."""
+    after = f"{CLUSTER} with {change.label}"
+    return (
+        Side(CLUSTER, (), live.documents, ()),
+        Side(after, change.files, live.after(change.documents), change.mistakes),
+    )
 
 
 def _found(both: Sequence[Side]) -> tuple[Found, Found]:

@@ -11,8 +11,10 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from napsim.cli.endings import ending
 from napsim.cli.examination import examined
 from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.unanswered import told
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -43,9 +45,15 @@ class FailOn(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Example: napsim doctor --context kind-napsim. Exit codes: 0 healthy; 1 an error or a warning was found; "
-        "2 wrong usage, no usable kubeconfig, or the API server cannot be reached."
+    epilog=ending(
+        "napsim doctor",
+        "napsim doctor --fail-on error --output json",
+        "napsim doctor --list-checks",
+        exits={
+            0: "healthy",
+            1: "an error or a warning was found",
+            2: "wrong usage, no usable kubeconfig, or the API server cannot be reached",
+        },
     )
 )
 def doctor(
@@ -88,7 +96,7 @@ def _readings(kubeconfig: Path | None, context: str | None, namespace: str) -> R
     try:
         return asyncio.run(_examined(connection, namespace))
     except (ApiError, TransportError) as error:
-        raise _failure(f"{connection.server}: {error}") from error
+        raise _failure(f"{connection.server}: {told(error)}") from error
 
 
 async def _examined(connection: ConnectionConfig, namespace: str) -> Readings:

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from napsim.cli.answers import Found, found_among, name_of
+from napsim.cli.configurations import GOVERNS, configurations_of, settings_in
 from napsim.cli.pools import check_pools, counted, decoded, total_of
 from napsim.cli.revisions import Side
-from napsim.cli.windows import GOVERNS, configurations_of, settings_in
 from napsim.core.budget_levels import Course, course
 from napsim.core.budgets import REASONS, UNLIMITED, Budget
 from napsim.core.configurations import Configuration

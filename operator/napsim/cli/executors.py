@@ -36,12 +36,22 @@ def told_results(executor: Executor, function: Callable[[A], B], arguments: Sequ
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     found: dict[int, B] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    quiet = not console.is_terminal or isinstance(executor, Inline)  # whoever gave the work to this process tells of it
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bars:
         task = bars.add_task("simulating", total=len(arguments))
         for index, result in executor.results(function, arguments):
             found[index] = result
             bars.advance(task)
     return [found[index] for index in range(len(arguments))]
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """One after the other, in this process: for what runs on a worker itself."""
+
+    def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
+        """See Executor."""
+        yield from ((index, function(argument)) for index, argument in enumerate(arguments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ from napsim.azure import aso, azapi, azurermblocks, bicep, scripts
 from napsim.azure.exports import REST_VERSION, Exports, Target, exports_of
 from napsim.azure.imports import CONFIGURATION, SETTINGS
 from napsim.cli.answers import Paths, found_in, refuse
+from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.imports import write
 from napsim.reading.sources import BadInput
 
 _KINDS: Final = {CONFIGURATION: names.NAPSIM_GROUP, SETTINGS: names.NAPSIM_GROUP}
-_ENDS: Final = (
-    "Exit codes: 0 written; 2 wrong usage or bad input, every mistake with its place, and nothing is written."
-)
+_EXITS: Final = {0: "written", 2: f"{WRONG_INPUT}, and nothing is written"}
 
 
 class Form(StrEnum):
@@ -33,17 +32,17 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="MaintenanceConfigurations, and the upgrade channels of NodeAutoProvisioning, for Azure.",
-    epilog="Example: napsim export az manifests/examples.",
+    epilog=ending("napsim export az manifests/examples"),
 )
 
 Cluster = Annotated[str, typer.Option(metavar="NAME", help="The cluster's name.")]
 Group = Annotated[str, typer.Option(metavar="NAME", help="The cluster's resource group.")]
 Version = Annotated[str, typer.Option(metavar="VERSION", help="Version of the REST API.")]
-Into = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")]
+Into = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, in place of printing.")]
 _TARGET: Final = Target()
 
 
-@app.command(epilog=f"Example: napsim export az manifests/examples --cluster-name prod --resource-group rg. {_ENDS}")
+@app.command(epilog=ending("napsim export az manifests/examples --cluster-name prod --resource-group rg", exits=_EXITS))
 def az(
     paths: Paths,
     cluster_name: Cluster = _TARGET.cluster,
@@ -63,7 +62,7 @@ def az(
     write(text, None)
 
 
-@app.command(name="aso", epilog=f"Example: napsim export aso manifests/examples --cluster-name prod. {_ENDS}")
+@app.command(name="aso", epilog=ending("napsim export aso manifests/examples --cluster-name prod", exits=_EXITS))
 def service_operator(
     paths: Paths,
     cluster_name: Cluster = _TARGET.cluster,
@@ -75,7 +74,7 @@ def service_operator(
     write(text, output)
 
 
-@app.command(name="terraform", epilog=f"Example: napsim export terraform manifests/examples --form azapi. {_ENDS}")
+@app.command(name="terraform", epilog=ending("napsim export terraform manifests/examples --form azapi", exits=_EXITS))
 def for_terraform(
     paths: Paths,
     form: Annotated[Form, typer.Option(help="The provider: blocks of its cluster, or resources of their own.")] = (
@@ -92,7 +91,7 @@ def for_terraform(
     write(text, output)
 
 
-@app.command(name="bicep", epilog=f"Example: napsim export bicep manifests/examples --cluster-name prod. {_ENDS}")
+@app.command(name="bicep", epilog=ending("napsim export bicep manifests/examples --cluster-name prod", exits=_EXITS))
 def for_bicep(
     paths: Paths, cluster_name: Cluster = _TARGET.cluster, api_version: Version = REST_VERSION, output: Into = None
 ) -> None:

@@ -17,12 +17,13 @@ from typing import Any, Final
 
 import msgspec
 
+from napsim.cli.unanswered import told
 from napsim.controllers import resources
 from napsim.controllers.resources import Resource
 from napsim.core.nodepools import NodePool
 from napsim.core.objects import KubeObject, Node, NodeClaim
 from napsim.live.client import Client
-from napsim.live.errors import ApiError, NotFound, TransportError
+from napsim.live.errors import NotFound
 from napsim.live.informer import Informer
 from napsim.report import observed
 from napsim.report.assembly import is_shown, view_of
@@ -212,4 +213,4 @@ def describe(error: BaseException) -> str:
     """The first API or transport error in a group of errors."""
     if isinstance(error, BaseExceptionGroup):
         return describe(error.exceptions[0])
-    return str(error) if isinstance(error, ApiError | TransportError) else f"{type(error).__name__}: {error}"
+    return told(error)

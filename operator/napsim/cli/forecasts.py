@@ -14,7 +14,7 @@ from napsim.cli.answers import show as show_lines
 from napsim.cli.forecasting import forecast_of as made_of
 from napsim.cli.passage import Passage
 from napsim.core.trace import line
-from napsim.reading.sources import BadInput, read
+from napsim.reading.sources import BadInput, Mistake, read
 from napsim.report.forecast import Forecast, document
 from napsim.report.forecast_lines import lines
 from napsim.sim.composition import Asked, scenario_of
@@ -25,7 +25,10 @@ from napsim.sim.simulation import simulate as simulated
 
 def composed(paths: Iterable[str], start: datetime | None, until: datetime | None, seed: int | None) -> Scenario:
     """The scenario of the command line. Raises Exit for bad input, which is told."""
+    paths = list(paths)
     documents, mistakes = read(paths, sys.stdin.read)
+    if not documents and not mistakes:
+        mistakes = [Mistake(", ".join(paths), 0, "", "", None, "there is no YAML or JSON document in it")]
     try:
         return scenario_of(documents, Asked(datetime.now(UTC), start, until, seed), mistakes)
     except BadInput as error:

@@ -14,6 +14,7 @@ from napsim.azure import formats
 from napsim.azure.hcl import ExtraMissing
 from napsim.azure.imports import Imports, Manifest, yaml_text
 from napsim.cli.answers import refuse
+from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.reading.sources import BadInput, Mistake, texts_of
 
 _COMMAND: Final = "import az"
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Maintenance configurations that other tools keep, as manifests of napsim.",
-    epilog="Example: napsim import az docs/azure/show.json.",
+    epilog=ending("napsim export aso manifests/examples | napsim import az -"),
 )
 
 
@@ -38,19 +39,29 @@ def root() -> None:
 
 
 @app.command(
-    epilog=(
-        "Examples: az aks maintenanceconfiguration list -g GROUP --cluster-name NAME | napsim import az - ;"
-        " napsim import az docs/azure/cluster.tf; terraform show -json | napsim import az - ."
-        " Exit codes: 0 read; 2 wrong usage or bad input, every mistake with its place, and nothing is written;"
-        " 3 Terraform's language without the extra that reads it: terraform."
+    epilog=ending(
+        "napsim export aso manifests/examples | napsim import az -",
+        "napsim export terraform manifests/examples > main.tf",
+        "napsim import az main.tf --check",
+        notes=(
+            "From a cluster: az aks maintenanceconfiguration list -g GROUP --cluster-name NAME | napsim import az -. "
+            "Terraform's own language needs pip install napsim[terraform]."
+        ),
+        exits={
+            0: "read",
+            2: f"{WRONG_INPUT}, and nothing is written",
+            3: "Terraform's language without the extra that reads it: terraform",
+        },
     )
 )
 def az(
-    paths: Annotated[list[str], typer.Argument(metavar="FILE…", help=_FILES)],
+    paths: Annotated[list[str], typer.Argument(metavar="FILE", help=_FILES)],
     name: Annotated[
         str, typer.Option(metavar="NAME", help=f"For a --config-file, which has no name: {', '.join(CONFIG_NAMES)}.")
     ] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, in place of printing.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what is wrong, and write nothing.")] = False,
 ) -> None:
     """What az prints and takes, Azure Service Operator and Terraform have, as MaintenanceConfigurations."""

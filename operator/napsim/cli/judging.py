@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from napsim.api.checks import Assertion
-from napsim.cli.executors import LocalProcesses, told_results
+from napsim.cli.executors import Executor, LocalProcesses, told_results
 from napsim.cli.passage import Passage
 from napsim.cli.repetition import with_seed
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
@@ -42,17 +42,22 @@ class Tried:
         return next(((seed, run.breach) for seed, run in found if run.breach is not None), None)
 
 
-def tried(scenario: Scenario, assertions: Sequence[Assertion], zone: str, count: int) -> list[Tried]:
-    """Every assertion in ``count`` runs, seed by seed from the scenario's on, in processes where there are several."""
+def tried(
+    scenario: Scenario, assertions: Sequence[Assertion], zone: str, count: int, executor: Executor
+) -> list[Tried]:
+    """Every assertion in ``count`` runs, seed by seed from the scenario's on. Raises Unreachable.
+
+    One run needs no process of its own on this machine.
+    """
     seeds = tuple(range(scenario.seed, scenario.seed + count))
-    if count == 1:
+    if count == 1 and isinstance(executor, LocalProcesses):
         with Passage(scenario.start, scenario.until) as passage:
             outcome = simulate(scenario, passage, pods_in_trace=False)
         judge = Judge(scenario, outcome, zone)
         runs = [[judge.held(item) for item in assertions]]
     else:
         cases = [_Case(with_seed(scenario, seed), tuple(assertions), zone) for seed in seeds]
-        runs = told_results(LocalProcesses(), _run, cases)
+        runs = told_results(executor, _run, cases)
     return [Tried(tuple(run[position] for run in runs), seeds) for position in range(len(assertions))]
 
 

@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from napsim.cli.endings import ending
+
 if TYPE_CHECKING:
     # Typer carries a click of its own and does not export the types that its overridable methods speak in.
     from typer._click import Command, Context
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 # Sub-command: the module of napsim.cli whose `app` it is, and its line in `napsim --help`.
 COMMANDS = {
     "run": ("run", "The operator: play node auto-provisioning in a cluster."),
+    "examples": ("examples", "Manifests to begin with: print them, or write them into a folder."),
     "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
     "lint": ("lint", "What in manifests is wrong, or not what it looks like."),
     "windows": ("windows", "When the maintenance windows are, in UTC and in your time, and what cuts them."),
@@ -58,11 +61,26 @@ class _LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            raise _with_value(error) from error
+
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             command = get_command(_loaded(f"napsim.cli.{COMMANDS[name][0]}").app)
         return name, command, rest
+
+
+def _with_value(error: typer.BadParameter) -> typer.BadParameter:
+    """Names the value where typer's own checks do not."""
+    error.message = error.message.removeprefix("Value error, ")
+    found = getattr(error.__cause__, "errors", None)  # pydantic's ValidationError, which is not imported for it
+    if callable(found) and error.message.startswith("Input should be "):
+        error.message = f"'{found()[0]['input']}': must be {error.message.removeprefix('Input should be ')}"
+    return error
 
 
 def _loaded(module: str) -> ModuleType:
@@ -80,6 +98,12 @@ app = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
     help="What will happen to my nodes when the next node image ships, when, and what will stand in the way?",
+    epilog=ending(
+        "napsim examples --write manifests",
+        "napsim simulate manifests/examples",
+        "napsim simulate --help",
+        exits={2: "wrong usage or bad input; what else there is stands in the help of each command"},
+    ),
 )
 
 

@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
+from napsim.cli.answers import write
+from napsim.cli.endings import ending
 from napsim.report.metrics_page import page
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog="Examples: napsim metrics | less; napsim metrics docs/metrics.md, as make metrics does.")
+@app.command(
+    epilog=ending(
+        "napsim metrics",
+        "napsim metrics metrics.md",
+        exits={0: "printed or written", 2: "wrong usage, or the file cannot be written"},
+    )
+)
 def metrics(
     file: Annotated[Path | None, typer.Argument(help="Write the page there, instead of printing it.")] = None,
 ) -> None:
@@ -20,4 +28,4 @@ def metrics(
     if file is None:
         typer.echo(page(), nl=False)
     else:
-        file.write_text(page())
+        write("metrics", file, page().encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +29,26 @@ Kubeconfig = Annotated[
     Path | None, typer.Option(help="Kubeconfig; by default KUBECONFIG, ~/.kube/config or the service account.")
 ]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)]
+Cluster = Annotated[
+    bool,
+    typer.Option("--cluster", help="A live cluster in place of files; --kubeconfig and --context say so too."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChoice:
+    """What ``--cluster``, ``--kubeconfig`` and ``--context`` say."""
+
+    cluster: bool = False
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    def is_made(self, paths: Sequence[str] | None) -> bool:
+        """Whether they ask for a live cluster. Raises BadParameter where manifests are named too."""
+        made = self.cluster or self.kubeconfig is not None or self.context is not None
+        if made and paths:
+            raise typer.BadParameter("either manifests, or a live cluster", param_hint="PATH…, --cluster")
+        return made
 
 
 def instant(text: str) -> datetime:
@@ -36,9 +58,9 @@ def instant(text: str) -> datetime:
     try:
         found = parse_instant(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"{text!r}: {error}") from error
     if not _FIRST_YEAR <= found.year < _LAST_YEAR:
-        raise typer.BadParameter(f"must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
+        raise typer.BadParameter(f"{text!r}: must be from {_FIRST_YEAR} to {_LAST_YEAR - 1}")
     return found
 
 
@@ -46,15 +68,17 @@ def _zone(text: str) -> str:
     try:
         return text if text == UTC_NAME else ZoneInfo(text).key
     except (KeyError, OSError, ValueError) as error:  # unknown; a folder of zones; a path outside the database
-        raise typer.BadParameter("must be a name of the IANA time zone database, such as Europe/Berlin") from error
+        raise typer.BadParameter(f"{text!r}: must be an IANA time zone, such as Europe/Berlin") from error
 
 
-Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH…", help="Manifests: files, folders, or - for standard input.")
-]
+Paths = Annotated[list[str], typer.Argument(metavar="PATH", help="Manifests: files, folders, or - for standard input.")]
 Zone = Annotated[
     str | None,
     typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
+]
+Processes = Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")]
+Dask = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")
 ]
 Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json.")]
 

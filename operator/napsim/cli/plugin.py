@@ -19,6 +19,7 @@ import typer
 import yaml
 
 import napsim
+from napsim.cli.endings import ending
 
 _BAD_INPUT: Final = 2
 _NAME: Final = "napsim"
@@ -42,14 +43,22 @@ or newer with venv, and a package index that pip reaches.
 It deletes nodes: use it in test clusters only.
 """
 
+_ARCHIVE: Final = f"--uri https://example.org/napsim.tar.gz --sha256 {'0123456789abcdef' * 4}"
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="The kubectl plugin as krew installs it. Where napsim is installed with pip, `kubectl napsim` works already.",
+    epilog=ending("napsim plugin archive dist/napsim-*.whl requirements/runtime.txt"),
 )
 
 
-@app.command(epilog="Example: napsim plugin archive dist/napsim-*.whl requirements/runtime.txt --output dist")
+@app.command(
+    epilog=ending(
+        "napsim plugin archive dist/napsim-*.whl requirements/runtime.txt",
+        exits={0: "written", 2: "wrong usage, or a file that cannot be used"},
+    )
+)
 def archive(
     wheel: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="napsim's wheel.")],
     requirements: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The requirements, with hashes.")],
@@ -70,10 +79,10 @@ def archive(
 
 
 @app.command(
-    epilog=(
-        "Example: napsim plugin manifest --version 0.1.0 --homepage https://example.org --sha256 <SHA-256> "
-        "--uri https://example.org/kubectl-napsim-0.1.0.tar.gz > napsim.yaml; "
-        "kubectl krew install --manifest=napsim.yaml"
+    epilog=ending(
+        f"napsim plugin manifest --homepage https://example.org {_ARCHIVE} > napsim.yaml",
+        notes="Try it: kubectl krew install --manifest=napsim.yaml",
+        exits={0: "printed", 2: "wrong usage"},
     )
 )
 def manifest(

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.unanswered import told
 from napsim.core.release import Step
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
@@ -27,10 +29,15 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Example: napsim release --dry-run. Exit codes: 0 nothing of napsim's is left (or --dry-run has told what is); "
-        "1 something is left, or the API server could not be reached or refused; 2 wrong usage or no usable "
-        "kubeconfig; 3 an operator leads: stop it, or use --take-over."
+    epilog=ending(
+        "napsim release --dry-run",
+        "napsim release --take-over",
+        exits={
+            0: "nothing of napsim's is left (or --dry-run has told what is)",
+            1: f"something is left, or {NO_ANSWER}",
+            2: NO_KUBECONFIG,
+            3: "an operator leads: stop it, or use --take-over",
+        },
     )
 )
 def release(
@@ -51,7 +58,7 @@ def release(
         float, typer.Option(min=1, help="How long to wait for the Lease, and for a holder to be found dead.")
     ] = 20.0,
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
-    lease_name: Annotated[str, typer.Option(help="Its name.")] = "napsim",
+    lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "napsim",
 ) -> None:
     """Undo what napsim wrote: real Nodes become as they were, fake ones and all NodeClaims go. Nothing is drained."""
     try:
@@ -71,8 +78,11 @@ def _ended(work: Coroutine[Any, Any, int]) -> int:
         hint = "scale it to 0, or use --take-over"
         typer.echo(f"napsim release: {error} holds the Lease and may be writing; {hint}", err=True)
         return _HELD
-    except (ApiError, TransportError, NotLeader) as error:
+    except NotLeader as error:
         typer.echo(f"napsim release: {error}", err=True)
+        return _FAILED
+    except (ApiError, TransportError) as error:
+        typer.echo(f"napsim release: {told(error)}", err=True)
         return _FAILED
 
 

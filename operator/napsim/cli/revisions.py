@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from napsim.reading.sources import Document, Mistake, is_manifest, read, read_texts
+from napsim.reading.sources import STDIN, Document, Mistake, is_manifest, read, read_texts, without_templates
 
 WORKING_TREE: Final = "working tree"
 _RANGE: Final = ".."
@@ -54,6 +55,15 @@ def sides(arguments: Sequence[str]) -> tuple[Side, Side]:
     if len(paths) != 2:
         raise Unusable(f"two files or folders are compared, and {len(paths)} are given; or give revisions of git")
     return _of_path(paths[0]), _of_path(paths[1])
+
+
+def changes(paths: Sequence[str]) -> Side:
+    """What is in files and folders, as one side. Raises Unusable for one that there is not."""
+    missing = [path for path in paths if path != STDIN and not Path(path).exists()]
+    if missing:
+        raise Unusable(f"{', '.join(missing)}: no such file or folder; a cluster is compared with manifests alone")
+    documents, mistakes = read(paths, sys.stdin.read)
+    return Side(" ".join(paths), tuple(paths), tuple(documents), tuple(mistakes))
 
 
 def _neither(argument: str) -> str:
@@ -115,6 +125,7 @@ def _holds(side: Side, path: str) -> bool:
 def _of_revision(revision: str, paths: Sequence[str]) -> Side:
     listed = _git("ls-tree", "-r", "-z", _resolved(revision)[0], "--", *paths).decode("utf-8", "surrogateescape")
     blobs = dict(_blobs(listed))
+    blobs = {name: blobs[name] for name in without_templates(blobs)}
     texts = zip((f"{revision}:{name}" for name in blobs), _contents(list(blobs.values())), strict=True)
     documents, mistakes = read_texts(texts)
     return Side(revision, tuple(blobs), tuple(documents), tuple(mistakes))
@@ -144,7 +155,7 @@ def _of_working_tree(paths: Sequence[str]) -> Side:
     """What git would see: tracked files that are there, and untracked ones that are not ignored."""
     listed = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths)
     named = {name for name in listed.decode("utf-8", "surrogateescape").split("\0") if is_manifest(name)}
-    files = sorted(name for name in named if Path(name).is_file())
+    files = sorted(name for name in without_templates(named) if Path(name).is_file())
     documents, mistakes = read(files, str)
     return Side(WORKING_TREE, tuple(files), tuple(documents), tuple(mistakes))
 

@@ -6,12 +6,15 @@ import asyncio
 import logging
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from napsim.cli.endings import ending
 from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.unanswered import told
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import KubeconfigError
 from napsim.live.leadership import LeaseTimings
@@ -23,27 +26,45 @@ _FAILED = 1
 _BAD_INPUT = 2
 _IN_A_POD = {"POD_NAMESPACE", "POD_NAME"}
 
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim run --context kind-napsim --metrics-port 8080; napsim run --drive. "
-        "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 the API server could not be reached or an internal error; "
-        "2 wrong usage, no usable kubeconfig, or a trace that cannot be written."
+    epilog=ending(
+        "napsim run",
+        "napsim run --metrics-port 8080 --probe-port 8081",
+        "napsim run --drive",
+        exits={
+            0: "stopped by SIGTERM or SIGINT",
+            1: "the API server could not be reached, or an internal error",
+            2: "wrong usage, no usable kubeconfig, or a trace that cannot be written",
+        },
     )
 )
 def run(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
-    lease_name: Annotated[str, typer.Option(help="Its name.")] = "napsim",
+    lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "napsim",
     lease_seconds: Annotated[
         float, typer.Option(min=3, help="How long the Lease holds without being renewed; renewed every 2/15 of it.")
     ] = 15.0,
-    identity: Annotated[str, typer.Option(help="Who we are in the Lease; by default host and chance.")] = "",
-    metrics_port: Annotated[int, typer.Option(help="Prometheus metrics at /metrics; 0 is off.")] = 0,
-    probe_port: Annotated[int, typer.Option(help="Liveness at /healthz; 0 is off.")] = 0,
+    identity: Annotated[str, typer.Option(help="Name in the Lease; by default the host's and a random part.")] = "",
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Prometheus metrics at /metrics; 0 is off.")] = 0,
+    probe_port: Annotated[int, typer.Option(min=0, max=65535, help="Liveness at /healthz; 0 is off.")] = 0,
     node_name: Annotated[
         str,
         typer.Option(envvar="NODE_NAME", help="The Node we run on: it is disrupted last, after a hand-over."),
@@ -68,8 +89,8 @@ def run(
         Path | None,
         typer.Option(help="Append what is decided and what comes of it, as JSON lines like those of simulate."),
     ] = None,
-    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_format: Annotated[LogFormat, typer.Option(help="text or json.")] = LogFormat.TEXT,
+    log_level: Annotated[LogLevel, typer.Option(help="debug, info, warning or error.")] = LogLevel.INFO,
 ) -> None:
     """Play node auto-provisioning in a cluster: pick images up, mark nodes drifted, replace them."""
     configure(log_format, log_level, sys.stderr)
@@ -98,5 +119,5 @@ def run(
         typer.echo(f"napsim run: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from error
     except (ApiError, TransportError) as error:
-        logging.getLogger("napsim").error("gave up: %s", error)
+        logging.getLogger("napsim").error("gave up: %s", told(error))
         raise typer.Exit(_FAILED) from error

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.options import Form, Output, Paths, instant
 
 _NOT_FINISHED: Final = 1
@@ -17,11 +18,16 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim simulate manifests/examples; napsim simulate folder --html rollout.html --until "
-        "2027-01-31T00:00:00Z; napsim simulate folder --follow --speed 3600. Exit codes: 0 all nodes are on the newest "
-        "image by the end, or --follow was ended before; 1 they are not, and what stands in the way is said; 2 wrong "
-        "usage or bad input, every mistake with its place."
+    epilog=ending(
+        "napsim simulate manifests/examples",
+        "napsim simulate manifests/examples --html rollout.html",
+        "napsim simulate manifests/examples --until 2026-03-07T00:00:00Z -o json",
+        "napsim examples | napsim simulate -",
+        exits={
+            0: "all nodes are on the newest image by the end, or --follow was ended before",
+            1: "they are not, and what stands in the way is said",
+            2: WRONG_INPUT,
+        },
     )
 )
 def simulate(
@@ -35,8 +41,10 @@ def simulate(
         datetime | None,
         typer.Option(parser=instant, metavar="TIME", help="The end; by default the scenario's, or 120 days on."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="What every draw is made from.")] = None,
-    runs: Annotated[int, typer.Option(min=1, help="So many seeds, from the first on, in parallel.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of all that is drawn: the same seed, the same forecast.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="How many forecasts, with seeds from --seed on, in parallel.")] = 1,
     follow: Annotated[
         bool, typer.Option("--follow", help="Show it while it happens, as napsim watch does; lines without a terminal.")
     ] = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,9 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.unanswered import told
 from napsim.controllers.resources import Resource
 from napsim.core.clock import Timeline, parse_rfc3339, rfc3339
 from napsim.live.client import Client
@@ -34,10 +36,11 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Example: napsim snapshot --anonymize > cluster.yaml; napsim simulate cluster.yaml. "
-        "Exit codes: 0 written; 1 the API server could not be reached, or did not allow it; "
-        "2 wrong usage or no usable kubeconfig."
+    epilog=ending(
+        "napsim snapshot --output cluster.yaml && napsim simulate cluster.yaml",
+        "napsim snapshot --anonymize --salt secret > cluster.yaml",
+        "napsim snapshot --rbac",
+        exits={0: "written", 1: NO_ANSWER, 2: NO_KUBECONFIG},
     )
 )
 def snapshot(
@@ -57,13 +60,17 @@ def snapshot(
         typer.echo(yaml.safe_dump(cluster_role(), sort_keys=False), nl=False)
         return
     found = read_cluster(kubeconfig, context, "snapshot")
-    text = document(found, wall_clock(), Pseudonyms(salt).manifest if anonymize else None)
+    text = document(found, wall_clock(), Pseudonyms(salt).manifests if anonymize else list)
     for note in found.notes:
         typer.echo(f"napsim snapshot: {note}", err=True)
     _write(output, text)
 
 
-def document(found: Snapshot, now: datetime, renamed: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None) -> str:
+def document(
+    found: Snapshot,
+    now: datetime,
+    renamed: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]] = list,
+) -> str:
     """The scenario: one document of JSON a line, which is YAML too, and a Scenario that starts now on top."""
     start, manifests = _on_its_clock(found.manifests, now)
     scenario = {
@@ -72,7 +79,7 @@ def document(found: Snapshot, now: datetime, renamed: Callable[[Mapping[str, Any
         "metadata": {"name": "snapshot"},
         "spec": {"start": rfc3339(start)},
     }
-    documents = [scenario, *(renamed(it) if renamed else it for it in manifests)]
+    documents = [scenario, *renamed(manifests)]
     return "".join(f"---\n{msgspec.json.encode(it).decode()}\n" for it in documents)
 
 
@@ -120,7 +127,7 @@ def read_cluster(
         hint = "napsim snapshot --rbac prints the ClusterRole that is needed"
         raise _failure(f"{error}; {hint}", _FAILED, command) from error
     except (ApiError, TransportError) as error:
-        raise _failure(f"{connection.server}: {error}", _FAILED, command) from error
+        raise _failure(f"{connection.server}: {told(error)}", _FAILED, command) from error
 
 
 async def _read(connection: ConnectionConfig, user_agent: str, resources: Iterable[Resource]) -> Snapshot:

@@ -10,8 +10,8 @@ from typing import Final
 from napsim.api import names
 from napsim.api.checks import Budgets, Windows
 from napsim.cli.answers import Found, name_of
+from napsim.cli.configurations import configurations_of, settings_in
 from napsim.cli.pools import counted, decoded, total_of
-from napsim.cli.windows import configurations_of, settings_in
 from napsim.core.budget_levels import course
 from napsim.core.budgets import UNLIMITED
 from napsim.core.budgets import describe as describe_budget

@@ -13,8 +13,10 @@ from typing import Annotated, Final
 import typer
 
 from napsim.cli.answers import BAD_INPUT, Form, Output, Paths, instant, refuse, show, write
+from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable, told_results
 from napsim.cli.forecasting import most_in_an_hour
+from napsim.cli.options import Dask, Processes
 from napsim.cli.repetition import with_seed
 from napsim.cli.variations import Variation, VariationError, points, variation, varied
 from napsim.reading.sources import BadInput, Document, Mistake, read
@@ -33,31 +35,35 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Example: napsim sweep tests/scenarios/five_percent --vary pool/default:budget=5%..50%/5%. Exit codes: 0 some"
-        " of them finish; 1 none does; 2 wrong usage or bad input, every mistake with its place."
+    epilog=ending(
+        "napsim sweep manifests/examples --vary pdb/ledger:minAvailable=0..2",
+        "napsim sweep manifests/examples --plot a.svg --vary pool/default:budget=1..3",
+        exits={0: "some of them finish", 1: "none does", 2: WRONG_INPUT},
     )
 )
 def sweep(
     paths: Paths,
     vary: Annotated[
-        list[str], typer.Option(metavar="TARGET:FIELD=VALUES", help="pool/default:budget=5%..50%/5%; several times.")
+        list[str],
+        typer.Option(
+            metavar="TARGET:FIELD=VALUES", help="What to vary, such as pool/default:budget=5%..50%/5%; several times."
+        ),
     ],
     against: Annotated[
         report.Against, typer.Option(help="Most nodes at once, pods evicted, or most pods within an hour.")
     ] = report.Against.NODES,
-    runs: Annotated[int, typer.Option(min=1, help="So many seeds for each; the worst of them counts.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="How many seeds for each; the worst of them counts.")] = 1,
     start: Annotated[
         datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
     ] = None,
     until: Annotated[
         datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="What every draw is made from.")] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")] = None,
-    dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of all that is drawn: the same seed, the same forecasts.")
     ] = None,
+    processes: Processes = None,
+    dask: Dask = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write finish against disruption, .svg or .html.")
     ] = None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 import typer
 
+from napsim.cli.endings import NO_ANSWER, WRONG_INPUT, ending
 from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
@@ -35,16 +36,20 @@ class Output(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim timings --context prod; napsim timings cluster.yaml. Exit codes: 0 shown; 1 no NodeClaim has"
-        " been launched, or the API server could not be reached or did not allow it; 2 wrong usage or bad input, every"
-        " mistake with its place."
+    epilog=ending(
+        "napsim timings",
+        "napsim snapshot --output cluster.yaml && napsim timings cluster.yaml",
+        exits={
+            0: "shown",
+            1: f"no NodeClaim has been launched, or {NO_ANSWER}",
+            2: WRONG_INPUT,
+        },
     )
 )
 def timings(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH…]", help="A snapshot: files, folders, or - for standard input; else a cluster."),
+        typer.Argument(metavar="PATH", help="A snapshot: files, folders, or - for standard input; else a cluster."),
     ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -63,7 +68,11 @@ def timings(
         _said(of_kind["Event"]),
     )
     if not any(item.step == "launch" for item in found):
-        typer.echo("napsim timings: no NodeClaim has been launched: there is nothing to measure", err=True)
+        typer.echo(
+            "napsim timings: no NodeClaim has been launched: there is nothing to measure; take a snapshot of a"
+            " cluster in which nodes were, or name it by --context",
+            err=True,
+        )
         raise typer.Exit(_NOTHING)
     typer.echo(document(found, notes) if output is Output.JSON else "\n".join(lines(found, notes)))
 

@@ -13,6 +13,7 @@ import typer
 
 from napsim.api.durations import parse_duration
 from napsim.api.scalars import parse_instant
+from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.core.divergence import diverge, names_of, renamed
 from napsim.core.trace import Record, RecordKind, parsed
 from napsim.reading.sources import STDIN, Mistake
@@ -22,7 +23,14 @@ _DIFFER: Final = 1
 _BAD_INPUT: Final = 2
 _KINDS: Final = frozenset(RecordKind)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Traces of operators and forecasts.")
+_WRITTEN_BY: Final = "traces are written by napsim simulate --trace and napsim run --trace"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Traces of operators and forecasts.",
+    epilog=ending("napsim trace diff --help"),
+)
 
 
 @app.callback()
@@ -53,9 +61,11 @@ def _instant(text: str) -> datetime:
 
 
 @app.command(
-    epilog=(
-        "Example: napsim trace diff operator.jsonl forecast.jsonl --tolerance 30s. Exit codes: 0 they tell the same; "
-        "1 they differ, and the first difference is shown; 2 wrong usage or bad input, every mistake with its place."
+    epilog=ending(
+        "napsim simulate manifests/examples --seed 1 --trace one.jsonl",
+        "napsim simulate manifests/examples --seed 2 --trace two.jsonl",
+        "napsim trace diff one.jsonl two.jsonl --tolerance 30s",
+        exits={0: "they tell the same", 1: "they differ, and the first difference is shown", 2: WRONG_INPUT},
     )
 )
 def diff(
@@ -63,7 +73,7 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="SECOND", help="Another.")],
     tolerance: Annotated[
         timedelta,
-        typer.Option(parser=_duration, metavar="DURATION", help="So far apart the same record may be."),
+        typer.Option(parser=_duration, metavar="DURATION", help="How far apart in time the same record may be."),
     ] = "15s",  # type: ignore[assignment]  # the parser makes it a timedelta
     since: Annotated[
         datetime | None,
@@ -73,7 +83,7 @@ def diff(
         list[str] | None,
         typer.Option(metavar="KIND[=REASON]", help="Leave records out: Unblocked, or Blocked=NotAllPodsWouldSchedule."),
     ] = None,
-    context: Annotated[int, typer.Option(min=0, help="So many records before the difference are shown.")] = 5,
+    context: Annotated[int, typer.Option(min=0, help="How many records before the difference are shown.")] = 5,
     output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
 ) -> None:
     """The first difference of two traces of one story. Generated names are mapped; pods are not compared."""
@@ -115,7 +125,7 @@ def _read(name: str, mistakes: list[Mistake]) -> list[Record]:
         text = sys.stdin.read() if name == STDIN else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {why}"))
+        mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {why}; {_WRITTEN_BY}"))
         return []
     records = []
     for number, item in enumerate(text.splitlines(), start=1):

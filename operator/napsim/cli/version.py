@@ -16,6 +16,7 @@ import typer
 
 import napsim
 from napsim.api.compatibility import supported
+from napsim.cli.endings import ending
 from napsim.cli.examination import deployments, operator_leases, server_version
 from napsim.cli.options import Context, Kubeconfig
 from napsim.live.client import Client
@@ -53,10 +54,17 @@ class Versions:
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim version --client; napsim version -o json. The operator's version is that of its Deployment's "
-        "label app.kubernetes.io/version; of an operator outside the cluster it is not known. Exit codes: 0 also when "
-        "no cluster answers; 2 wrong usage, or the kubeconfig that was asked for is not usable."
+    epilog=ending(
+        "napsim version",
+        "napsim version --client --output json",
+        notes=(
+            "The operator's version is that of its Deployment's label app.kubernetes.io/version; of an operator "
+            "outside the cluster it is not known."
+        ),
+        exits={
+            0: "told, also when no cluster answers",
+            2: "wrong usage, or the kubeconfig that was asked for is not usable",
+        },
     )
 )
 def version(

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.follow import Follower, describe, until_synced
 from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.screen import keys, screen
@@ -40,10 +41,15 @@ class Output(StrEnum):
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim watch; napsim watch --once --output json. "
-        "Keys: q ends it, as Ctrl-C does. Exit codes: 0 ended by q, Ctrl-C or SIGTERM, or the one frame of --once was "
-        "printed; 1 the API server could not be reached or refused; 2 wrong usage or no usable kubeconfig."
+    epilog=ending(
+        "napsim watch",
+        "napsim watch --once --output json",
+        notes="Keys: q ends it, as Ctrl-C does.",
+        exits={
+            0: "ended by q, Ctrl-C or SIGTERM, or the one frame of --once was printed",
+            1: NO_ANSWER,
+            2: NO_KUBECONFIG,
+        },
     )
 )
 def watch(

@@ -8,19 +8,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from napsim.cli.answers import Form, Output, Zone, instant, local_zone, refuse, show
-from napsim.cli.options import Context, Kubeconfig
-from napsim.cli.snapshot import document as written
-from napsim.cli.snapshot import read_cluster
+from napsim.cli.endings import ending
+from napsim.cli.livecluster import live_cluster
+from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
 from napsim.core.clock import parse_rfc3339
-from napsim.live.clock import wall_clock
-from napsim.reading.sources import STDIN, BadInput, Document, Mistake, read
+from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.report import why as report
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Scenario
@@ -32,11 +30,15 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=(
-        "Examples: napsim why default cluster.yaml; napsim why pool/default manifests/examples; "
-        "napsim why 202602.13.0 - < cluster.yaml; napsim why aks-default-7k2m9 (the cluster of your kubeconfig). "
-        "Exit codes: 0 answered, whatever the answer; 1 the API server could not be reached, or did not allow it; "
-        "2 wrong usage, bad input, or a name that there is not."
+    epilog=ending(
+        "napsim why default manifests/examples --at 2026-02-15T03:00:00Z",
+        "napsim why image/AKSUbuntu-2404gen2containerd-202602.13.0 manifests/examples",
+        "napsim why pool/default",
+        notes="Without PATH it is the live cluster of your kubeconfig. Reads only.",
+        exits={
+            0: "answered, whatever the answer",
+            2: "wrong usage, bad input, a name that there is not, or a cluster that cannot be read",
+        },
     )
 )
 def why(
@@ -45,7 +47,7 @@ def why(
     ],
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH…]", help="Manifests or a snapshot; without any, the live cluster. Reads only."),
+        typer.Argument(metavar="PATH", help="Manifests or a snapshot; without any, the live cluster. Reads only."),
     ] = None,
     at: Annotated[
         datetime | None,
@@ -53,6 +55,7 @@ def why(
             parser=instant, metavar="INSTANT", help="RFC 3339; the forecast up to then. By default its start."
         ),
     ] = None,
+    cluster: Cluster = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     time_zone: Zone = None,
@@ -60,7 +63,9 @@ def why(
 ) -> None:
     """Why has this not moved? Every link from the published image to the evicted pod, and the first that blocks."""
     logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the answer
-    documents, mistakes = read(paths, sys.stdin.read) if paths else (_of_cluster(kubeconfig, context), [])
+    choice = LiveChoice(cluster, kubeconfig, context)
+    choice.is_made(paths)  # manifests and a cluster at once are refused
+    documents, mistakes = read(paths, sys.stdin.read) if paths else ([*live_cluster(choice, "why").documents], [])
     try:
         scenario = scenario_of(documents, Asked(datetime.now(UTC)), mistakes)
         answer = _answer(target, scenario, at, _played(documents), time_zone or local_zone(os.environ))
@@ -70,13 +75,6 @@ def why(
         typer.echo(report.document(answer))
     else:
         show(report.lines(answer))
-
-
-def _of_cluster(kubeconfig: Path | None, context: str | None) -> list[Document]:
-    found = read_cluster(kubeconfig, context, "why")
-    text = written(found, wall_clock(), None)
-    documents, _ = read([STDIN], lambda: text)
-    return documents
 
 
 @dataclass(frozen=True, slots=True)

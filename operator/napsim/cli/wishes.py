@@ -17,7 +17,7 @@ from napsim.api import names
 from napsim.api.durations import format_duration
 from napsim.api.scalars import parse_date, write_instant, write_offset
 from napsim.cli.answers import found_in
-from napsim.cli.windows import configurations_of, settings_in
+from napsim.cli.configurations import configurations_of, settings_in
 from napsim.core.budget_wishes import (
     Compiled,
     Disagreement,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,8 @@ import yaml
 from napsim.api.manifests import load_documents
 
 STDIN: Final = "-"
+_CHART: Final = "Chart.yaml"
+_TEMPLATES: Final = "templates"
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _SEPARATOR: Final = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
@@ -189,7 +191,8 @@ def _lines(node: yaml.Node, inner: Sequence[str | int], path: Sequence[str | int
 
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+        found = ((key, value) for key, value in reversed(node.value) if key.value == str(part))
+        return next(found, None)  # the last: what ``<<`` merges in stands before what is written
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part]
     return None
@@ -199,7 +202,10 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
 
 
 def read(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Document], list[Mistake]]:
-    """Every document of files, of the YAML and JSON files below folders, and of ``-``, by path; Lists taken apart."""
+    """Every document of files, of the YAML and JSON files below folders, and of ``-``, by path; Lists taken apart.
+
+    Templates of Helm below a folder are left out.
+    """
     texts, unread = texts_of(paths, stdin)
     documents, mistakes = documents_of(texts)
     return documents, [*unread, *mistakes]
@@ -234,6 +240,13 @@ def is_manifest(name: str) -> bool:
     return Path(name).suffix in _SUFFIXES
 
 
+def without_templates(names: Iterable[str]) -> list[str]:
+    """Those files below a folder that are no templates of a Helm chart: these are no YAML before they are rendered."""
+    names = list(names)
+    charts = [PurePath(name).parent / _TEMPLATES for name in names if PurePath(name).name == _CHART]
+    return [name for name in names if not any(chart in PurePath(name).parents for chart in charts)]
+
+
 def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[Text]:
     if path == STDIN:
         yield Text("(stdin)", stdin())
@@ -252,7 +265,8 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if is_manifest(file.name) and file.is_file())
+    found = sorted(file for file in path.rglob("*") if is_manifest(file.name) and file.is_file())
+    return [Path(name) for name in without_templates(map(str, found))]
 
 
 def _documents(name: str, text: str, mistakes: list[Mistake]) -> Iterator[Document]:
