@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,9 @@ from napsim.cli.amendments import Amendment, amendments
 from napsim.cli.answers import BAD_INPUT, Form, Output, Zone, refuse, show
 from napsim.cli.check import FILE, Asked, Checking, asked_of
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.executors import DaskCluster, Executor, Inline, LocalProcesses, Unreachable
+from napsim.cli.executors import Executor, Inline, Unreachable, executor_of
 from napsim.cli.livecluster import live_cluster
-from napsim.cli.options import Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
+from napsim.cli.options import CheckedPaths, ChecksFile, Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
 from napsim.reading.sources import BadInput, Document
 from napsim.report import advice as report
 
@@ -40,11 +39,8 @@ app = typer.Typer(add_completion=False)
     )
 )
 def advise(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),
-    ] = None,
-    checks: Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")] = Path(FILE),
+    paths: CheckedPaths = None,
+    checks: ChecksFile = Path(FILE),
     most: Annotated[int, typer.Option(min=1, help="How many edits are tried at most.")] = _MOST,
     processes: Processes = None,
     dask: Dask = None,
@@ -55,8 +51,7 @@ def advise(
     output: Form = Output.TEXT,
 ) -> None:
     """Which smallest edit makes the broken checks hold?"""
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is of no interest here
-    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    executor = executor_of(processes, dask)
     at_once = processes or os.cpu_count() or 1
     try:
         choice = LiveChoice(cluster, kubeconfig, context)

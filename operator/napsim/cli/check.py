@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from napsim.api.base import wire_name
 from napsim.api.checks import STATIC, Assertion, Checks, ChecksSpec
 from napsim.cli.answers import BAD_INPUT, Found, Zone, found_among, refuse, show
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable
+from napsim.cli.executors import Executor, Unreachable, executor_of
 from napsim.cli.judging import Tried, counterexample, tried
 from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
-from napsim.cli.options import Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
+from napsim.cli.options import CheckedPaths, ChecksFile, Cluster, Context, Dask, Kubeconfig, LiveChoice, Processes
 from napsim.cli.static_checks import KINDS, Judged, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
 from napsim.reading.sources import BadInput, Document, Mistake, read
@@ -53,11 +52,8 @@ class Output(StrEnum):
     )
 )
 def check(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),
-    ] = None,
-    checks: Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")] = Path(FILE),
+    paths: CheckedPaths = None,
+    checks: ChecksFile = Path(FILE),
     runs: Annotated[int | None, typer.Option(min=1, max=10_000, help="How many seeds; else as the file says.")] = None,
     processes: Processes = None,
     dask: Dask = None,
@@ -73,8 +69,7 @@ def check(
     ] = None,
 ) -> None:
     """Do these assertions hold? Forecasts what needs a forecast, and shows where it breaks."""
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the answer
-    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    executor = executor_of(processes, dask)
     choice = LiveChoice(cluster, kubeconfig, context)
     live = live_cluster(choice, "check") if choice.is_made(paths) else None
     try:

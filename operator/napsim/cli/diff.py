@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -77,7 +76,6 @@ def diff(
     context: Context = None,
 ) -> None:
     """What changes in effect: windows, budgets, the next rollout, nodes at risk?"""
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the forecast
     told_nodes, zone = nodes_by_pool(nodes or ()), time_zone or local_zone(os.environ)
     try:
         choice = LiveChoice(cluster, kubeconfig, context)

@@ -98,6 +98,11 @@ class DaskCluster:
                 yield positions[future.key], result
 
 
+def executor_of(processes: int | None, dask: str | None) -> Executor:
+    """What the options --processes and --dask ask for."""
+    return LocalProcesses(processes) if dask is None else DaskCluster(dask)
+
+
 def _version() -> str:
     return napsim.__version__
 

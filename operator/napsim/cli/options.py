@@ -76,6 +76,11 @@ Zone = Annotated[
     str | None,
     typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
 ]
+CheckedPaths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),
+]
+ChecksFile = Annotated[Path, typer.Option("--checks", "-c", help="The file with the checks.")]
 Processes = Annotated[int | None, typer.Option(min=1, help="By default as many as there are processors.")]
 Dask = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster, such as tcp://host:8786.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -58,7 +57,6 @@ def simulate(
     """Forecast a rollout: when nodes are on the new image, what is disrupted when, what stands in the way."""
     from napsim.cli.forecasts import composed, forecast_of, show, write  # noqa: PLC0415 - the help does without
 
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the report
     scenario = composed(paths, start, until, seed)
     if follow and runs > 1:
         raise typer.BadParameter("shows one run: leave --runs out", param_hint="--follow")

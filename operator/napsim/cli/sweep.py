@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import typer
 
 from napsim.cli.answers import BAD_INPUT, Form, Output, Paths, instant, refuse, show, write
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.executors import DaskCluster, Executor, LocalProcesses, Unreachable, told_results
+from napsim.cli.executors import Executor, Unreachable, executor_of, told_results
 from napsim.cli.forecasting import most_in_an_hour
 from napsim.cli.options import Dask, Processes
 from napsim.cli.repetition import with_seed
@@ -70,10 +69,9 @@ def sweep(
     output: Form = Output.TEXT,
 ) -> None:
     """What if? Finish against disruption over ranges of budgets, windows, durations, and the Pareto front."""
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is of no interest here
     if plot is not None and plot.suffix not in _PLOTS:
         raise typer.BadParameter(f"{str(plot)!r}: must end in {' or '.join(_PLOTS)}", param_hint="--plot")
-    executor: Executor = LocalProcesses(processes) if dask is None else DaskCluster(dask)
+    executor = executor_of(processes, dask)
     asked = Asked(datetime.now(UTC).replace(microsecond=0), start, until, seed)
     try:
         told = swept(*read(paths, sys.stdin.read), vary, asked, against, runs, executor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -62,7 +61,6 @@ def why(
     output: Form = Output.TEXT,
 ) -> None:
     """Why has this not moved? Every link from the published image to the evicted pod, and the first that blocks."""
-    logging.getLogger("napsim").addHandler(logging.NullHandler())  # what controllers log is in the answer
     choice = LiveChoice(cluster, kubeconfig, context)
     choice.is_made(paths)  # manifests and a cluster at once are refused
     documents, mistakes = read(paths, sys.stdin.read) if paths else ([*live_cluster(choice, "why").documents], [])
