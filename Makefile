@@ -101,8 +101,12 @@ unit: $(installed) ## Unit and property tests: no cluster, no process.
 processes: $(installed) ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
 	@$(bin)/python -m pytest --numprocesses=4 --dist=loadfile -m process $(without_cluster)
 
+# What a busy machine can do to a test is let it wait in vain. Such a test, and no other, has a second try: three in a run
+# at most, each with its traceback in the summary. What a test sees that is wrong fails at once.
+second_try := --reruns=1 --max-suite-reruns=3 --rerun-show-tracebacks --only-rerun='in [0-9.]+ s not seen: '
+
 e2e: $(installed) controlplane helm chromium ## End-to-end tests, on clusters of their own, two at a time.
-	@$(bin)/python -m pytest --numprocesses=2 --dist=loadfile --durations=40 tests/e2e
+	@$(bin)/python -m pytest --numprocesses=2 --dist=loadfile --durations=40 $(second_try) tests/e2e
 
 conformance: $(installed) controlplane helm chromium ## The table of the references' rows: where each is tested, and with what result.
 	@$(bin)/python -m tests.conformance $(ARGS)
