@@ -13,7 +13,7 @@ from napsim.api.names import MAX_INT32
 from napsim.core.pickup import PickupRule
 from napsim.report.forecast import Blocked, Forecast, Moment, Pool, Runs, Workload
 from napsim.report.marked import MOST_ROWS, Marked, Tone, shortened, wrapped
-from napsim.report.phrases import plural
+from napsim.report.phrases import RAN_OUT, plural
 from napsim.report.times import DAYS, full, span, zone_of
 
 _MESSAGE: Final = 220  # characters of one message
@@ -208,7 +208,7 @@ class _Page:
                     )
         for item in self._forecast.workloads:
             if item.deleted:
-                told = f"{item.name}: {plural(item.deleted, 'pod')} deleted past PodDisruptionBudgets"
+                told = f"{item.name}: {plural(item.deleted, 'pod')} deleted, not evicted: {RAN_OUT}"
                 yield from wrapped(told, Tone.WARNING)
 
     def unfinished(self) -> Iterator[Marked]:

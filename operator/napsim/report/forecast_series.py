@@ -16,7 +16,7 @@ import msgspec
 
 from napsim.api.names import MAX_INT32
 from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pool, Step, Workload
-from napsim.report.phrases import plural
+from napsim.report.phrases import RAN_OUT, plural
 from napsim.report.times import span, zone_of
 
 UNLIMITED: Final = -1
@@ -297,7 +297,7 @@ def _as_two(run: Sequence[Step]) -> Iterator[Step]:
 def _told(item: Workload) -> str:
     days = f" on {plural(item.days, 'day')}" if item.days else ""
     most = f", at most {item.most_in_an_hour} within an hour" if item.most_in_an_hour else ""
-    deleted = f"; {plural(item.deleted, 'pod')} deleted past PodDisruptionBudgets" if item.deleted else ""
+    deleted = f"; {plural(item.deleted, 'pod')} deleted: {RAN_OUT}" if item.deleted else ""
     return f"{plural(item.evicted, 'pod')} evicted{days}{most}{deleted}"
 
 

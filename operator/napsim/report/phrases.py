@@ -15,6 +15,7 @@ ROLLOUT: Final = {
     Rollout.ROLLING_OUT: "rolling out",
     Rollout.BLOCKED: "blocked",
 }
+RAN_OUT: Final = "terminationGracePeriod of their nodes ran out"  # whatever PDBs and do-not-disrupt say
 _SHOWN: Final = (Phase.DRIFTED, Phase.BLOCKED, Phase.DISRUPTING, Phase.DRAINING, Phase.LAUNCHING)
 
 
