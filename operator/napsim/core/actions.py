@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from napsim.core.objects import Condition, Node, NodeClaim, Pod, Taint, condition
+from napsim.core.objects import Condition, Node, NodeClaim, NodeSpec, Pod, Taint, condition
 
 NOTHING: Final[Mapping[str, str | None]] = {}
 
@@ -135,8 +135,10 @@ class Plan:
 IDLE: Final = Plan()
 
 
-def merged(values: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
-    """``values`` with ``changes`` applied; None removes a key."""
+def merged(values: dict[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """``values`` with ``changes`` applied; None removes a key. Without changes it is ``values`` itself."""
+    if not changes:
+        return values
     result = {**values, **{key: value for key, value in changes.items() if value is not None}}
     for key, value in changes.items():
         if value is None:
@@ -145,24 +147,34 @@ def merged(values: Mapping[str, str], changes: Mapping[str, str | None]) -> dict
 
 
 def _finalizers(current: tuple[str, ...], add: str, remove: str) -> tuple[str, ...]:
-    kept = tuple(item for item in current if item != remove)
+    kept = tuple(item for item in current if item != remove) if remove else current
     return (*kept, add) if add and add not in kept else kept
 
 
 def patched_node(node: Node, patch: PatchNode) -> Node:
-    """The node after the patch. A taint that is there already (same key and effect) is kept as it is."""
-    kept = tuple(taint for taint in node.spec.taints if taint.key not in patch.remove_taints)
-    present = {(taint.key, taint.effect) for taint in kept}
-    taints = kept + tuple(taint for taint in patch.add_taints if (taint.key, taint.effect) not in present)
+    """The node after the patch. A taint that is there already (same key and effect) is kept as it is.
+
+    Parts that the patch leaves alone are the same objects as before: whoever compares them need not look into them.
+    """
     metadata = msgspec.structs.replace(
         node.metadata,
         labels=merged(node.metadata.labels, patch.labels),
         annotations=merged(node.metadata.annotations, patch.annotations),
         finalizers=_finalizers(node.metadata.finalizers, patch.add_finalizer, patch.remove_finalizer),
     )
-    unschedulable = node.spec.unschedulable if patch.unschedulable is None else patch.unschedulable
-    spec = msgspec.structs.replace(node.spec, taints=taints, unschedulable=unschedulable)
-    return msgspec.structs.replace(node, metadata=metadata, spec=spec)
+    return msgspec.structs.replace(node, metadata=metadata, spec=_patched_spec(node.spec, patch))
+
+
+def _patched_spec(spec: NodeSpec, patch: PatchNode) -> NodeSpec:
+    taints, unschedulable = spec.taints, spec.unschedulable if patch.unschedulable is None else patch.unschedulable
+    if patch.remove_taints:
+        taints = tuple(taint for taint in taints if taint.key not in patch.remove_taints)
+    if patch.add_taints:
+        present = {(taint.key, taint.effect) for taint in taints}
+        taints += tuple(taint for taint in patch.add_taints if (taint.key, taint.effect) not in present)
+    if unschedulable == spec.unschedulable and taints == spec.taints:
+        return spec
+    return msgspec.structs.replace(spec, taints=taints, unschedulable=unschedulable)
 
 
 def patched_claim(claim: NodeClaim, patch: PatchNodeClaim) -> NodeClaim:
@@ -177,7 +189,9 @@ def patched_claim(claim: NodeClaim, patch: PatchNodeClaim) -> NodeClaim:
 
 def with_status(claim: NodeClaim, change: SetNodeClaimStatus) -> NodeClaim:
     """The claim after the status change, root condition ``Ready`` included."""
-    conditions = tuple(item for item in claim.status.conditions if item.type not in change.remove)
+    conditions = claim.status.conditions
+    if change.remove:
+        conditions = tuple(item for item in conditions if item.type not in change.remove)
     for item in change.conditions:
         conditions = set_condition(conditions, item, change.at, claim.metadata.generation)
     conditions = set_condition(conditions, _ready(conditions), change.at, claim.metadata.generation)
@@ -192,16 +206,22 @@ def with_status(claim: NodeClaim, change: SetNodeClaimStatus) -> NodeClaim:
 def set_condition(
     conditions: tuple[Condition, ...], new: Condition, at: datetime, generation: int
 ) -> tuple[Condition, ...]:
-    """``conditions`` with ``new`` in its place; its transition time moves only when the status does."""
+    """``conditions`` with ``new`` in its place; its transition time moves only when the status does.
+
+    The given tuple itself when nothing changes.
+    """
     old = condition(conditions, new.type)
     since = old.last_transition_time if old is not None and old.status == new.status else at
-    item = msgspec.structs.replace(new, last_transition_time=since, observed_generation=generation)
+    item = Condition(new.type, new.status, new.reason, new.message, since, generation)
     if old is None:
         return (*conditions, item)
+    if item == old:
+        return conditions
     return tuple(item if present.type == new.type else present for present in conditions)
 
 
 _ROOT: Final = ("Launched", "Registered", "Initialized")
+_IS_READY: Final = Condition(type="Ready", status="True", reason="Ready")
 
 
 def _ready(conditions: tuple[Condition, ...]) -> Condition:
@@ -209,7 +229,7 @@ def _ready(conditions: tuple[Condition, ...]) -> Condition:
     parts = {type_: condition(conditions, type_) for type_ in _ROOT}
     status = {type_: part.status if part else "Unknown" for type_, part in parts.items()}
     if all(value == "True" for value in status.values()):
-        return Condition(type="Ready", status="True", reason="Ready")
+        return _IS_READY
     listed = ", ".join(f"{type_}={value}" for type_, value in status.items() if value != "True")
     if "False" in status.values():
         return Condition(type="Ready", status="False", reason="UnhealthyDependents", message=listed)

@@ -7,7 +7,7 @@ amounts that the kubelet has not reported yet are the NodeClaim's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ import msgspec
 from napsim.api import names
 from napsim.core.instances import EPHEMERAL_TAINTS
 from napsim.core.objects import Node, NodeClaim, Taint
-from napsim.core.requirements import normalized
+from napsim.core.requirements import NORMALIZED_LABELS, normalized
 from napsim.core.resources import Resources, amounts
 
 NODES: Final = "nodes"  # the resource that a limit on the number of nodes names
@@ -91,14 +91,19 @@ def _name(node: Node | None, claim: NodeClaim | None, registered: bool) -> str:
     return node.name if node is not None else ""
 
 
-def _labels(labels: Mapping[str, str], name: str) -> dict[str, str]:
+def _labels(labels: dict[str, str], name: str) -> Mapping[str, str]:
+    """The very labels where they are so already, as they are of nearly every node."""
+    if NORMALIZED_LABELS.keys().isdisjoint(labels.keys()):
+        return labels if names.HOSTNAME in labels else {**labels, names.HOSTNAME: name}
     result = {normalized(key): value for key, value in labels.items()}
     result.update((key, value) for key, value in labels.items() if normalized(key) == key)
     result.setdefault(names.HOSTNAME, name)
     return result
 
 
-def _taints(taints: Iterable[Taint], claim: NodeClaim | None, initialized: bool) -> tuple[Taint, ...]:
+def _taints(taints: tuple[Taint, ...], claim: NodeClaim | None, initialized: bool) -> tuple[Taint, ...]:
+    if not taints:
+        return ()
     passing: frozenset[tuple[str, str]] = frozenset()
     if claim is not None and not initialized:
         passing = EPHEMERAL_TAINTS | {(taint.key, taint.effect) for taint in claim.spec.startup_taints}
