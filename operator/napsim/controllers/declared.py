@@ -26,7 +26,7 @@ from napsim.core.definitions import ImageSelection, family_of
 from napsim.core.drift import Offering, PoolView
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.core.images import Catalogue, ListCache, ListKey, PublishedImage
-from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND
+from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND, amounts_of
 from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable
 from napsim.core.nodepools import NodePool, budgets_of, runtime_faults
 from napsim.core.nodetemplates import NodeTemplate, in_order, template_of
@@ -285,8 +285,7 @@ class Declared:
         entry = self.node_classes.get(claim.spec.node_class_ref.name)
         if size is None or entry is None:
             return {}, {}
-        shape = (entry.max_pods, entry.os_disk_gb)
-        return size.capacity(*shape), size.allocatable(*shape)
+        return amounts_of(size, entry.max_pods, entry.os_disk_gb)
 
     def offer(self, entry: NodePoolEntry) -> Offer:
         """What one pool can launch, whatever for."""

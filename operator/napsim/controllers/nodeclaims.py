@@ -96,15 +96,12 @@ class NodeClaimController:
 
     def _put_right(self, claim: NodeClaim) -> Iterator[Action]:
         """Instants in annotations that somebody else wrote and nobody can read: named, and replaced or taken off."""
-        created = claim.metadata.creation_timestamp
-        instead = {
-            names.CREATED_AT: rfc3339(self.clock.timeline.virtual(created)) if created else None,
-            names.TERMINATION_TIMESTAMP: None,
-        }
-        for key, value in instead.items():
+        for key in (names.CREATED_AT, names.TERMINATION_TIMESTAMP):
             text = claim.metadata.annotations.get(key)
             if text is None or _is_instant(text):
                 continue
+            created = claim.metadata.creation_timestamp if key == names.CREATED_AT else None
+            value = rfc3339(self.clock.timeline.virtual(created)) if created else None
             allowed = "allowed is an instant with its zone, such as 2026-02-15T01:00:00Z"
             message = f"Annotation {key} {text!r}: {allowed}; it is {f'set to {value}' if value else 'taken off'}"
             uid = claim.metadata.uid

@@ -138,6 +138,7 @@ class NodeController:
             pool.pool, pool.template, wanted.name, wanted.placement, size, requests, now,
             replaces=claim.name,
             class_hash=self.declared.class_hash(pool.pool.spec.template.spec.node_class_ref.name),
+            template_hash=pool.hash,
         )  # fmt: skip
         return CreateNodeClaim(made, "drifted")
 
@@ -173,6 +174,8 @@ class NodeController:
 
     def _attachments(self, node: Node, pods: tuple[Pod, ...], now: Instant) -> tuple[str, ...]:
         """VolumeAttachments of the node, less those of pods that are not drained (they keep their volumes)."""
+        if not self.state.attachments:
+            return ()
         kept = {volume for pod in pods if not is_drainable(pod, now.real) for volume in self._volumes(pod)}
         return tuple(
             item.name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -27,7 +28,7 @@ from napsim.core.lifecycle import (
     Start,
     created_at,
 )
-from napsim.core.nodeclasses import image_for, unreadable
+from napsim.core.nodeclasses import StatusImage, image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, condition
 from napsim.core.requirements import label_requirements
 
@@ -62,7 +63,7 @@ class KwokProvider:
         refusal = failures.refusal(claim.name, labels, ready_at)
         if refusal:
             return Launch(ready_at, failure=INSUFFICIENT_CAPACITY, message=refusal, sold_out=True)
-        image = image_for(entry.state.images, label_requirements(size.labels()))
+        image = _image_of(entry.state.images, size)
         if image is None:
             message = f"no compatible images found for instance type {size.name}"
             return self._refused(ready_at, message, INSUFFICIENT_CAPACITY)
@@ -72,13 +73,7 @@ class KwokProvider:
         return Launch(ready_at, failure=failure, message=message)
 
     def _instance(self, ready_at: datetime, image_id: str, size: InstanceType, entry: NodeClassEntry) -> Launch:
-        shape = (entry.max_pods, entry.os_disk_gb)
-        return Launch(
-            ready_at,
-            image_id,
-            quantities(size.capacity(*shape)),
-            quantities(size.allocatable(*shape)),
-        )
+        return Launch(ready_at, image_id, *_reported(size, entry.max_pods, entry.os_disk_gb))
 
     def node_due(self, claim: NodeClaim, now: datetime) -> datetime:
         """When the instance of a launched claim joins the cluster."""
@@ -126,6 +121,19 @@ class KwokProvider:
     def detach(self, claim: str) -> timedelta:
         """How long the instance takes to be gone after it was told to go."""
         return self.declared.settings.timings.draw("detach", claim)
+
+
+@lru_cache(maxsize=1024)
+def _image_of(images: tuple[StatusImage, ...], size: InstanceType) -> StatusImage | None:
+    """The image that a class's instances of a size boot: every launch asks."""
+    return image_for(images, label_requirements(size.labels()))
+
+
+@lru_cache(maxsize=1024)
+def _reported(size: InstanceType, max_pods: int, os_disk_gb: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Capacity and allocatable as statuses say them. Nobody changes them: those of all claims alike are one."""
+    shape = (max_pods, os_disk_gb)
+    return quantities(size.capacity(*shape)), quantities(size.allocatable(*shape))
 
 
 def _launched_at(claim: NodeClaim, now: datetime) -> datetime:

@@ -103,6 +103,7 @@ class Provisioner:
         claim = new_claim(
             entry.pool, entry.template, name, placed, INSTANCE_TYPES[placed.instance_type], placed.requests, now,
             class_hash=self.declared.class_hash(entry.pool.spec.template.spec.node_class_ref.name),
+            template_hash=entry.hash,
         )  # fmt: skip
         return CreateNodeClaim(claim, reason)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,15 +62,22 @@ def begun(recorded: datetime, now: datetime) -> datetime:
 
 def earliest(*instants: datetime | None) -> datetime | None:
     """The first of the instants that are given; None when none is."""
-    return min((instant for instant in instants if instant is not None), default=None)
+    first = None
+    for instant in instants:
+        if instant is not None and (first is None or instant < first):
+            first = instant
+    return first
 
 
 def rfc3339(instant: datetime) -> str:
     """``2026-02-15T01:00:00Z``; milliseconds are kept when there are any."""
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds" if instant.microsecond >= 1000 else "seconds")
-    return text.replace("+00:00", "Z")
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    text = instant.isoformat(timespec="milliseconds" if instant.microsecond >= 1000 else "seconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
+@lru_cache(maxsize=16384)
 def parse_rfc3339(text: str) -> datetime:
     """An aware UTC datetime. Raises ValueError naming the text when it has no zone or is no date-time."""
     instant = datetime.fromisoformat(text)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -70,7 +71,13 @@ class Progress:
 def recorded(node: Node) -> Command | None:
     """The command in flight on the node. Raises msgspec.ValidationError when somebody else wrote the annotation."""
     text = node.metadata.annotations.get(names.COMMAND)
-    return msgspec.json.decode(text, type=Command) if text else None
+    return _command(text) if text else None
+
+
+@lru_cache(maxsize=4096)
+def _command(text: str) -> Command:
+    """A command is read at every look at its node, and by whoever tells of it."""
+    return msgspec.json.decode(text, type=Command)
 
 
 def _nobody(_: str) -> bool:

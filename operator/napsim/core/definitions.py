@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from napsim.api import names
@@ -199,6 +200,7 @@ def node_image_version_label(definition: Definition, version: str) -> str:
     return f"{definition.gallery.name}-{definition.name}-{version}"
 
 
+@lru_cache(maxsize=4096)
 def node_image_version_of(image_id: str) -> str:
     """The same value for an id of either gallery form. Raises ValueError naming the id when it is neither."""
     parts = parse_image_id(image_id)

@@ -12,9 +12,9 @@ condition as it is. What only Azure knows (``ProviderView``) is judged where it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Final
@@ -22,7 +22,7 @@ from typing import Final
 from napsim.api import names
 from napsim.core.clock import earliest
 from napsim.core.definitions import machine_image_version
-from napsim.core.nodeclasses import NodeClassState, unreadable, unreadable_kubernetes_version
+from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable, unreadable_kubernetes_version
 from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
 from napsim.core.requirements import Requirements, unmet
 
@@ -173,26 +173,30 @@ def drift_of(
     if not is_true(claim.status.conditions, names.LAUNCHED):
         return DriftVerdict(skipped=("the claim is not launched",))
     subject = _Subject(claim, pool, node_class, nodes, instance_types, now, provider)
-    verdict = DriftVerdict(requeue=now + REQUEUE)
+    findings: list[_Finding] = []
     for check in _CHECKS:
         finding = check(subject)
-        verdict = _with(verdict, finding)
+        if finding is _FINE:
+            continue
+        findings.append(finding)
         if finding.reason or finding.error or finding.ends:
             break
-    return verdict
+    return _verdict(findings, now + REQUEUE)
 
 
-def _with(verdict: DriftVerdict, finding: _Finding) -> DriftVerdict:
-    if finding is _FINE:
-        return verdict
-    return replace(
-        verdict,
-        reason=finding.reason,
-        message=finding.message,
-        error=finding.error,
-        skipped=(*verdict.skipped, finding.skipped) if finding.skipped else verdict.skipped,
-        wake_at=earliest(verdict.wake_at, finding.wake_at),
-        instance_type_found_at=finding.found_at or verdict.instance_type_found_at,
+def _verdict(findings: Sequence[_Finding], requeue: datetime) -> DriftVerdict:
+    """What the checks came to. Only the last can be a drift or an error."""
+    if not findings:
+        return DriftVerdict(requeue=requeue)
+    last = findings[-1]
+    return DriftVerdict(
+        last.reason,
+        last.message,
+        tuple(finding.skipped for finding in findings if finding.skipped),
+        error=last.error,
+        requeue=requeue,
+        wake_at=earliest(*(finding.wake_at for finding in findings)),
+        instance_type_found_at=next((item.found_at for item in reversed(findings) if item.found_at), None),
     )
 
 
@@ -363,19 +367,19 @@ def _image(subject: _Subject, node_class: NodeClassState) -> _Finding:
     image_id = subject.claim.status.image_id
     if not image_id:
         return _Finding(error="no image ID found in nodeClaim status")
-    if image_id in _as_claimed(subject, node_class):
+    if image_id in _as_claimed(subject.machine, node_class.images):
         return _FINE
     return _Finding(
         DriftReason.IMAGE_DRIFT, f"image {image_id} is not among the images of AKSNodeClass {node_class.name}"
     )
 
 
-def _as_claimed(subject: _Subject, node_class: NodeClassState) -> set[str]:
+def _as_claimed(machine: str, images: Iterable[StatusImage]) -> Collection[str]:
     """The ids of ``status.images`` in the form that the claim's image id has; what cannot be converted is left out."""
-    if not subject.machine:
-        return {image.id for image in node_class.images}
+    if not machine:
+        return [image.id for image in images]
     converted = set()
-    for image in node_class.images:
+    for image in images:
         with suppress(ValueError):  # a community gallery's: upstream logs and skips it
             converted.add(machine_image_version(image.id))
     return converted

@@ -110,6 +110,8 @@ class Failures:
         It is tried ``every`` so often from then on (zero: as soon as it can be). NEVER when nothing lets it happen.
         """
         at, message = due, ""
+        if not self.items:
+            return at, message
         while at != NEVER and (outage := self._hit(kind, claim, labels, at, due)):
             at, message = _next_attempt(due, outage.ends, every), outage.message
         return at, message

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from napsim.api import names
@@ -147,6 +148,12 @@ def _types(series: Iterable[Series]) -> dict[str, InstanceType]:
 
 
 INSTANCE_TYPES: Final = _types(SERIES)
+
+
+@lru_cache(maxsize=1024)
+def amounts_of(size: InstanceType, max_pods: int, os_disk_gb: int) -> tuple[Resources, Resources]:
+    """Capacity and allocatable, to be read only: those of all instances alike are one."""
+    return size.capacity(max_pods, os_disk_gb), size.allocatable(max_pods, os_disk_gb)
 
 
 def quantities(resources: Resources) -> dict[str, str]:

@@ -148,14 +148,18 @@ def new_claim(
     *,
     replaces: str = "",
     class_hash: str = "",
+    template_hash: str = "",
 ) -> NodeClaim:
-    """A NodeClaim of the pool. ``template`` is ``spec.template`` as stored (it is hashed); ``now`` is virtual."""
+    """A NodeClaim of the pool. ``template`` is ``spec.template`` as stored (it is hashed); ``now`` is virtual.
+
+    ``template_hash`` is that of the template, where it is known.
+    """
     spec = pool.spec.template.spec
     return NodeClaim(
         metadata=ObjectMeta(
             name=name,
             labels=_labels(pool, placement, instance_type),
-            annotations=_annotations(pool, template, now, replaces, class_hash),
+            annotations=_annotations(pool, template_hash or nodepool_hash(template), now, replaces, class_hash),
             finalizers=(names.TERMINATION_FINALIZER,),
             owner_references=(_owner(pool),),
         ),
@@ -194,12 +198,10 @@ def _labels(pool: NodePool, placement: Placement, instance_type: InstanceType) -
     }
 
 
-def _annotations(
-    pool: NodePool, template: Mapping[str, Any], now: datetime, replaces: str, class_hash: str
-) -> dict[str, str]:
+def _annotations(pool: NodePool, template_hash: str, now: datetime, replaces: str, class_hash: str) -> dict[str, str]:
     result = {
         **pool.spec.template.metadata.annotations,
-        names.NODEPOOL_HASH: nodepool_hash(template),
+        names.NODEPOOL_HASH: template_hash,
         names.NODEPOOL_HASH_VERSION: names.HASH_VERSION,
         names.CREATED_AT: rfc3339(now),
     }

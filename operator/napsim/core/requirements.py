@@ -129,6 +129,11 @@ def allowed_values(requirement: Requirement) -> AllowedValues:
     problem = _problem(requirement)
     if problem:
         raise ValueError(problem)
+    return _allowed(requirement)
+
+
+def _allowed(requirement: Requirement) -> AllowedValues:
+    """Of a requirement that can be read."""
     if requirement.operator in _BOUNDS:
         return replace(_bounded(requirement.operator, int(requirement.values[0])), min_values=requirement.min_values)
     values = frozenset(requirement.values) if requirement.operator in ("In", "NotIn") else frozenset()
@@ -164,14 +169,18 @@ def requirements_of(items: Iterable[Requirement]) -> dict[str, AllowedValues]:
         raise ValueError("; ".join(problems))
     merged: dict[str, AllowedValues] = {}
     for item in given:
-        key, allowed = normalized(item.key), allowed_values(item)
+        key, allowed = normalized(item.key), _allowed(item)
         merged[key] = allowed.intersection(merged[key]) if key in merged else allowed
     return merged
 
 
 def label_requirements(labels: Mapping[str, str]) -> dict[str, AllowedValues]:
     """Labels as requirements: each key In its one value."""
-    return requirements_of(Requirement(key=key, operator="In", values=(value,)) for key, value in labels.items())
+    merged: dict[str, AllowedValues] = {}
+    for name, value in labels.items():
+        key, allowed = normalized(name), AllowedValues(frozenset({value}))
+        merged[key] = allowed.intersection(merged[key]) if key in merged else allowed
+    return merged
 
 
 def narrowed(having: Requirements, *others: Requirements) -> dict[str, AllowedValues]:
@@ -196,6 +205,10 @@ def unmet(labels: Mapping[str, str], wanted: Requirements) -> tuple[str, ...]:
     """
     problems = []
     for key, allowed in wanted.items():
+        if key not in _OLD_KEYS and (value := labels.get(key)) is not None:
+            if not allowed.allows(value):
+                problems.append(_disjoint(key, allowed, AllowedValues(frozenset({value}))))
+            continue
         values = {labels[name] for name in (key, *_OLD_KEYS.get(key, ())) if name in labels}
         if not values:
             if not allowed.allows_absence:
