@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from napsim.core.trace import RecordKind
+from napsim.sim.cluster import Store
 from napsim.sim.kernel import Kernel
 from napsim.sim.outcome import Outcome
 from napsim.sim.queues import PollingQueue, WorkQueue
 from napsim.sim.recorder import TOLD
 from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
+from napsim.sim.scheduling import Scheduling
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
 from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, daemon_set, images, scenario, settings, shop
@@ -268,6 +270,22 @@ def test_going_on_at_once_where_nothing_else_happens_gives_what_suspending_each_
     suspending = simulate(told)
     assert leaping.steps < suspending.steps
     assert replace(leaping, steps=0) == replace(suspending, steps=0)
+
+
+@pytest.mark.parametrize("pdb", [{"maxUnavailable": "25%"}, {"minAvailable": 30}, {"minAvailable": "75%"}])
+def test_pods_that_change_alike_come_to_what_they_come_to_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, pdb: dict[str, Any]
+) -> None:
+    others = [made.deployment("api", 25), stateful("store", 12), daemon_set("agent"), made.pdb("store", minAvailable=9)]
+    told = scenario(cluster([*shop(45, **pdb), *others], [{"nodes": "50%"}]))
+    together = simulate(told)
+    monkeypatch.setattr(Store, "create_alike", lambda store, items: [store.create(item) for item in items])
+    monkeypatch.setattr(Store, "update_alike", lambda store, new: [store.update(item) for item in new.values()])
+    monkeypatch.setattr(Scheduling, "_room", lambda *_: ("", 0))
+    one_by_one = simulate(told)
+    assert together.steps < one_by_one.steps
+    assert len(together.trace) > 200
+    assert replace(together, steps=0) == replace(one_by_one, steps=0)
 
 
 def test_looks_that_would_be_in_vain_are_left_out_and_nothing_comes_out_otherwise(

@@ -366,8 +366,28 @@ class Controllers(ABC):
                 self._look_at_drain(node_name)
             return
         claim = self.state.claim_of(node)
-        if claim is None:
+        if claim is not None:
+            self._on_pod_of(claim, old, new)
+
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods that changed in the same way, as ``ClusterState.on_alike`` has them."""
+        first = next(iter(new.values()))
+        before = next(iter(old.values())) if old is not None else None
+        self.state.on_alike(old, new)
+        if not self.leading:
             return
+        self.disruption.on_room()
+        for pod in new.values() if self.state.places.unfollowed else ():
+            self.background.tell_unfollowed(pod)
+        if not first.spec.node_name and first.key in self.state.pending:
+            self.provisioner.on_pending()
+        node = self.state.nodes.get(first.spec.node_name)
+        claim = self.state.claim_of(node) if node is not None and not self.state.is_draining(node) else None
+        if claim is not None:
+            self._on_pod_of(claim, before, first)
+
+    def _on_pod_of(self, claim: NodeClaim, old: Pod | None, new: Pod | None) -> None:
+        """A pod of a claim's Node, which is not drained, has changed."""
         if self.claims.pod_events.on_pod(old, new, claim, self.clock.now()):
             self.queues["nodeclaims"].add(claim.name)
         if any(is_true(claim.status.conditions, type_) for type_ in (names.DRIFTED, names.CONSOLIDATABLE)):

@@ -138,6 +138,15 @@ class Places:
         else:
             self.unfollowed.pop(pod.key, None)
 
+    def bind_alike(self, pods: Mapping[str, Pod]) -> None:
+        """Pods, by key, of one template that come to one Node together, and were on none."""
+        first = next(iter(pods.values()))
+        if first.spec.volumes or first.spec.affinity is not None:
+            for pod in pods.values():
+                self.bind(pod)
+        else:
+            self.view.bind_alike(pods)
+
     def unbind(self, pod: Pod) -> None:
         """A pod is gone, or on no Node."""
         self.view.unbind(pod.key)

@@ -191,6 +191,24 @@ class ClusterState:
         elif self.pending.pop(new.key, None) is not None:
             self.shifts += 1
 
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods, by key, of one template that changed in the same way: they came, on no Node, or stay where they are, or
+        come to one Node, from none. Neither has any ended, nor is it on its way out.
+        """
+        first = next(iter(new.values()))
+        self.pods.update(new)
+        node = first.spec.node_name
+        if node:
+            self._pods_on.setdefault(node, {}).update(new)
+            self._on_pods(node)
+            if old is None or not next(iter(old.values())).spec.node_name:
+                self.places.bind_alike(new)
+        if is_provisionable(first):
+            self.shifts += len(new)
+            self.pending.update(new)
+        else:
+            self.shifts += sum(self.pending.pop(key, None) is not None for key in new)
+
     def _unbind(self, pod: Pod) -> None:
         bound = self._pods_on.get(pod.spec.node_name)
         if bound is not None:

@@ -340,6 +340,28 @@ class ClusterView:
             self._count(bound, 1)
             self._refresh(place)
 
+    def bind_alike(self, pods: Mapping[str, Pod], volumes: Requirements | None = None) -> None:
+        """The same for pods, by key, of one template that come to one node together, and were on none.
+
+        Raises ValueError as ``bind`` does.
+        """
+        first = next(iter(pods.values()))
+        shape, of_daemonset = self.shapes.of(first, volumes or {}), owned_by(first, "DaemonSet")
+        node, place = first.spec.node_name, self._by_node.get(first.spec.node_name)
+        self._changes += len(pods)
+        if shape.repels:
+            self.watch({rule.key for rule in shape.repels})
+        members = self._pods_on.setdefault(node, {})
+        for key, pod in pods.items():
+            metadata = pod.metadata
+            bound = BoundPod(key, node, metadata.namespace, metadata.labels, shape, of_daemonset, counted=True)
+            self._pods[key] = members[key] = bound
+            if place is not None:
+                self._reserve(place, bound)
+                self._count(bound, 1)
+        if place is not None:
+            self._refresh(place)
+
     def _recount(self, old: BoundPod, new: BoundPod) -> None:
         """The same pod on the same node, which topology counts from now on, or does not any more."""
         self._changes += 2  # as for one that is taken off and put on

@@ -45,7 +45,7 @@ class Applying:
     def found(self, at: datetime) -> None:
         """All objects, in an order that does not depend on how they were given."""
         simulator = self.simulator
-        simulator.settling = self.scenario.settles
+        simulator.settling = simulator.kubelets.settling = self.scenario.settles
         simulator.declared.server_version = SERVER_VERSION
         known = {kind: position for position, kind in enumerate(_ORDER)}
         ordered = sorted(
@@ -64,7 +64,7 @@ class Applying:
         """The scenario starts: what has happened so far was there before."""
         simulator, kernel = self.simulator, self.simulator.kernel
         simulator.recorder.begin()
-        simulator.kubelets.timings = self.scenario.pods
+        simulator.kubelets.timings, simulator.kubelets.settling = self.scenario.pods, False
         if simulator.settling:
             simulator.settling = False
             manifest = simulator.manifests.get("NodeAutoProvisioning", "default")

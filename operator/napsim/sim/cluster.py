@@ -10,7 +10,7 @@ Left out: optimistic concurrency (nothing is written at the same time) and names
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
@@ -34,6 +34,7 @@ from napsim.sim.kernel import Kernel
 
 Stored = TypeVar("Stored", bound=KubeObject)
 Watcher = Callable[[Stored | None, Stored | None], None]
+AlikeWatcher = Callable[[Mapping[str, Stored] | None, Mapping[str, Stored]], None]
 replace: Final = msgspec.structs.replace
 
 
@@ -65,6 +66,8 @@ class Store(Generic[Stored]):
     """The objects of one kind, by key. ``watchers`` are told of each change, in order.
 
     ``counts``: whether the kind has a generation, which counts changes of the spec and the wish to delete.
+    ``of_alike``: what some of the watchers are told instead of many changes that are the same but for the name, by key
+    as they were (None: they were not there) and as they are. Others are told of each.
     """
 
     kind: str
@@ -73,6 +76,7 @@ class Store(Generic[Stored]):
     counts: bool = False
     objects: dict[str, Stored] = field(default_factory=dict)
     watchers: list[Watcher[Stored]] = field(default_factory=list)
+    of_alike: dict[Watcher[Stored], AlikeWatcher[Stored]] = field(default_factory=dict)
 
     def get(self, key: str) -> Stored | None:
         return self.objects.get(key)
@@ -89,20 +93,25 @@ class Store(Generic[Stored]):
 
     def create(self, item: Stored) -> Stored:
         """Raises AlreadyExists. A uid that was given is kept."""
-        if item.key in self.objects:
-            raise AlreadyExists(f"{self.kind} {item.key}")
+        created = self._made(item)
+        self._tell(None, created)
+        return created
+
+    def _made(self, item: Stored) -> Stored:
+        key = item.key
+        if key in self.objects:
+            raise AlreadyExists(f"{self.kind} {key}")
         version = self.versions.next()
         metadata = replace(
             item.metadata,
-            uid=item.metadata.uid or uid_of(self.kind, item.key, version),
+            uid=item.metadata.uid or uid_of(self.kind, key, version),
             resource_version=version,
             generation=item.metadata.generation or 1,
             creation_timestamp=item.metadata.creation_timestamp or self.kernel.now,
         )
-        created: Stored = replace(item, metadata=metadata)
-        self.objects[created.key] = created
-        self._tell(None, created)
-        return created
+        made: Stored = replace(item, metadata=metadata)
+        self.objects[key] = made
+        return made
 
     def update(self, new: Stored) -> Stored:
         """``new`` is the object there now, changed. Nothing happens when it is the same; the last finalizer ends it."""
@@ -119,6 +128,36 @@ class Store(Generic[Stored]):
         self.objects[key] = stored
         self._tell(old, stored)
         return stored
+
+    def create_alike(self, items: Iterable[Stored]) -> None:
+        """Create what is alike but for its name, each before the next is asked for. Raises AlreadyExists.
+
+        Watchers are told of each until the second brings no other change about; of the rest together.
+        """
+        alone, created = 2, {}
+        for item in items:
+            if alone:
+                before = self.versions.number
+                self.create(item)
+                alone = 1 if alone == 2 or self.versions.number > before + 1 else 0
+            else:
+                made = self._made(item)
+                created[made.key] = made
+        if created:
+            self._tell_alike(None, created)
+
+    def update_alike(self, new: Mapping[str, Stored]) -> None:
+        """``new``, by key, are objects that are there, changed in the same way, and more than nothing has changed.
+
+        Nothing may have been deleted, and their kind must not have a generation.
+        """
+        old = {key: self.objects[key] for key in new}
+        stored = {}
+        for key, item in new.items():
+            metadata = replace(item.metadata, resource_version=self.versions.next())
+            stored[key] = replace(item, metadata=metadata)
+        self.objects.update(stored)
+        self._tell_alike(old, stored)
 
     def delete(self, key: str, uid: str = "") -> bool:
         """Ask an object to go: it goes with its last finalizer. False: not there, another uid, or asked before."""
@@ -143,6 +182,15 @@ class Store(Generic[Stored]):
     def _tell(self, old: Stored | None, new: Stored | None) -> None:
         for watcher in self.watchers:
             watcher(old, new)
+
+    def _tell_alike(self, old: Mapping[str, Stored] | None, new: Mapping[str, Stored]) -> None:
+        for watcher in self.watchers:
+            of_alike = self.of_alike.get(watcher)
+            if of_alike is not None:
+                of_alike(old, new)
+                continue
+            for key, item in new.items():
+                watcher(old[key] if old is not None else None, item)
 
 
 def _spec_of(item: KubeObject) -> object:

@@ -22,7 +22,7 @@ one of several PDBs of a pod.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -158,19 +158,49 @@ class Disruptions:
         self._add(matching, part, 1)
         self._settle_all()
 
-    def _add(self, pdbs: tuple[str, ...], part: _Part, sign: int) -> None:
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods of one controller and with the same labels: counted at once."""
+        first = next(iter(new.values()))
+        part = (_is_healthy(first), _controller(first))
+        if old is None:
+            matching = tuple(pdb.key for pdb in self._index.matching(first))
+            if matching:
+                self._pdbs_of.update(dict.fromkeys(new, matching))
+                self._parts.update(dict.fromkeys(new, part))
+                self._add(matching, part, len(new))
+                self._settle_all()
+        elif _is_healthy(next(iter(old.values()))) != part[0]:
+            self._turn(old, new, part)
+
+    def _turn(self, old: Mapping[str, Pod], new: Mapping[str, Pod], part: _Part) -> None:
+        """Their health has changed. Versions go on as if each had been written: names rest on them."""
+        key = next(iter(new))
+        matching, known, versions = self._pdbs_of.get(key, ()), self._parts.get(key), self.cluster.versions
+        pdbs = [self.cluster.pdbs.objects[name] for name in matching]
+        if known is None or any(self._wanted(pdb, self._tallies[pdb.key]) is None for pdb in pdbs):
+            for name, pod in new.items():
+                self.on_pod(old[name], pod)
+            return
+        self._parts.update(dict.fromkeys(new, part))
+        self._add(matching, known, -len(new))
+        self._add(matching, part, len(new))
+        before = versions.number
+        self._settle_all()
+        versions.number += (versions.number - before) * (len(new) - 1)
+
+    def _add(self, pdbs: tuple[str, ...], part: _Part, number: int) -> None:
         healthy, controller = part
         for key in pdbs:
             tally = self._tallies[key]
-            tally.pods += sign
-            tally.healthy += sign * healthy
+            tally.pods += number
+            tally.healthy += number * healthy
             if controller[0]:
-                left = tally.owners.get(controller, 0) + sign
+                left = tally.owners.get(controller, 0) + number
                 tally.owners[controller] = left
                 if not left:
                     del tally.owners[controller]
             else:
-                tally.unmanaged += sign
+                tally.unmanaged += number
             self._dirty.add(key)
 
     def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:

@@ -6,7 +6,7 @@ The pace is that of ``live``, whose retries by the clock are left out: nothing b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from napsim.controllers.state import ClusterState
@@ -75,6 +75,12 @@ class Evictor:
         if old is not None and new is not None and new.key in self._held and ready_status(old) != ready_status(new):
             self._release(new.key)
             self._enqueue(new.key)
+
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """The same of many."""
+        if self._held and old is not None:
+            for key, pod in new.items():
+                self.on_change(old[key], pod)
 
     def _release(self, pod: str) -> None:
         for pdb in self._held.pop(pod, ()):

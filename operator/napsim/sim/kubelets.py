@@ -9,14 +9,14 @@ scenario's; a node is ready the moment it joins; pods of a node that goes go at 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Final
 
 from napsim.api import names
 from napsim.core.instances import is_failed
 from napsim.core.objects import Condition, Node, Pod, PodStatus, Taint
-from napsim.core.pods import is_terminal
+from napsim.core.pods import is_terminal, owned_by
 from napsim.core.timings import Distribution
 from napsim.sim.cluster import Cluster, replace
 from napsim.sim.scenario import PodTimings
@@ -37,6 +37,7 @@ class Kubelets:
         self.cluster = cluster
         self.timings = timings
         self.seed = seed
+        self.settling = False  # pods that come to a node start together: nothing goes on that the order could matter to
         self.silent: set[str] = set()
         self._on: dict[str, set[str]] = {}  # node -> pods
 
@@ -154,6 +155,30 @@ class Kubelets:
         if asked is not None and (old is None or old.metadata.deletion_timestamp != asked):
             self._end(new)
 
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods that are on one node, or on none, of which none is on its way out."""
+        first = next(iter(new.values()))
+        node = first.spec.node_name
+        if not node or old is None or next(iter(old.values())).spec.node_name:
+            return
+        if self.settling and node in self.cluster.nodes.objects and owned_by(first, "ReplicaSet"):
+            self._on.setdefault(node, set()).update(new)
+            begun = tuple((key, pod.metadata.uid) for key, pod in new.items())
+            self.cluster.kernel.at(self.cluster.kernel.now, self._start_alike, begun)
+            return
+        for key, pod in new.items():
+            self.on_pod(old[key], pod)
+
+    def _start_alike(self, identities: tuple[tuple[str, str], ...]) -> None:
+        pods = [pod for identity in identities if (pod := self._same(identity)) is not None and not pod.deleting]
+        if pods and self._hears(pods[0].spec.node_name):
+            running = self._running()
+            self.cluster.pods.update_alike({pod.key: replace(pod, status=running) for pod in pods})
+
+    def _running(self) -> PodStatus:
+        now = self.cluster.kernel.now
+        return PodStatus("Running", now, "", (Condition(names.READY, "True", "", "", now),))
+
     def _begin(self, pod: Pod) -> None:
         at = self.cluster.kernel.now + self._draw(self.timings.start, "pod-start", pod.key)
         self.cluster.kernel.at(at, self._start, (pod.key, pod.metadata.uid))
@@ -162,9 +187,7 @@ class Kubelets:
         pod = self._same(identity)
         if pod is None or pod.deleting or not self._hears(pod.spec.node_name):
             return
-        now = self.cluster.kernel.now
-        running = PodStatus("Running", now, "", (Condition(names.READY, "True", "", "", now),))
-        self.cluster.pods.update(replace(pod, status=running))
+        self.cluster.pods.update(replace(pod, status=self._running()))
 
     def _end(self, pod: Pod) -> None:
         """The pod is asked to go: it takes its time, within what it was given. A silent kubelet does not hear it.

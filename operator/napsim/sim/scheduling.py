@@ -11,13 +11,13 @@ changes, all pods of its kind with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby, islice
 from typing import Final
 
 from napsim.api import names
 from napsim.core.clusterview import AlikeNodes, ClusterView, Place
-from napsim.core.objects import Condition, KubeObject, Node, Pod
+from napsim.core.objects import Condition, KubeObject, Node, Pod, PodSpec
 from napsim.core.pods import is_terminal
 from napsim.core.podshapes import PodShape, port_conflict
 from napsim.core.requirements import AllowedValues
@@ -83,6 +83,17 @@ class Scheduling:
             self._line[new.key] = self.view.shapes.of(new, self._volumes_of(new))
             self._look()
 
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods of one template that came, on no node, or stay where they are, or come to one node, from none."""
+        first = next(iter(new.values()))
+        if old is None:
+            self._line.update(dict.fromkeys(new, self.view.shapes.of(first, self._volumes_of(first))))
+            self._look()
+        elif first.spec.node_name and not next(iter(old.values())).spec.node_name:
+            for key in new:
+                self._forget(key)
+            self.view.bind_alike(new, self._volumes_of(first))
+
     def _volumes_of(self, pod: Pod) -> Mapping[str, AllowedValues]:
         """What the pod's volumes ask of its node; nothing where they cannot be followed."""
         return needs(pod, self.storage).requirements if pod.spec.volumes else _NOTHING
@@ -113,31 +124,70 @@ class Scheduling:
         for shape in list(self._unplaced):
             self._bind_waiting(shape)
         while self._line:
-            for key in tuple(
-                self._line
-            ):  # one by one, the first of a dict that has lost thousands is far from its start
-                new = self._line.pop(key, None)
-                if new is not None and (self._waits(new) or not self._bind(key, new)):
-                    self._set_aside(key, new)
+            self._try(tuple(self._line))  # all: the first of a dict that has lost thousands is far from its start
             if not self._line:
                 self._line.clear()  # forgets the places of those it has lost
 
+    def _try(self, new: Iterable[str]) -> None:
+        aside: list[str] = []
+        for key in new:
+            shape = self._line.pop(key, None)
+            if shape is None:
+                continue
+            if not self._waits(shape):
+                self._mark(aside)
+                if self._bind(key, shape):
+                    continue
+            self._unplaced.setdefault(shape, {})[key] = None
+            self._shape_of[key] = shape
+            aside.append(key)
+        self._mark(aside)
+
+    def _mark(self, aside: list[str]) -> None:
+        """Pods that fit nowhere are told so, those of one template together."""
+        self._change(aside, lambda pod: replace(pod, status=replace(pod.status, conditions=(_FITS_NOWHERE,))))
+        aside.clear()
+
+    def _change(self, keys: Iterable[str], changed: Callable[[Pod], Pod]) -> None:
+        pods = self.cluster.pods
+        for _, alike in groupby((pods.objects[key] for key in keys), _template):
+            new = {pod.key: changed(pod) for pod in alike}
+            if len(new) > 1:
+                pods.update_alike(new)
+            else:
+                pods.update(*new.values())
+
     def _bind_waiting(self, shape: PodShape) -> None:
         """A few at a time: of thousands that wait, the room on one node takes some tens."""
+        self.view.watch_for(shape)
         while some := tuple(islice(self._unplaced.get(shape, ()), _SOME)):
-            for key in some:
-                if not self._bind(key, shape):
+            while some:
+                node, most = self._room(shape)
+                if most:
+                    self._change(some[:most], _Bound(node))
+                elif not self._bind(some[0], shape):
                     return
+                some = some[most or 1 :]
+
+    def _room(self, shape: PodShape) -> tuple[str, int]:
+        """The node for the next pods of the shape, and for how many; none where that takes a look at each of them."""
+        if shape.rules or self.view.repelling():
+            return "", 0
+        best = self._freest(shape)
+        if best is None or _is_special(shape):
+            return "", 0
+        other = self._freest(shape, best.id)
+        limit = (-other.free.get(CPU, 0), other.id) if other is not None else None
+        free, most = dict(best.free), 0
+        while fits(shape.requests, free) and (limit is None or (-free.get(CPU, 0), best.id) < limit) and most < _SOME:
+            most += 1
+            for resource, amount in shape.requests.items():
+                free[resource] = free.get(resource, 0) - amount
+        return best.target.node_name, most
 
     def _waits(self, shape: PodShape) -> bool:
         """Whether pods of that shape fit nowhere, whoever asks: nothing of it depends on the pod itself."""
         return shape in self._unplaced and not shape.rules
-
-    def _set_aside(self, key: str, shape: PodShape) -> None:
-        pod = self.cluster.pods.objects[key]
-        self._unplaced.setdefault(shape, {})[key] = None
-        self._shape_of[key] = shape
-        self.cluster.pods.update(replace(pod, status=replace(pod.status, conditions=(_FITS_NOWHERE,))))
 
     def _bind(self, key: str, shape: PodShape) -> bool:
         pod = self.cluster.pods.get(key)
@@ -146,9 +196,7 @@ class Scheduling:
         node = self._node_for(pod, shape)
         if node is None:
             return False
-        self.cluster.pods.update(
-            replace(pod, spec=replace(pod.spec, node_name=node), status=replace(pod.status, conditions=()))
-        )
+        self.cluster.pods.update(_Bound(node)(pod))
         return True
 
     def _node_for(self, pod: Pod, shape: PodShape) -> str | None:
@@ -163,21 +211,21 @@ class Scheduling:
             wanted = self.view.shapes.relaxed(wanted, tolerate_prefer_no_schedule=True)
         return None
 
-    def _freest(self, shape: PodShape) -> Place | None:
+    def _freest(self, shape: PodShape, but: str = "") -> Place | None:
         found: tuple[int, str] | None = None
         for alike in self.view.alike():
             if alike.accepts(shape):
-                best = self._freest_of(alike, shape)
+                best = self._freest_of(alike, shape, but)
                 if best is not None and (found is None or best < found):
                     found = best
         return self.view.place_of(found[1]) if found is not None else None
 
-    def _freest_of(self, alike: AlikeNodes, shape: PodShape) -> tuple[int, str] | None:
+    def _freest_of(self, alike: AlikeNodes, shape: PodShape, but: str) -> tuple[int, str] | None:
         """Free CPU, negative, and the place."""
-        special = shape.host_ports or names.HOSTNAME in shape.requirements or names.HOSTNAME in shape.volumes
+        special = _is_special(shape)
 
         def accept(place_id: str) -> bool:
-            return not special or _takes(self.view.place_of(place_id), shape)
+            return place_id != but and (not special or _takes(self.view.place_of(place_id), shape))
 
         best = alike.fit.freest(CPU, shape.requests, accept)
         return None if best is None else (-self.view.place_of(best).free.get(CPU, 0), best)
@@ -186,6 +234,29 @@ class Scheduling:
         simulated = Simulated(self.view, (), (waiting(pod, shape),), "")
         simulated.solve()
         return simulated.placed.get(pod.key)
+
+
+class _Bound:
+    """A pod as it is on the node; what pods share before, they share then."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._spec: tuple[PodSpec, PodSpec] | None = None
+
+    def __call__(self, pod: Pod) -> Pod:
+        if self._spec is None or self._spec[0] is not pod.spec:
+            self._spec = (pod.spec, replace(pod.spec, node_name=self._node))
+        return replace(pod, spec=self._spec[1], status=replace(pod.status, conditions=()))
+
+
+def _template(pod: Pod) -> object:
+    """The same for pods that one controller has made; another for any other pod."""
+    return id(pod.metadata.owner_references) if pod.metadata.owner_references else pod.key
+
+
+def _is_special(shape: PodShape) -> bool:
+    """Whether a node with enough room may still not take the pod."""
+    return bool(shape.host_ports) or names.HOSTNAME in shape.requirements or names.HOSTNAME in shape.volumes
 
 
 def _takes(place: Place, shape: PodShape) -> bool:

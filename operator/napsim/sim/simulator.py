@@ -84,6 +84,11 @@ class Simulator(Controllers):
             self.on_pod, self.evictor.on_change, self.scheduling.on_pod, self.workloads.on_pod, self.kubelets.on_pod,
             self.api.on_pod,
         ]  # fmt: skip
+        cluster.pods.of_alike = {
+            self.on_pod: self.on_alike, self.evictor.on_change: self.evictor.on_alike,
+            self.scheduling.on_pod: self.scheduling.on_alike, self.workloads.on_pod: self.workloads.on_alike,
+            self.kubelets.on_pod: self.kubelets.on_alike, self.api.on_pod: self.api.on_alike,
+        }  # fmt: skip
         cluster.pdbs.watchers += [self.api.on_pdb, self.on_pdb]
         cluster.volume_claims.watchers.append(self.background.on_volume_claim)
         cluster.volumes.watchers.append(self.background.on_volume)

@@ -74,6 +74,7 @@ class Workload:
     active: int = 0  # of the pods, those that neither ended nor are on their way out
     made: int = 0
     daemon: Daemon | None = None
+    owners: tuple[OwnerReference, ...] = ()  # of its pods, once it has made one
 
     @property
     def key(self) -> str:
@@ -85,11 +86,22 @@ class Workload:
         name = self.name if self.declared_as == self.kind else self.name.rsplit("-", 1)[0]
         return f"{self.namespace}/{self.declared_as}/{name}"
 
-    def owner(self) -> OwnerReference:
-        return OwnerReference(
-            kind=self.kind, name=self.name, uid=self.uid, controller=True, api_version="apps/v1",
-            block_owner_deletion=True,
-        )  # fmt: skip
+    def pod(self, name: str, more_labels: Mapping[str, str] | None = None, node: str = "") -> Pod:
+        """One of its pods, yet to be created."""
+        if not self.owners:
+            owner = OwnerReference(
+                kind=self.kind, name=self.name, uid=self.uid, controller=True, api_version="apps/v1",
+                block_owner_deletion=True,
+            )  # fmt: skip
+            self.owners = (owner,)
+        metadata = ObjectMeta(
+            name=name,
+            namespace=self.namespace,
+            labels={**self.labels, **more_labels} if more_labels else self.labels,
+            annotations=self.annotations,
+            owner_references=self.owners,
+        )
+        return Pod(metadata, replace(self.spec, node_name=node) if node else self.spec, UNSCHEDULED)
 
 
 def _daemon_set(workload: Workload) -> DaemonSet:
@@ -226,6 +238,20 @@ class Workloads:
             self._look_at(workload, new.spec.node_name)
         self._look(workload)
 
+    def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
+        """Pods of one controller, which ``old`` had before: none of them ends, or is on its way out."""
+        first = next(iter(new.values()))
+        (self._restless.update if _is_restless(first) else self._restless.difference_update)(new)
+        workload = self.of(first)
+        if workload is None:
+            return
+        if old is None:
+            workload.active += len(new)
+            workload.pods.update(new)
+            self._count(workload)
+        elif next(iter(old.values())).status.phase != first.status.phase:
+            self._look(workload)
+
     def _count(self, workload: Workload) -> None:
         short = workload.kind != "DaemonSet" and workload.active < workload.replicas
         (self._short.add if short else self._short.discard)((workload.kind, workload.key))
@@ -272,8 +298,9 @@ class Workloads:
             self._sync_nodes(workload)
 
     def _sync_replicas(self, workload: Workload) -> None:
-        for _ in range(workload.replicas - workload.active):
-            self._create(workload, self._name(workload, workload.key))
+        missing = workload.replicas - workload.active
+        if missing > 0:
+            self.cluster.pods.create_alike(self._new(workload) for _ in range(missing))
         if workload.active > workload.replicas:
             found = (self.cluster.pods.objects[key] for key in workload.pods)
             active = [pod for pod in found if _is_active(pod)]
@@ -337,15 +364,12 @@ class Workloads:
         self, workload: Workload, name: str, more_labels: Mapping[str, str] | None = None, node: str = ""
     ) -> None:
         workload.made += 1
-        metadata = ObjectMeta(
-            name=name,
-            namespace=workload.namespace,
-            labels={**workload.labels, **more_labels} if more_labels else workload.labels,
-            annotations=workload.annotations,
-            owner_references=(workload.owner(),),
-        )
-        spec = replace(workload.spec, node_name=node) if node else workload.spec
-        self.cluster.pods.create(Pod(metadata, spec, UNSCHEDULED))
+        self.cluster.pods.create(workload.pod(name, more_labels, node))
+
+    def _new(self, workload: Workload) -> Pod:
+        name = self._name(workload, workload.key)
+        workload.made += 1
+        return workload.pod(name)
 
 
 def _labels(node: Node) -> Mapping[str, str]:
