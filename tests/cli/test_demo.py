@@ -79,7 +79,8 @@ def test_evictions_that_were_granted_are_counted_in_the_audit_log(tmp_path: Path
 def test_a_name_that_cannot_be_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "foretold", lambda *_: FINISHED)
     result = CliRunner().invoke(app, ["--name", "Not A Name"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
+    assert result.stdout == ""
     assert "cluster name 'Not A Name'" in result.stderr
 
 

@@ -16,6 +16,7 @@ from napsim.live.errors import Forbidden, Status, Unauthorized
 from tests.cli.conftest import KUBECONFIG
 
 EXAMPLES: Final = Path(__file__).parents[2] / "manifests/examples"
+CHECKS: Final = Path(__file__).parents[2] / "manifests/napsim-checks.yaml"
 WIDE: Final = {"COLUMNS": "400", "TERM": "dumb", "KUBECONFIG": "", "KUBERNETES_SERVICE_HOST": ""}
 FILES: Final = {
     "torn.yaml": "a: [1, 2\nb: }\n",
@@ -31,6 +32,7 @@ FILES: Final = {
         "  template:\n    spec:\n      requirements: []\n"
         "      nodeClassRef: {group: karpenter.azure.com, kind: AKSNodeClass, name: x}\n"
     ),
+    "comment.yaml": "# nothing yet\n",
     "other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
     "trace.jsonl": "not json\n",
     "checks.yaml": (
@@ -40,6 +42,7 @@ FILES: Final = {
 }
 BEGIN: Final = "manifests to begin with, and checks of them: napsim examples --write manifests"
 NO_FILE: Final = ("nowhere: cannot be read: No such file or directory", BEGIN)
+EMPTY: Final = ("empty: there is no YAML or JSON file in it", BEGIN)
 TORN: Final = ("torn.yaml:2: not valid YAML: did not find expected ',' or ']'",)
 INSTANT: Final = ("'soon': must be of type date-time: RFC 3339, such as 2026-02-15T01:00:00Z",)
 SILENT: Final = (
@@ -50,13 +53,16 @@ NO_CONFIG: Final = ("no kubeconfig found: give --kubeconfig, set KUBECONFIG, cre
 UNKNOWN: Final = ("context 'elsewhere' not found; known: here",)
 UNWRITABLE: Final = ("cannot be written: No such file or directory",)
 
-# Command line (E: the examples, U: a kubeconfig of a server that does not answer), exit code, what is said.
+# Command line (E: the examples, CHECKS: theirs, U: a kubeconfig of a server that does not answer), exit code, what
+# is said.
 ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("nosuch", 2, ("No such command 'nosuch'", "--help")),
     ("simulate", 2, ("Missing argument 'PATH'", "--help")),
     ("simulate E --nosuch", 2, ("No such option: --nosuch", "--help")),
     ("simulate nowhere", 2, NO_FILE),
-    ("simulate empty", 2, ("empty: there is no YAML or JSON document in it", BEGIN)),
+    ("simulate empty", 2, EMPTY),
+    ("simulate -", 2, ("(stdin): nothing came from standard input",)),
+    ("simulate comment.yaml", 2, ("comment.yaml: there is no YAML or JSON document in it", BEGIN)),
     ("simulate torn.yaml", 2, TORN),
     ("simulate text.yaml", 2, ("text.yaml:1: object/(no name): 'just text': a manifest must be an object",)),
     (
@@ -77,17 +83,24 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("simulate E --seed -1", 2, ("'--seed': '-1': must be greater than or equal to 0",)),
     ("simulate E --runs 2 --follow", 2, ("--follow: shows one run: leave --runs out",)),
     ("simulate E --output yaml", 2, ("'--output' / '-o': 'yaml' is not one of 'text', 'json'",)),
-    ("lint nowhere", 2, NO_FILE[:1]),
+    ("lint nowhere", 2, NO_FILE),
+    ("lint empty", 2, EMPTY),
+    ("lint empty E", 2, EMPTY),
+    ("lint -", 2, ("(stdin): nothing came from standard input",)),
+    ("lint chart", 2, ("chart: there is no manifest in it that a rule reads; templates of a Helm chart are", BEGIN)),
+    ("lint others", 2, ("others: there is no manifest in it that a rule reads", BEGIN)),
     ("lint E --select NAP999", 2, ("no rule is called 'NAP999'; allowed are codes NAP001 to NAP404",)),
     ("lint E --at soon", 2, INSTANT),
     ("lint E --config nowhere", 2, ("--config: nowhere: No such file or directory",)),
     ("lint", 2, ("there must be files, folders or - for standard input; or --cluster",)),
     ("windows nowhere", 2, NO_FILE),
-    ("windows empty", 2, ("empty: there is no MaintenanceConfiguration in it", BEGIN)),
+    ("windows empty", 2, EMPTY),
+    ("windows other.yaml", 2, ("other.yaml: there is no MaintenanceConfiguration in it", BEGIN)),
     ("windows torn.yaml", 2, TORN),
     ("windows E --count 0", 2, ("'--count': '0': must be greater than or equal to 1",)),
     ("windows E --time-zone Mars/Phobos", 2, ("'Mars/Phobos': must be an IANA time zone, such as Europe/Berlin",)),
     ("windows E --html nofolder/x.html", 2, ("nofolder/x.html: ", *UNWRITABLE)),
+    ("budgets empty", 2, EMPTY),
     ("budgets", 2, ("manifests, a live --cluster, or a wish: --only, --weekend-only or --only-windows",)),
     (
         "budgets E --nodes many",
@@ -103,17 +116,24 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("budgets E --reason Drift", 2, ("'--reason': 'Drift' is not one of 'Drifted', 'Empty', 'Underutilized'",)),
     ("budgets --only Someday --nodes 1", 2, ("--only: 'Someday': must be days, alone or with times: 'Sat,Sun'",)),
     ("import az nowhere", 2, NO_FILE[:1]),
+    ("import az empty", 2, EMPTY[:1]),
     ("import az other.yaml", 2, ("other.yaml: there is no maintenance configuration and no upgrade channel in it",)),
     ("export az nowhere", 2, NO_FILE),
+    ("export az empty", 2, EMPTY),
     ("export az other.yaml", 2, ("other.yaml: there is no MaintenanceConfiguration in it", BEGIN)),
     ("export terraform E --form tf", 2, ("'--form': 'tf' is not one of 'azurerm', 'azapi'",)),
+    ("diff empty empty", 2, EMPTY[:1]),
     ("diff E", 2, ("two files or folders are compared, and 1 are given; or give revisions of git",)),
     ("why defalt E", 2, ("'defalt': is neither a Node, a NodePool nor an image here; there are NodePools: default",)),
     ("why default nowhere", 2, NO_FILE),
+    ("why default empty", 2, EMPTY),
     ("why default", 2, NO_CONFIG),
     ("check", 2, ("napsim-checks.yaml: cannot be read: No such file", BEGIN)),
+    ("check empty --checks CHECKS", 2, EMPTY),
     ("check --checks checks.yaml", 2, ("Checks/x: spec.checks[0].finishs: unknown field; did you mean finishes?",)),
     ("advise --checks nowhere", 2, NO_FILE),
+    ("advise empty --checks CHECKS", 2, EMPTY),
+    ("sweep empty --vary pool/default:budget=1..3", 2, EMPTY),
     ("sweep E", 2, ("Missing option '--vary'",)),
     ("sweep E --vary x", 2, ("'x': must be TARGET:FIELD=VALUES, such as pool/default:budget=5%..50%/5%",)),
     ("sweep E --vary pool/defalt:budget=1..3", 2, ("NodePool/defalt is not in the input; there are default, system",)),
@@ -121,6 +141,7 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("sweep E --vary pool/default:budget=1..3 --plot x.png", 2, ("--plot: 'x.png': must end in .svg or .html",)),
     ("trace diff nowhere trace.jsonl", 2, ("nowhere: cannot be read: No such file", "napsim simulate --trace")),
     ("trace diff trace.jsonl trace.jsonl", 2, ("trace.jsonl:1: no record of a trace: JSON is malformed",)),
+    ("timings empty", 2, EMPTY[:1]),
     ("timings E", 1, ("no NodeClaim has been launched", "take a snapshot of a cluster in which nodes were")),
     ("timings --kubeconfig U", 1, SILENT),
     ("snapshot", 2, NO_CONFIG),
@@ -145,8 +166,10 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("completion tcsh", 2, ("'tcsh' is not one of 'bash', 'zsh', 'fish'",)),
     ("crds text.yaml", 2, ("text.yaml: cannot be written: File exists",)),
     ("metrics nofolder/x", 2, ("nofolder/x: ", *UNWRITABLE)),
-    ("cluster create --name Nope_", 1, ("cluster name 'Nope_': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
-    ("cluster create --runtime docker", 1, ("no runtime 'docker': there are kwok, kind",)),
+    ("cluster create --name Nope_", 2, ("cluster name 'Nope_': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
+    ("cluster create --runtime docker", 2, ("no runtime 'docker': there are kwok, kind",)),
+    ("cluster delete --name ../x", 2, ("cluster name '../x': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
+    ("demo --name a/b", 2, ("cluster name 'a/b': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
     ("cluster create --workers 50", 2, ("'--workers': '50': must be less than or equal to 20",)),
     ("cluster status --name nosuch", 3, ("no cluster nosuch: create it with `napsim cluster create --name nosuch`",)),
     (
@@ -163,6 +186,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in FILES.items():
         (made / name).write_text(text)
     (made / "empty").mkdir()
+    (made / "chart/templates").mkdir(parents=True)
+    (made / "chart/Chart.yaml").write_text("name: x\n")
+    (made / "chart/templates/pool.yaml").write_text("{{ .Values.pool }}\n")
+    (made / "others").mkdir()
+    (made / "others/map.yaml").write_text(FILES["other.yaml"])
     return made
 
 
@@ -171,7 +199,7 @@ def test_it_is_told_what_is_wrong_where_and_what_to_do(
     line: str, code: int, said: tuple[str, ...], folder: Path, unreachable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    words = {"E": str(EXAMPLES), "U": str(unreachable)}
+    words = {"E": str(EXAMPLES), "U": str(unreachable), "CHECKS": str(CHECKS)}
     arguments = [words.get(word, word) for word in shlex.split(line)]
     done = CliRunner().invoke(app, arguments, env={**WIDE, "HOME": str(folder), "NAPSIM_CLUSTERS_DIR": str(folder)})
     heard = " ".join(done.stderr.split())

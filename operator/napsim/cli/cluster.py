@@ -17,6 +17,7 @@ from napsim.cli.progress import shown_progress
 from napsim.cli.suggestions import clusters
 from napsim.cluster import (
     RUNTIMES,
+    BadOption,
     ClusterError,
     ClusterExists,
     ClusterNotFound,
@@ -30,6 +31,7 @@ from napsim.cluster import (
 )
 
 _FAILED = 1
+_BAD_OPTION = 2
 _NOT_AS_ASKED = 3
 _PREREQUISITE_MISSING = 4
 _INTERRUPTED = 130
@@ -40,7 +42,7 @@ def _exits(not_as_asked: str = "") -> dict[int, str]:
     return {
         0: "done",
         _FAILED: "failed",
-        2: "wrong usage",
+        _BAD_OPTION: "wrong usage",
         **({_NOT_AS_ASKED: not_as_asked} if not_as_asked else {}),
         _PREREQUISITE_MISSING: "a prerequisite is missing",
         _INTERRUPTED: "interrupted, and cleaned up",
@@ -173,6 +175,8 @@ def _errors_as_exit_codes() -> Iterator[None]:
         raise _failure(error, _NOT_AS_ASKED) from error
     except PrerequisiteMissing as error:
         raise _failure(error, _PREREQUISITE_MISSING) from error
+    except BadOption as error:
+        raise _failure(error, _BAD_OPTION) from error
     except ClusterError as error:
         raise _failure(error, _FAILED) from error
     except KeyboardInterrupt as error:

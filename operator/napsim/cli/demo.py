@@ -22,7 +22,7 @@ from napsim.cli.interruption import signals_interrupt
 from napsim.cli.progress import shown_progress
 from napsim.cli.screen import Screen, keys, screen
 from napsim.cli.stage import Operator, evictions, examples_folder, only_one, remove, set_up, start_operator
-from napsim.cluster import Cluster, ClusterError, PrerequisiteMissing
+from napsim.cluster import BadOption, Cluster, ClusterError, PrerequisiteMissing
 from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS, POD_DISRUPTION_BUDGETS, Resource
 from napsim.core.versions import version_date
 from napsim.live.client import Client
@@ -38,6 +38,7 @@ from napsim.report.scenes import COUNT, THEN, UNTIL_BLOCKED, Scene, blocking_pdb
 from napsim.report.view import View
 
 _FAILED: Final = 1
+_BAD_OPTION: Final = 2
 _PREREQUISITE_MISSING: Final = 4
 _INTERRUPTED: Final = 130
 _SYNC_SECONDS: Final = 30.0
@@ -95,6 +96,8 @@ def demo(
             _play(name, console, keep=keep, plain=plain or not console.is_terminal)
     except PrerequisiteMissing as error:
         raise _failure(error, _PREREQUISITE_MISSING) from error
+    except BadOption as error:
+        raise _failure(error, _BAD_OPTION) from error
     except BadInput as error:
         raise _failure("; ".join(map(str, error.mistakes)), _FAILED) from error
     except (ClusterError, DemoFailed, ApiError, TransportError) as error:

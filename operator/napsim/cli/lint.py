@@ -35,7 +35,7 @@ class Output(StrEnum):
         exits={
             0: "neither errors nor warnings",
             1: "there are",
-            2: "wrong usage, or a file or a cluster that cannot be read",
+            2: "wrong usage, a file or a cluster that cannot be read, or nothing for a rule to read",
         },
     ),
 )

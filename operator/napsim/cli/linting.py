@@ -12,7 +12,7 @@ from typing import Final, Literal
 import typer
 
 import napsim
-from napsim.cli.answers import BAD_INPUT, show
+from napsim.cli.answers import refuse, show
 from napsim.cli.livecluster import live_cluster
 from napsim.cli.options import LiveChoice
 from napsim.lint.configuration import FILE, Configuration, configuration_of
@@ -21,7 +21,7 @@ from napsim.lint.fixes import difference, fixed
 from napsim.lint.linting import Result, lint
 from napsim.lint.pages import page
 from napsim.lint.rules import RULES, Rule
-from napsim.reading.sources import STDIN, Mistake, Text, texts_of
+from napsim.reading.sources import STDIN, BadInput, Mistake, Text, left_out, texts_of
 from napsim.report import annotations as github
 from napsim.report import findings as report
 from napsim.report import junit, sarif
@@ -65,6 +65,9 @@ def linted(asked: Asked, shown: Shown) -> int:
     if shown.fix and _write_fixes(texts, found):
         texts, unread = texts_of([path for path in asked.paths if path != STDIN], sys.stdin.read)
         found = run.over(texts)
+    unread += _nothing_in(asked.paths) if not found.judged and not found.findings and not unread else []
+    if not texts and shown.output == "text":
+        return _refused(unread)
     told = _document(found, texts, run.now)
     if shown.statistics:
         show(report.statistics(told, {rule.code: rule.title for rule in RULES}))
@@ -102,13 +105,17 @@ def _settings(file: Path | None, select: tuple[str, ...], ignore: tuple[str, ...
         raise typer.BadParameter(str(error)) from error
 
 
+def _nothing_in(paths: Iterable[str]) -> list[Mistake]:
+    """The folders among them, where no rule has anything to read: whoever names one expects more of it."""
+    folders = [path for path in paths if Path(path).is_dir()]
+    said = "there is no manifest in it that a rule reads"
+    return [Mistake(folder, 0, "", "", None, f"{said}{left_out(Path(folder))}") for folder in folders]
+
+
 def _refused(mistakes: Iterable[Mistake]) -> int:
     """Tells what could not be read; the exit code for that."""
-    code = 0
-    for mistake in mistakes:
-        typer.echo(f"napsim lint: {mistake}", err=True)
-        code = BAD_INPUT
-    return code
+    told = tuple(mistakes)
+    return refuse("lint", BadInput(told)).exit_code if told else 0
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ def sides(arguments: Sequence[str]) -> tuple[Side, Side]:
         return _of_revisions(revisions, paths)
     if len(paths) != 2:
         raise Unusable(f"two files or folders are compared, and {len(paths)} are given; or give revisions of git")
+    if all(_is_empty(path) for path in paths):
+        raise Unusable(f"{', '.join(dict.fromkeys(paths))}: there is no YAML or JSON file in it")
     return _of_path(paths[0]), _of_path(paths[1])
 
 
@@ -98,8 +100,13 @@ def _range(text: str) -> tuple[str, str]:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
+def _is_empty(path: str) -> bool:
+    return Path(path).is_dir() and not any(is_manifest(file.name) for file in Path(path).rglob("*"))
+
+
 def _of_path(path: str) -> Side:
-    documents, mistakes = read([path], str)
+    """An empty folder is a side on which there is nothing, as a revision without the folder is."""
+    documents, mistakes = read([] if _is_empty(path) else [path], str)
     return Side(path, (path,), tuple(documents), tuple(mistakes))
 
 

@@ -118,7 +118,8 @@ def _undisturbed() -> Iterator[None]:
 
 @contextmanager
 def only_one(name: str) -> Iterator[None]:
-    """No other demo of that name during the block. Raises ClusterError if there is one."""
+    """No other demo of that name during the block. Raises ClusterError if there is one, BadOption for such a name."""
+    cluster_folder(name)
     clusters_folder().mkdir(parents=True, exist_ok=True)
     lock = clusters_folder() / f".{name}.lock"
     with lock.open("w") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napsim.cluster.binaries import ControlPlane, control_plane
 from napsim.cluster.clusters import Cluster, Component, Options, Status
-from napsim.cluster.errors import ClusterError, ClusterExists, ClusterNotFound, PrerequisiteMissing
+from napsim.cluster.errors import BadOption, ClusterError, ClusterExists, ClusterNotFound, PrerequisiteMissing
 from napsim.cluster.helm import Helm, find_helm
 from napsim.cluster.registry import (
     RUNTIMES,
@@ -21,6 +21,7 @@ from napsim.cluster.registry import (
 
 __all__ = [
     "RUNTIMES",
+    "BadOption",
     "Cluster",
     "ClusterError",
     "ClusterExists",

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from napsim.cluster.errors import ClusterError
+from napsim.cluster.errors import BadOption
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
@@ -29,10 +29,10 @@ def clusters_folder() -> Path:
 def cluster_folder(name: str) -> Path:
     """The folder that holds everything of the cluster `name`, whether or not it exists.
 
-    Raises ClusterError for a name that could not be a folder, a kubeconfig context and a label at once.
+    Raises BadOption for a name that could not be a folder, a kubeconfig context and a label at once.
     """
     if not _NAME.fullmatch(name):
-        raise ClusterError(f"cluster name {name!r}: allowed are 1 to 40 of a-z, 0-9 and '-', not at either end")
+        raise BadOption(f"cluster name {name!r}: allowed are 1 to 40 of a-z, 0-9 and '-', not at either end")
     return clusters_folder() / name
 
 

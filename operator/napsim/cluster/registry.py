@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from napsim.cluster.binaries import obstacle
 from napsim.cluster.clusters import Cluster, Options, Runtime, Status
 from napsim.cluster.engine import require_engine
-from napsim.cluster.errors import ClusterError, ClusterNotFound, PrerequisiteMissing
+from napsim.cluster.errors import BadOption, ClusterNotFound, PrerequisiteMissing
 from napsim.cluster.folders import clusters_folder
 from napsim.cluster.kind import Kind, require_kind
 from napsim.cluster.kwok import Kwok
@@ -30,10 +30,10 @@ def create_cluster(
     """Create and start a cluster; runtime kwok builds the control plane first if the cache does not have it.
 
     The options are those of `Options`. When creation fails or is interrupted, nothing of the cluster stays. Raises
-    ClusterExists, PrerequisiteMissing, or ClusterError.
+    BadOption, ClusterExists, PrerequisiteMissing, or another ClusterError.
     """
     if runtime not in RUNTIMES:
-        raise ClusterError(f"no runtime {runtime!r}: there are {', '.join(RUNTIMES)}")
+        raise BadOption(f"no runtime {runtime!r}: there are {', '.join(RUNTIMES)}")
     options = Options(audit, disable_qps_limits, extra_args or {}, workers, fake_nodes)
     try:
         return RUNTIMES[runtime].create(name, options, progress or Silent())

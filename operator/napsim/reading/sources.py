@@ -212,7 +212,11 @@ def read(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Document]
 
 
 def texts_of(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Text], list[Mistake]]:
-    """The files that ``read`` takes, by path, and which of them cannot be read."""
+    """The files that ``read`` takes, by path, and what is wrong with the paths.
+
+    That is a file that cannot be read, a folder without any, a standard input of which nothing comes: an answer of
+    "nothing wrong" would be one about nothing.
+    """
     mistakes: list[Mistake] = []
     return [text for path in paths for text in _texts(path, stdin, mistakes)], mistakes
 
@@ -240,6 +244,14 @@ def is_manifest(name: str) -> bool:
     return Path(name).suffix in _SUFFIXES
 
 
+def left_out(folder: Path) -> str:
+    """What is to be said of templates below a folder that are not read; empty where there are none."""
+    names = [str(file) for file in folder.rglob("*") if is_manifest(file.name)]
+    if len(names) == len(without_templates(names)):
+        return ""
+    return "; templates of a Helm chart are not read before they are rendered: helm template CHART | napsim lint -"
+
+
 def without_templates(names: Iterable[str]) -> list[str]:
     """Those files below a folder that are no templates of a Helm chart: these are no YAML before they are rendered."""
     names = list(names)
@@ -249,9 +261,16 @@ def without_templates(names: Iterable[str]) -> list[str]:
 
 def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[Text]:
     if path == STDIN:
-        yield Text("(stdin)", stdin())
+        text = stdin()
+        if text.strip():
+            yield Text("(stdin)", text)
+        else:
+            mistakes.append(Mistake("(stdin)", 0, "", "", None, "nothing came from standard input"))
         return
-    for file in _files(Path(path)):
+    files = _files(Path(path))
+    if not files:
+        mistakes.append(Mistake(path, 0, "", "", None, "there is no YAML or JSON file in it"))
+    for file in files:
         try:
             yield Text(str(file), file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:

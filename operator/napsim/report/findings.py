@@ -132,7 +132,8 @@ def summary(found: Findings) -> Iterator[Marked]:
     counts = Counter(finding.severity for finding in found.findings)
     parts = [plural(counts["error"], "error"), plural(counts["warning"], "warning")]
     parts += [f"{counts['info']} for information"] if counts["info"] else []
-    said = ", ".join(parts) if found.findings else "nothing to find fault with"
+    nothing = "nothing to find fault with" if found.judged else "nothing was looked at"
+    said = ", ".join(parts) if found.findings else nothing
     fixable = sum(finding.replacement is not None for finding in found.findings)
     fixes = f"; {fixable} can be put right with --fix" if fixable else ""
     let_be = f"; {len(found.suppressed)} let be" if found.suppressed else ""
