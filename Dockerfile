@@ -16,6 +16,7 @@ RUN tools/bin/python -m pip install --only-binary :all: --require-hashes --requi
  && tools/bin/python -m pip --python /opt/napsim/bin/python install --only-binary :all: --require-hashes \
       --requirement requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY hack/readme.py hack/
 COPY operator operator
 RUN tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && tools/bin/python -m pip --python /opt/napsim/bin/python install --no-deps --no-index dist/*.whl

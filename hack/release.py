@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -47,14 +47,20 @@ class Release:
 
 def release_of(root: Path) -> Release:
     """The release that the repository in `root` would be. Raises ValueError for a version that no tag can name."""
-    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    version = _project(root)["version"]
     return Release(version, semver(version))
 
 
-def mistakes(root: Path, tag: str | None) -> Iterator[str]:
+def _project(root: Path) -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def mistakes(root: Path, tag: str | None, repository: str = "") -> Iterator[str]:
     """Each place that says something else than pyproject.toml, with what it says and what it has to say.
 
-    With a tag also what a release needs: that the tag names it, and that the changelog tells of it.
+    With a tag also what a release needs: that the tag names it, and that the changelog tells of it. With the address
+    of the repository that it is made in: that the package's description leads there, and not to another one.
     """
     release = release_of(root)
     chart = yaml.safe_load((root / "charts/napsim/Chart.yaml").read_text())
@@ -73,6 +79,8 @@ def mistakes(root: Path, tag: str | None) -> Iterator[str]:
     for place, (value, wanted) in said.items():
         if value != wanted:
             yield f"{place} is {value}, and has to be {wanted}, as pyproject.toml has {release.python}"
+    if repository and (written := _project(root).get("urls", {}).get("Repository")) != repository:
+        yield f"pyproject.toml: Repository in [project.urls] is {written}, and has to be {repository}"
     if tag is not None and not release.is_prerelease:
         yield from _untold(root, release)
 
@@ -120,7 +128,9 @@ def _changelog(root: Path) -> str:
 
 
 def _check(tag: str = "") -> int:
-    found = list(mistakes(ROOT, tag or None))
+    # As a workflow is told where it runs; empty elsewhere.
+    server, name = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    found = list(mistakes(ROOT, tag or None, f"{server}/{name}" if tag and name else ""))
     for mistake in found:
         print(f"release: {mistake}", file=sys.stderr)
     if found:

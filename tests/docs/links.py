@@ -57,7 +57,12 @@ def pages() -> list[Path]:
 
 def links(page: Path) -> Iterator[Link]:
     """All links and pictures of a page, in its order; those in code are none."""
-    for block in _MARKDOWN.parse(page.read_text()):
+    return links_in(page.read_text(), page)
+
+
+def links_in(markdown: str, page: Path = ROOT / "README.md") -> Iterator[Link]:
+    """As ``links``, of a text that stands in for that page."""
+    for block in _MARKDOWN.parse(markdown):
         line = block.map[0] + 1 if block.map else 0
         for token in block.children or ():
             target = token.attrGet("href") if token.type == "link_open" else token.attrGet("src")

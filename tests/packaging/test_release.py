@@ -68,6 +68,23 @@ def test_a_tag_that_names_another_version_is_refused(repository: Path) -> None:
     ]
 
 
+def test_a_release_from_another_repository_than_its_description_links_to_is_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (repository / "pyproject.toml").open("a") as file:
+        file.write('urls = {Repository = "https://forge.example/a/napsim"}\n')
+    ours, other = "https://forge.example/a/napsim", "https://forge.example/b/napsim"
+    assert list(mistakes(repository, "v1.10.0", ours)) == []
+    assert list(mistakes(repository, "v1.10.0", other)) == [
+        f"pyproject.toml: Repository in [project.urls] is {ours}, and has to be {other}"
+    ]
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://forge.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "b/napsim")
+    assert main(["check"]) == 0
+    assert main(["check", f"v{release_of(ROOT).semantic}"]) == 1
+    assert "has to be https://forge.example/b/napsim" in capsys.readouterr().err
+
+
 def test_all_mistakes_are_told_at_once_with_their_places(repository: Path) -> None:
     (repository / "pyproject.toml").write_text('[project]\nversion = "1.11.0rc2"\n')
     assert [mistake.partition(" has to be ")[::2] for mistake in mistakes(repository, "1.11.0")] == [
@@ -148,6 +165,7 @@ def test_wrong_usage_shows_the_right_one(arguments: list[str], capsys: pytest.Ca
 def test_the_workflow_is_told_the_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "output"
     monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     release = release_of(ROOT)
     assert main(["check", f"v{release.semantic}"]) == 0
     told = dict(line.split("=") for line in output.read_text().splitlines())

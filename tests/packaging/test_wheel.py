@@ -8,6 +8,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from email.parser import Parser
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +19,13 @@ import yaml
 from typer.testing import CliRunner
 
 import napsim
+from hack.readme import tag_of, with_addresses
 from napsim.cli.main import COMMANDS
+from napsim.cli.plugin import semver
 from napsim.cli.simulate import app as simulate
+from tests.docs.links import links, links_in
 from tests.packaging.environments import Installed, built, installed
-from tests.packaging.repository import ROOT
+from tests.packaging.repository import ROOT, project
 
 PREREQUISITE_MISSING: Final = 4
 NOT_EXAMINED: Final = 2
@@ -82,6 +86,28 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(archives: tupl
     with zipfile.ZipFile(archives[1]) as archive:
         packed = [name for name in archive.namelist() if ".dist-info/" not in name]
     assert sorted(packed) == sorted(str(path.relative_to(package)) for path in files)
+
+
+def test_every_link_of_its_description_leads_into_the_repository_at_that_version(archives: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(archives[1]) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        told = Parser().parsestr(archive.read(name).decode())
+    addresses = [link.target for link in links_in(str(told.get_payload()))]
+    inside = f"{project()['urls']['Repository']}/blob/{tag_of(napsim.__version__)}/"
+    ours = [address.removeprefix(inside).partition("#")[0] for address in addresses if address.startswith(inside)]
+    assert len(ours) == sum(link.is_relative for link in links(ROOT / "README.md")) > 20
+    assert [path for path in ours if not (ROOT / path).exists()] == []
+    assert [address for address in addresses if not address.startswith(("https://", "#"))] == []
+
+
+@pytest.mark.parametrize("version", ["1.2.0", "1.2.0rc1", "1.2.0a2", "0.10.3b1"])
+def test_the_links_of_a_release_are_to_its_tag_and_else_to_the_branch(version: str) -> None:
+    assert tag_of(version) == f"v{semver(version)}"
+    assert with_addresses("[a](docs/a.md#b) ![c](d.svg) [e](#e) [f](https://f)", "https://r", version) == (
+        f"[a](https://r/blob/v{semver(version)}/docs/a.md#b) ![c](https://r/raw/v{semver(version)}/d.svg) "
+        "[e](#e) [f](https://f)"
+    )
+    assert tag_of(f"{version}.dev0") == "main"
 
 
 def test_nothing_is_installed_that_is_not_required(alone: Installed) -> None:
