@@ -15,7 +15,7 @@ from tests.core.examples import NOW
 
 SECOND = timedelta(seconds=1)
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
-TOKENS = st.sampled_from(["node:1", "pdb:x", "pdb:y"])
+TOKENS = st.sampled_from(["node:1", "node:2", "pdb:x", "room"])
 
 
 def key(second: int, name: str, draw: int = 0) -> OrderKey:
@@ -24,6 +24,16 @@ def key(second: int, name: str, draw: int = 0) -> OrderKey:
 
 def block(*tokens: str, at: datetime | None = None) -> Verdict:
     return Verdict(Reason.PDB, "", at, tokens)
+
+
+class Held:
+    """What somebody is refused for, said when it is asked for."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = tokens
+
+    def verdict(self) -> Verdict:
+        return block(*self.tokens)
 
 
 def queue(**seconds: int) -> DriftQueue:
@@ -127,6 +137,39 @@ def test_one_that_left_and_came_back_is_not_blocked_any_more() -> None:
     assert not found.release("pdb:x")
 
 
+def test_those_that_are_passed_over_come_back_together_in_their_places() -> None:
+    found = queue(a=1, b=1, c=1, d=1)
+    found.pass_over({"a": Held("room"), "b": Held("room")}, "room", ())
+    found.pass_over({"c": Held("node:1", "room")}, "room", ("node:1",))
+    assert found.first() == "d"
+    assert found.waits_for("room")
+    assert not found.release("node:2")
+    assert found.release("room")
+    assert not found.waits_for("room")
+    assert rest(found) == ["a", "b", "c", "d"]
+
+
+def test_one_that_is_passed_over_is_asked_again_alone_when_what_it_alone_waits_for_changes() -> None:
+    found = queue(a=1, b=1, c=1)
+    found.pass_over({"a": Held("room"), "b": Held("node:1", "room")}, "room", ("node:1",))
+    assert found.release("node:1")
+    assert found.first() == "b"
+    assert found.verdict_of("a") == block("room")
+    assert found.release("room")
+    assert rest(found) == ["a", "b", "c"]
+
+
+def test_those_ahead_are_equals_up_to_where_the_ring_begins_anew() -> None:
+    found = DriftQueue()
+    assert found.ahead(9) == []
+    for name, second, draw in (("a", 1, 10), ("b", 1, 20), ("c", 1, 30), ("late", 2, 25)):
+        found.put(name, key(second, name, draw))
+    assert found.ahead(9) == ["a", "b", "c"]
+    found.turn(20)
+    assert found.ahead(9) == ["b", "c"]
+    assert found.ahead(1) == ["b"]
+
+
 @given(st.dictionaries(NAMES, st.integers(0, 5)), st.sets(NAMES))
 def test_the_queue_yields_every_unblocked_candidate_exactly_once_in_order(
     seconds: dict[str, int], held: set[str]
@@ -177,6 +220,21 @@ class AnyHistory(RuleBasedStateMachine):
         if name in self.keys:
             self.blocks[name] = verdict
 
+    @rule(most=st.integers(1, 5), alone=st.sets(st.sampled_from(["node:1", "node:2"])))
+    def pass_over(self, most: int, alone: set[str]) -> None:
+        ahead = self.queue.ahead(most)
+        free = sorted((name for name in self.keys if name not in self.blocks), key=self.place)
+        assert ahead == free[: len(ahead)]
+        assert bool(ahead) is bool(free)
+        if ahead:
+            every = {name: (*sorted(alone - {f"node:{number}"}), "room") for number, name in enumerate(ahead)}
+            self.queue.pass_over({name: Held(*tokens) for name, tokens in every.items()}, "room", alone)
+            self.blocks.update({name: block(*tokens) for name, tokens in every.items()})
+
+    @rule()
+    def look(self) -> None:
+        assert dict(self.queue.blocked) == self.blocks
+
     @rule(token=TOKENS)
     def release(self, token: str) -> None:
         waiting = {name for name, verdict in self.blocks.items() if token in verdict.waits_for}
@@ -197,7 +255,8 @@ class AnyHistory(RuleBasedStateMachine):
         free = [name for name in self.keys if name not in self.blocks]
         assert self.queue.first() == min(free, key=self.place, default=None)
         assert list(self.queue) == sorted(self.keys, key=self.place)
-        assert dict(self.queue.blocked) == self.blocks
+        waited_for = {token for verdict in self.blocks.values() for token in verdict.waits_for}
+        assert self.queue.waits_for("room") is ("room" in waited_for)
         wakes = [verdict.wake_at for verdict in self.blocks.values() if verdict.wake_at]
         assert self.queue.wake_at == min(wakes, default=None)
 

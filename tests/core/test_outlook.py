@@ -10,7 +10,7 @@ import pytest
 
 from napsim.core.nodetemplates import NodeTemplate
 from napsim.core.outlook import Outlook, Own, own_of
-from napsim.core.simulation import moving
+from napsim.core.simulation import WAITS_FOR_ROOM, moving
 from tests.core.clusters import AMD64, FAMILY_D, Cluster, a_node, a_pod, a_pool, a_template, affinity, term
 
 LARGE: Final = ("1500m", "1", "700m")  # of two, three or five a node is full
@@ -73,3 +73,34 @@ def test_nothing_is_said_while_it_is_not_known_that_a_node_would_be_launched() -
     cluster.run(*(a_pod(f"p{number}", node="full") for number in range(3)))
     assert "limit" in cluster.without("full").verdict.message
     assert outlook(cluster).refusal("full", own(cluster, "full")) is None
+
+
+def test_what_was_refused_says_the_same_once_the_cluster_has_changed() -> None:
+    said = 0
+    for seed in range(10):
+        cluster = drawn(seed, 1)
+        looked = outlook(cluster)
+        asked = {f"n{number}": looked.refused(f"n{number}", own(cluster, f"n{number}")) for number in range(6)}
+        held = {node: refused for node, refused in asked.items() if refused is not None}
+        verdicts = {node: cluster.without(node).verdict for node in held}
+        tokens = {*looked.waited_for(), WAITS_FOR_ROOM}
+        for number in range(6):
+            cluster.view.remove(f"n{number}")
+        for node, refused in held.items():
+            verdict = refused.verdict().told()
+            assert verdict == verdicts[node]
+            assert set(verdict.waits_for) <= tokens
+        said += len(held)
+    assert said > 10
+
+
+def test_candidates_with_room_of_their_own_share_an_answer_unless_it_is_used() -> None:
+    """``first`` has room for one of the pods that leave: gone, it makes the second wait for the node that comes."""
+    cluster = Cluster(a_node("first"), a_node("second"), a_node("leaves"), a_node("tomorrow", initialized=False))
+    cluster.add(a_node("leaves"), marked=True)
+    cluster.run(a_pod("f", "3", node="first"), a_pod("s", "3", node="second"), a_pod("l", "500m", node="leaves"))
+    looked = outlook(cluster)
+    for node in ("first", "second"):
+        refused = looked.refusal(node, own(cluster, node))
+        assert (refused is None) is cluster.without(node).verdict.allowed
+        assert refused is None or refused.told() == cluster.without(node).verdict

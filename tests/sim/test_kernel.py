@@ -51,6 +51,38 @@ class TestTheKernel:
         kernel.run(NOON + 60 * MINUTE, lambda: kernel.now >= NOON + 2 * MINUTE)
         assert kernel.now == NOON + 2 * MINUTE
 
+    def test_leaps_as_often_as_nothing_is_due_up_to_the_instant_that_it_leaps_to(self) -> None:
+        kernel, seen, ended = Kernel(NOON), list[tuple[int, int, datetime]](), list[datetime]()
+
+        def leap(_: None) -> None:
+            looks = kernel.calm(MINUTE)
+            seen.append((looks, kernel.leap_on(MINUTE, 9), kernel.now))
+
+        def over() -> bool:
+            ended.append(kernel.now)
+            return False
+
+        kernel.at(NOON, leap, None)
+        kernel.at(NOON + 3 * MINUTE, leap, None)
+        kernel.at(NOON + 20 * MINUTE, leap, None)
+        kernel.run(NOON + 22 * MINUTE, over)
+        at = [NOON + minute * MINUTE for minute in (2, 12, 22)]
+        assert seen == [(2, 2, at[0]), (16, 9, at[1]), (2, 2, at[2])]
+        assert ended == [NOON + minute * MINUTE for minute in (0, 2, 3, 12, 20, 22)]
+
+    def test_leaps_no_further_once_something_comes_up_at_the_end_of_the_instant(self) -> None:
+        kernel, leapt = Kernel(NOON), list[int]()
+        asked = iter([False, True])
+
+        def over() -> bool:
+            if next(asked, False):
+                kernel.at(kernel.now + MINUTE, lambda _: None, None)
+            return False
+
+        kernel.at(NOON + MINUTE, lambda _: leapt.append(kernel.leap_on(2 * MINUTE, 9)), None)
+        kernel.run(NOON + 60 * MINUTE, over)
+        assert leapt == [0]
+
     def test_what_is_due_while_it_is_frozen_happens_afterwards_in_order(self) -> None:
         kernel, seen = Kernel(NOON), list[tuple[str, datetime]]()
         kernel.at(NOON + MINUTE, kernel.freeze, NOON + 10 * MINUTE)

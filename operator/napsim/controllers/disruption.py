@@ -27,7 +27,7 @@ from napsim.controllers.refusals import Refusals
 from napsim.controllers.replacements import Replacements
 from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState, is_marked
-from napsim.controllers.verdicts import Verdicts, blocked_events
+from napsim.controllers.verdicts import Verdicts, blocked_events, is_joining
 from napsim.core import commands
 from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining
 from napsim.core.candidates import OrderKey, order_key, origin
@@ -81,18 +81,18 @@ class Disruption:
     _polls_at: datetime | None = None  # while claims are to be launched
     _passing: bool = False
     emptiness: Emptiness = field(init=False)
+    refusals: Refusals = field(init=False)
     _allowances: Allowances = field(default_factory=lambda: Allowances(DRIFTED))
     _room: tuple[int, tuple[NodeTemplate, ...]] = (-1, ())  # what those who wait for room were last asked with
     _scheduling: Scheduling = field(init=False)
     _replacements: Replacements = field(init=False)
     _verdicts: Verdicts = field(init=False)
-    _refusals: Refusals = field(init=False)
 
     def __post_init__(self) -> None:
         self._scheduling = Scheduling(self.state, self.declared, self.clock)
         self._replacements = Replacements(self.state, self.declared, self._scheduling)
         self._verdicts = Verdicts(self.state, self.declared, self.clock)
-        self._refusals = Refusals(self.state, self.declared, self._verdicts, self._scheduling)
+        self.refusals = Refusals(self.state, self.declared, self._verdicts, self._scheduling)
         self.clock.on_turn.append(self._forget_ticks)
         doubted = self._doubtful.add
         self.emptiness = Emptiness(self.state, self.declared, self.clock, self.executor, self._verdicts, doubted)
@@ -101,9 +101,10 @@ class Disruption:
 
     def on_claim(self, claim: NodeClaim | None, name: str) -> None:
         """The claim, or its Node, or the pods on it changed."""
+        self.refusals.on_claim(name)
         node = self.state.node_of(claim) if claim else None
         self.emptiness.on_claim(claim, name, node)
-        (self._joining.add if claim is not None and _is_joining(claim, node) else self._joining.discard)(name)
+        (self._joining.add if claim is not None and is_joining(claim, node) else self._joining.discard)(name)
         if (
             claim is not None
             and self._is_drifted(claim)
@@ -129,6 +130,7 @@ class Disruption:
     def _discard(self, name: str) -> None:
         self.blocked_since.pop(name, None)
         self._verdicts.forget(name)
+        self.refusals.forget(name)
         for queue in self.queues.values():
             queue.discard(name)
 
@@ -136,6 +138,7 @@ class Disruption:
         """Leadership is lost: whoever leads next starts from what the API server holds."""
         self.queues.clear()
         self.blocked_since.clear()
+        self.refusals.forget_all()
         self._starting.clear()
         self._doubtful.clear()
         self._joining.clear()
@@ -379,16 +382,18 @@ class Disruption:
 
     async def _refuse_still(self, entry: NodePoolEntry, queue: DriftQueue, now: datetime) -> bool:
         """Set candidates aside as long as nothing goes on but time, which changes nothing; whether there was one."""
-        if self.own_node or self.is_heard() or not self._refusals.are_timeless(entry.pool.name, now):
+        if self.own_node or self.is_heard() or not self.refusals.are_timeless(entry.pool.name, now):
             return False
         takes, any_refused = self.pace.of_simulation(len(self.state.nodes)), False
         while self._scheduling.still and self._remaining(entry, now) > 0:
-            name = queue.first()
-            verdict = self._refusals.of(self.state.claims[name], now) if name is not None else None
-            if name is None or verdict is None:
-                break
-            self._may_pass(queue, self.state.claims[name], verdict, now)
-            self._scheduling.still, any_refused = await self.pause(takes), True
+            over = self.refusals.pass_over(queue, takes, self._allowances.until(entry.pool.name), now)
+            if over is None:
+                name = queue.first()
+                verdict = self.refusals.of(self.state.claims[name], now) if name is not None else None
+                if name is None or verdict is None:
+                    break
+                self._may_pass(queue, self.state.claims[name], verdict, now)
+            self._scheduling.still, any_refused = over or await self.pause(takes), True
             now = self.clock.now()
         return any_refused
 
@@ -445,10 +450,12 @@ class Disruption:
     def _may_pass(self, queue: DriftQueue, claim: NodeClaim, verdict: Verdict, now: datetime) -> bool:
         if verdict.allowed:
             self.blocked_since.pop(claim.name, None)
+            self.refusals.forget(claim.name)
             return True
         if is_heard := self.is_heard():
             verdict = verdict.told()
         queue.block(claim.name, verdict)
+        self.refusals.note(claim.name, verdict)
         self.blocked_since.setdefault(claim.name, now)
         if is_heard:
             for event in blocked_events(claim, self.state.node_of(claim), verdict):
@@ -485,10 +492,3 @@ class Disruption:
             raise
         replaces = placements or adoption_of(claim) is not None
         self.on_decision("replace" if replaces else "delete", entry.pool.name)
-
-
-def _is_joining(claim: NodeClaim, node: Node | None) -> bool:
-    """Whether its Node has joined and is not initialized yet. One that is played in place was there before."""
-    if node is None or claim.deleting or adoption_of(claim) is not None:
-        return False
-    return node.metadata.labels.get(names.INITIALIZED) != "true"

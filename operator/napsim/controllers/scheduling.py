@@ -22,7 +22,6 @@ from napsim.core.nodetemplates import NodeTemplate
 from napsim.core.objects import Node, NodeClaim
 from napsim.core.outlook import Outlook
 from napsim.core.podshapes import PodShape
-from napsim.core.reasons import Verdict
 from napsim.core.simulation import Simulation, provision, simulate, waiting
 from napsim.core.topology import Mover
 from napsim.core.volumes import unschedulable
@@ -84,13 +83,10 @@ class Scheduling:
             return found
         return replace(found, verdict=replace(found.verdict, wake_at=until))
 
-    def refused_still(self, claim: NodeClaim, node: Node) -> Verdict | None:
-        """Where nothing but time has gone on, and time changes nothing: why ``without`` refuses; None: ask it."""
-        outlook = self._outlook[1] if self._outlook is not None else None
-        own = self.state.moving.known(node.name)
-        if outlook is None or own is None or own.until is not None:
-            return None
-        return outlook.refusal(claim.name, own.own)
+    @property
+    def outlook(self) -> Outlook | None:
+        """What ``without`` was asked with last: it holds where nothing but time has gone on (``is_timeless``)."""
+        return self._outlook[1] if self._outlook is not None else None
 
     def is_timeless(self, now: datetime) -> bool:
         """Whether nothing but time has gone on since ``without`` was asked last, and time alone changes nothing."""

@@ -138,3 +138,10 @@ def blocked_events(claim: NodeClaim, node: Node | None, verdict: Verdict) -> Ite
     yield Event("NodeClaim", claim.name, claim.metadata.uid, "DisruptionBlocked", message)
     if node is not None:
         yield Event("Node", node.name, node.metadata.uid, "DisruptionBlocked", message)
+
+
+def is_joining(claim: NodeClaim, node: Node | None) -> bool:
+    """Whether its Node has joined and is not initialized yet. One that is played in place was there before."""
+    if node is None or claim.deleting or adoption_of(claim) is not None:
+        return False
+    return node.metadata.labels.get(names.INITIALIZED) != "true"

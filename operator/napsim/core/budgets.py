@@ -133,6 +133,11 @@ class Allowances:
         self._known[pool] = (budgets, total_nodes, now, next_change(budgets, now), allowance)
         return allowance
 
+    def until(self, pool: str) -> datetime | None:
+        """When time changes what was answered last of the pool; None: never."""
+        known = self._known.get(pool)
+        return known[3] if known is not None else None
+
 
 def _allowed(budget: Budget, total_nodes: int, now: datetime) -> int:
     return _nodes_allowed(budget.nodes, total_nodes) if is_active(budget, now) else UNLIMITED

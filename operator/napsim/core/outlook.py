@@ -21,7 +21,6 @@ from napsim.core.clusterview import ClusterView, Place
 from napsim.core.nodetemplates import Fit, NodeTemplate
 from napsim.core.podshapes import PodShape
 from napsim.core.reasons import Verdict
-from napsim.core.resources import fits
 from napsim.core.scheduler import Scheduler
 from napsim.core.simulation import refused_for_now, waits_for
 from napsim.core.targets import Target
@@ -72,8 +71,31 @@ def own_of(movers: Iterable[Mover]) -> Own:
     return Own(runs, tuple((shape, len(run)) for shape, run in found))
 
 
+class Refused(NamedTuple):
+    """A candidate whose pods, some of them, would have to wait. What it says does not change any more."""
+
+    outlook: Outlook
+    own: Own
+    segments: _Segments
+
+    def verdict(self) -> Verdict:
+        """The simulation's own."""
+        early = list(self.outlook.early(self.own, self.segments))
+        return refused_for_now(self.outlook.waits_for(early), partial(_pods_of, early))
+
+
+class _Filled(NamedTuple):
+    """Where all pods go. None: that cannot be said. ``used``: the nodes that there are pods for, by ``Target.key``."""
+
+    segments: _Segments | None
+    used: frozenset[str]
+
+
 class Outlook:
-    """Valid while neither the view changes, nor ``templates``, nor the pods that move whoever the candidate is."""
+    """Valid while neither the view changes, nor ``templates``, nor the pods that move whoever the candidate is.
+
+    What it has said stays true of that moment.
+    """
 
     def __init__(self, view: ClusterView, templates: Sequence[NodeTemplate], others: Iterable[Mover]) -> None:
         self._view = view
@@ -84,68 +106,86 @@ class Outlook:
         self._usable = not view.repelling() and all(map(_is_plain, self._others))
         self._shapes = {shape.size: shape for shape in self._others}
         self._usable &= len(self._shapes) == len(self._others)
-        self._known: dict[tuple[object, ...], _Segments | None] = {}
+        self._known: dict[tuple[object, ...], _Filled] = {}
         self._waits: dict[str, tuple[str, ...]] = {}  # by Target.key
 
     def refusal(self, candidate: str, own: Own) -> Verdict | None:
         """Why the node of that ``Target.key`` may not go; None: ask the simulation."""
+        found = self.refused(candidate, own)
+        return found.verdict() if found is not None else None
+
+    def refused(self, candidate: str, own: Own) -> Refused | None:
+        """The same, while nobody asks why."""
         place = self._view.place(candidate)
         if not self._usable or (place is not None and place.marked):
             return None
-        segments = self._segments(candidate, place, own.counts)
+        segments = self._segments(candidate, own.counts)
         if not segments:
             return None
-        early = [
-            _Early(run, others, *segment)
-            for run in own.runs
-            for others in (self._others.get(run.shape, _NO_TURNS),)
-            for segment in segments.get(run.shape, ())
-            if _is_reached(run.turns, others, *segment[:2])
-        ]
-        return refused_for_now(self._waits_for(early), partial(_pods_of, early)) if early else None
+        for run in own.runs:
+            found = segments[run.shape]
+            others = self._others.get(run.shape, _NO_TURNS) if found else _NO_TURNS
+            for first, end, _ in found:
+                if _is_reached(run.turns, others, first, end):
+                    return Refused(self, own, segments)
+        return None
 
-    def _waits_for(self, early: Sequence[_Early]) -> tuple[str, ...]:
-        if len(early) > 1:
-            return waits_for(item.target for item in early)
-        target = early[0].target
+    def waited_for(self) -> Iterator[str]:
+        """What those may wait for that have been refused so far, ``WAITS_FOR_ROOM`` aside."""
+        for filled in self._known.values():
+            for found in (filled.segments or {}).values():
+                for _, _, target in found:
+                    yield self._waits_for(target)[0]
+
+    def early(self, own: Own, segments: _Segments) -> Iterator[_Early]:
+        """The candidate's pods that would come to be on nodes that are not initialized."""
+        for run in own.runs:
+            others = self._others.get(run.shape, _NO_TURNS)
+            for segment in segments[run.shape]:
+                if _is_reached(run.turns, others, *segment[:2]):
+                    yield _Early(run, others, *segment)
+
+    def waits_for(self, early: Sequence[_Early]) -> tuple[str, ...]:
+        """The tokens of such a refusal."""
+        return self._waits_for(early[0].target) if len(early) == 1 else waits_for(item.target for item in early)
+
+    def _waits_for(self, target: Target) -> tuple[str, ...]:
         known = self._waits.get(target.key)
         if known is None:
             known = self._waits[target.key] = waits_for((target,))
         return known
 
-    def _segments(
-        self, candidate: str, place: Place | None, counts: tuple[tuple[PodShape, int], ...]
-    ) -> _Segments | None:
-        key: tuple[object, ...] = (*counts, candidate) if self._has_room(place, counts) else counts
-        if key not in self._known:
-            self._known[key] = self._filled(candidate, counts)
-        return self._known[key]
+    def _segments(self, candidate: str, counts: tuple[tuple[PodShape, int], ...]) -> _Segments | None:
+        """It matters that the candidate is gone where pods would have come to be on it."""
+        found = self._known.get(counts)
+        if found is None:
+            found = self._known[counts] = self._filled("", counts)
+        if candidate not in found.used:
+            return found.segments
+        key = (*counts, candidate)
+        apart = self._known.get(key)
+        if apart is None:
+            apart = self._known[key] = self._filled(candidate, counts)
+        return apart.segments
 
-    def _has_room(self, place: Place | None, counts: Iterable[tuple[PodShape, int]]) -> bool:
-        """Whether the candidate's own node could take a pod, so that it matters that it is gone."""
-        if place is None or place.alike is None:
-            return False
-        for shape in self._others:
-            if fits(shape.requests, place.free):
-                return True
-        return any(shape not in self._others and fits(shape.requests, place.free) for shape, _ in counts)
-
-    def _filled(self, candidate: str, counts: tuple[tuple[PodShape, int], ...]) -> _Segments | None:
+    def _filled(self, candidate: str, counts: tuple[tuple[PodShape, int], ...]) -> _Filled:
         own = dict(counts)
         shapes = {**self._shapes, **{shape.size: shape for shape in own}}
         every = {*self._others, *own}
         if len(own) < len(counts) or len(shapes) < len(every) or not all(map(_is_plain, own)):
-            return None  # pods of one size and two shapes take turns
+            return _Filled(None, frozenset())  # pods of one size and two shapes take turns
         scheduler = Scheduler(self._view, self._templates, (), candidate)
         found: dict[PodShape, tuple[tuple[int, int, Target], ...]] = {}
+        used: set[str] = set()
         for shape in sorted(every, key=_BY_SIZE):
             self._view.watch_for(shape)
             wanted = len(self._others.get(shape, ())) + own.get(shape, 0)
             placed = list(scheduler.fill(shape, wanted))
+            used.update(place.target.key for _, place in placed)
             if sum(pods for pods, _ in placed) < wanted and not self._is_launched_for(shape):
-                return None
+                return _Filled(None, frozenset(used))
             found[shape] = tuple(_early(placed))
-        return found
+        return _Filled(found, frozenset(used))
 
     def _is_launched_for(self, shape: PodShape) -> bool:
         """Whether a pool without limits is known to launch nodes for such pods."""
@@ -159,11 +199,22 @@ class Outlook:
 
 def _is_reached(turns: Sequence[Turn], others: Sequence[Turn], first: int, end: int) -> bool:
     """Whether one of a candidate's pods comes, in its turn, from ``first`` to before ``end`` among all."""
+    if 0 < first <= len(others) and _is_certain(turns, others, first, end):
+        return True
     begin = bisect_left(others, turns[0])
     if begin < first:
         position = _position(turns, others, first)
         begin = end if position == len(turns) else position + bisect_left(others, turns[position])
     return begin < end
+
+
+def _is_certain(turns: Sequence[Turn], others: Sequence[Turn], first: int, end: int) -> bool:
+    """Whether that can be told from the first pod that has so many others before it."""
+    at = bisect_left(turns, others[first - 1])
+    if at == len(turns):
+        return False
+    last = end - 1 - at
+    return last >= len(others) or (last >= 0 and turns[at] <= others[last])
 
 
 def _position(turns: Sequence[Turn], others: Sequence[Turn], place: int) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 MOST_AT_ONE_INSTANT: Final = 20_000_000
+_LEAST: Final = timedelta(microseconds=1)
 Argument = TypeVar("Argument")
 
 
@@ -86,6 +87,24 @@ class Kernel:
             return False
         self.now = to
         return True
+
+    def leap_on(self, step: timedelta, most: int) -> int:
+        """Within a call: leap by a step, so many times at most; how often it went.
+
+        Once the first has gone nothing is there to happen: ``on_instant`` is not asked of those between.
+        """
+        if most <= 0 or not self.leap(self.now + step):
+            return 0
+        more = min(most - 1, self.calm(step))
+        self.now += step * more
+        return more + 1
+
+    def calm(self, step: timedelta) -> int:
+        """How many such steps there are before anything happens that is known of now. ``step`` is positive."""
+        if not self._is_idle_up_to(self.now):
+            return 0
+        steps = (self._until - self.now) // step
+        return min(steps, (self._heap[0][0] - self.now - _LEAST) // step) if self._heap else steps
 
     def _is_idle_up_to(self, to: datetime) -> bool:
         if self._ready or (self._frozen_until is not None and self.now < self._frozen_until):

@@ -46,6 +46,7 @@ def simulate(
     simulator, applying = begun(scenario, Recorder(pods=pods_in_trace, brief=brief_trace))
     run = _Run(simulator, applying, scenario, on_progress, spectator)
     if spectator is not None:
+        simulator.is_watched = True
         spectator.begins(simulator)
     simulator.kernel.run(scenario.until, run.on_instant)
     return run.outcome()

@@ -67,9 +67,11 @@ class Simulator(Controllers):
         self.queues["provisioning"] = self.provisioning
         self.nodes.drain_poll = NEVER_IN_VAIN
         self.disruption.pause, self.disruption.pace = self._pause, scenario.pace
+        self.disruption.refusals.calm, self.disruption.refusals.pass_by = self._calm, self.kernel.leap_on
         self.evictor.apart = scenario.pace.evictions
         self.disruption.is_heard = lambda: hands.is_heard
         self.settling = True
+        self.is_watched = False  # by somebody who looks at each instant
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
         self._connect()
 
@@ -111,6 +113,9 @@ class Simulator(Controllers):
             return True
         await Pause(time)
         return False
+
+    def _calm(self, time: timedelta) -> int:
+        return 0 if self.settling or self.is_watched else self.kernel.calm(time)
 
     # --- what controllers ask of their shell --------------------------------------------------------------------------
 
