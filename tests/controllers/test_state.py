@@ -158,6 +158,25 @@ def free(view: ClusterView, key: str) -> Resources:
     return place.free
 
 
+def test_a_place_follows_its_node_also_after_it_was_taken_by_a_claim_and_back() -> None:
+    state = ClusterState()
+    made, there = claim("c"), node("n", of="c")
+    state.on_claim(None, made)
+    state.on_node(None, there)
+    first = state.places.view.place("c")
+    state.on_node(there, None)
+    gone = state.places.view.place("c")
+    assert first is not None
+    assert gone is not None
+    assert (first.target.node_name, gone.target.node_name) == ("n", "")
+    state.on_node(None, there)
+    back = state.places.view.place("c")
+    assert back is not None
+    assert back.target == first.target
+    state.on_node(there, there)
+    assert state.places.usage("default")["nodes"] == 1
+
+
 def test_a_node_without_a_claim_is_a_place_of_its_own_name() -> None:
     state = ClusterState()
     state.on_node(None, node("n", of="c", allocatable={"cpu": "3", "pods": "9"}))

@@ -101,6 +101,41 @@ def test_what_a_pool_has_is_summed_over_the_nodes_that_stay() -> None:
     assert cluster.view.capacity("none") == {}
 
 
+@pytest.mark.parametrize("counted", [False, True], ids=["no rule counts", "a rule counts"])
+def test_a_node_that_changes_is_as_one_that_was_put_as_it_is(counted: bool) -> None:
+    tainted = [{"key": "t", "effect": "NoSchedule"}]
+    states = [
+        (a_node("n", initialized=False, taints=tainted), False),
+        (a_node("n", taints=tainted), False),
+        (a_node("n"), False),
+        (a_node("n", "8", labels={"x": "1"}), False),
+        (a_node("n", "8", zone=ZONES[1], labels={"x": "2"}), False),
+        (a_node("n", "8", zone=ZONES[1], taints=tainted), True),
+        (a_node("n", "8", zone=ZONES[1]), True),
+        (a_node("n", "8", zone=ZONES[1]), False),
+    ]
+    asking = a_pod("p", topologySpreadConstraints=[spread()])
+
+    def standing(cluster: Cluster) -> tuple[object, ...]:
+        place = cluster.view.place("n")
+        assert place is not None
+        groups = [(item.initialized, item.taints, item.labels, len(item.fit)) for item in cluster.view.alike()]
+        sums = {resource: amount for resource, amount in cluster.view.capacity("default").items() if amount}
+        free = place.free if place.alike is not None else None
+        return place.target, place.marked, free, groups, sums, zones(cluster, asking) if counted else {}
+
+    changing = Cluster(states[0][0], pods=[a_pod("a", node="n")])
+    for node, marked in states:
+        before = changing.view.changes
+        changing.add(node, marked=marked)
+        anew = Cluster(pods=[a_pod("a", node="n")])
+        anew.add(node, marked=marked)
+        assert standing(changing) == standing(anew)
+        assert changing.view.changes > before or node is states[0][0]
+    changing.view.unbind("default/a")
+    assert free_cpu(changing) == 8000
+
+
 def test_nodes_are_alike_until_a_pod_asks_for_a_label_that_tells_them_apart() -> None:
     cluster = Cluster(*(a_node(f"n{number}", labels={"x": str(number % 2)}) for number in range(4)))
     assert len(list(cluster.view.alike())) == 1

@@ -20,7 +20,7 @@ from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.objects import DaemonSet, Node, NodeClaim, Pod
 from napsim.core.podshapes import PodShape
 from napsim.core.resources import Resources
-from napsim.core.targets import NODES, Target, target_of
+from napsim.core.targets import NODES, Target, basis_of, target_of
 from napsim.core.volumes import Storage, claim_keys, needs
 
 Amounts = tuple[Resources, Resources]
@@ -48,6 +48,7 @@ class Places:
     _usage: dict[str, Counter[str]] = field(default_factory=dict)
     _targets: dict[str, Target] = field(default_factory=dict)  # all that are in the view, by key
     _key_of: dict[str, str] = field(default_factory=dict)  # Node -> key of its place
+    _bases: dict[str, object] = field(default_factory=dict)  # key of a Node's place -> what its target followed from
     _users: dict[str, set[str]] = field(default_factory=dict)  # claim of a volume -> bound pods with it
     _daemons: dict[str, Daemon] = field(default_factory=dict)  # DaemonSet -> what it runs
 
@@ -75,12 +76,16 @@ class Places:
 
     def put_node(self, node: Node, claim: NodeClaim | None, *, marked: bool) -> None:
         """The Node as it is, with its claim. ``marked``: it is on its way out, and takes no pods."""
-        target = target_of(node, claim, *(_UNKNOWN if claim is None else self._expected(node, claim)))
-        before = self._key_of.get(node.name)
+        expected = _UNKNOWN if claim is None else self._expected(node, claim)
+        before, basis = self._key_of.get(node.name), (marked, expected, basis_of(node, claim))
+        if before is not None and self._bases.get(before) == basis:
+            return
+        target = target_of(node, claim, *expected)
         if before is not None and before != target.key:
             self._remove(before)
         self._key_of[node.name] = target.key
         self._put(target, marked)
+        self._bases[target.key] = basis
 
     def _expected(self, node: Node, claim: NodeClaim) -> Amounts:
         return _UNKNOWN if node.metadata.labels.get(names.INITIALIZED) == "true" else self.expected(claim)
@@ -102,13 +107,17 @@ class Places:
             self._remove(name)
 
     def _put(self, target: Target, marked: bool) -> None:
-        if self._targets.get(target.key) != target:
-            self._remove(target.key)
-            self._targets[target.key] = target
+        self._bases.pop(target.key, None)
+        before = self._targets.get(target.key)
+        if before is None or before.pool != target.pool or before.capacity != target.capacity:
+            if before is not None:
+                self._use(before, -1)
             self._use(target, 1)
+        self._targets[target.key] = target
         self.view.put(target, marked=marked)
 
     def _remove(self, key: str) -> None:
+        self._bases.pop(key, None)
         target = self._targets.pop(key, None)
         if target is not None:
             self._use(target, -1)

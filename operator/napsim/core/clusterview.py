@@ -145,6 +145,7 @@ class ClusterView:
         self._pods_on: dict[str, dict[str, BoundPod]] = {}
         self._alike: dict[object, AlikeNodes] = {}
         self._watched: frozenset[str] = _ALWAYS_WATCHED
+        self._in_order = tuple(sorted(_ALWAYS_WATCHED))
         self._watched_for: set[PodShape] = set()
         self._counts: dict[Rule, Counter[str]] = {}
         self._repelled: dict[Rule, Counter[str]] = {}
@@ -228,8 +229,12 @@ class ClusterView:
     def put(self, target: Target, *, marked: bool = False) -> None:
         """A node is there, or has changed. ``marked`` for deletion: it takes no pods."""
         place = self._places.get(target.key)
-        if place is not None and place.target == target and place.marked == marked:
-            return
+        if place is not None:
+            if place.marked == marked and place.target == target:
+                return
+            if self._counts_alike(place.target, target):
+                self._alter(place, target, marked)
+                return
         self.remove(target.key)
         self._changes += 1
         place = Place(target, marked, f"{target.name}\x00{target.key}")
@@ -239,6 +244,26 @@ class ClusterView:
         for pod in self._on(target.node_name).values():
             self._reserve(place, pod)
             self._count(pod, 1)
+        if not marked:
+            self._sum(place, 1)
+            self._settle(place)
+
+    def _counts_alike(self, before: Target, after: Target) -> bool:
+        """Whether the pods of a node take and count what they did: it is the same one, and no rule can tell."""
+        if before.node_name != after.node_name or before.name != after.name:
+            return False
+        if not self._counts and not self._repelled:
+            return True
+        return before.labels == after.labels and before.taints == after.taints
+
+    def _alter(self, place: Place, target: Target, marked: bool) -> None:
+        """The same node, changed: as if it went and came back as the last."""
+        self._changes += 2
+        self._places[target.key] = self._places.pop(target.key)
+        if not place.marked:
+            self._sum(place, -1)
+        self._unsettle(place)
+        place.target, place.marked = target, marked
         if not marked:
             self._sum(place, 1)
             self._settle(place)
@@ -266,7 +291,7 @@ class ClusterView:
     def _settle(self, place: Place) -> None:
         """Put the place among those alike."""
         target = place.target
-        labels = tuple((key, value) for key, value in sorted(target.labels.items()) if key in self._watched)
+        labels = tuple((key, target.labels[key]) for key in self._in_order if key in target.labels)
         kind = (target.initialized, target.taints, labels)
         alike = self._alike.get(kind)
         if alike is None:
@@ -428,6 +453,7 @@ class ClusterView:
         new = frozenset(keys) - self._watched - {names.HOSTNAME}
         if new:
             self._watched |= new
+            self._in_order = tuple(sorted(self._watched))
             self._regroup()
 
     def _regroup(self) -> None:

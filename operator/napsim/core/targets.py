@@ -85,6 +85,19 @@ def target_of(
     )
 
 
+def basis_of(node: Node, claim: NodeClaim | None) -> tuple[object, ...]:
+    """Whatever the target of a Node follows from, but what is expected: as long as it is equal, so is the target."""
+    metadata, status = node.metadata, node.status
+    own = (node.name, metadata.labels, node.spec.taints, status.allocatable, status.capacity)
+    if claim is None:
+        return own
+    labels = metadata.labels
+    if labels.get(names.REGISTERED) == "true" and labels.get(names.INITIALIZED) == "true":
+        return (*own, claim.name)
+    said = claim.status
+    return (*own, claim.name, claim.metadata.labels, claim.spec, said.allocatable, said.capacity)
+
+
 def _name(node: Node | None, claim: NodeClaim | None, registered: bool) -> str:
     if claim is not None and not registered:
         return claim.name
