@@ -262,15 +262,20 @@ class ClusterState:
             self._awaited.pop(new.name, None)
 
     def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
-        if old is not None:
-            self._unlink(old)
-        if new is not None:
-            self._link(new)
-        elif old is not None:
+        if old is not None and new is not None and _is_linked_alike(old, new):
+            del self.claims[old.name]  # the last that changed comes last
+            self.claims[new.name] = new
+            self._meet(new)
+        else:
+            if old is not None:
+                self._unlink(old)
+            if new is not None:
+                self._link(new)
+        if old is not None and new is None:
             gone = self._seen_for.pop(old.name, set())
             self.seen -= {name for name in gone if not self._stands_for_another(name)}
             self.nominated.pop(old.name, None)
-        nodes = (self.node_of(claim) for claim in (old, new) if claim is not None)
+        nodes = [self.node_of(claim) for claim in (old, new) if claim is not None]
         for name in dict.fromkeys(node.name for node in nodes if node is not None):
             self._look_at(name)
         self._place((new or old).name)  # type: ignore[union-attr]  # one of the two is always there
@@ -302,6 +307,10 @@ class ClusterState:
             self.unlaunched.add(claim.name)
         for index, key in self._memberships(claim):
             index.setdefault(key, set()).add(claim.name)
+        self._meet(claim)
+
+    def _meet(self, claim: NodeClaim) -> None:
+        """What replaces the claim has been seen, and the claim by what it replaces."""
         self._see(claim.name, self.replacements.get(claim.name, set()))
         replaced = claim.metadata.annotations.get(names.REPLACES, "")
         if replaced in self.claims:
@@ -406,24 +415,40 @@ class ClusterState:
     # --- budget counters ----------------------------------------------------------------------------------------------
 
     def _recount(self, node_name: str) -> None:
-        before = self._contributions.pop(node_name, None)
+        before, after = self._contributions.get(node_name), self._contribution(node_name)
+        if before == after:
+            return
         if before is not None:
+            del self._contributions[node_name]
             self._shift(before.pool, -before.total, -before.disrupting)
+        if after is not None:
+            self._contributions[node_name] = after
+            self._shift(after.pool, after.total, after.disrupting)
+
+    def _contribution(self, node_name: str) -> _Contribution | None:
+        """What the Node adds to the count of its pool; None for nothing."""
         node = self.nodes.get(node_name)
         pool = node.metadata.labels.get(names.NODEPOOL, "") if node else ""
         if node is None or not pool:
-            return
+            return None
         if inplace.is_being_replaced(node):
-            one, disrupting = 1, 1
-        else:
-            one, disrupting = contribution(node_count(node, self.claim_of(node)))
-        if one:
-            self._contributions[node_name] = _Contribution(pool, one, disrupting)
-            self._shift(pool, one, disrupting)
+            return _Contribution(pool, 1, 1)
+        one, disrupting = contribution(node_count(node, self.claim_of(node)))
+        return _Contribution(pool, one, disrupting) if one else None
 
     def _shift(self, pool: str, nodes: int, disrupting: int) -> None:
         count = self.count(pool)
         self._counts[pool] = PoolCount(count.total_nodes + nodes, count.disrupting_nodes + disrupting)
+
+
+def _is_linked_alike(old: NodeClaim, new: NodeClaim) -> bool:
+    """Whether a claim is in the indexes where it was: most changes are of conditions alone."""
+    return (
+        old.metadata.labels == new.metadata.labels
+        and old.metadata.annotations == new.metadata.annotations
+        and old.status.provider_id == new.status.provider_id
+        and old.spec.node_class_ref == new.spec.node_class_ref
+    )
 
 
 def _is_placed_alike(old: Pod, new: Pod) -> bool:
