@@ -92,6 +92,37 @@ class TestTheKernel:
         thawed = NOON + 10 * MINUTE
         assert seen == [("two", thawed), ("three", thawed), ("eleven", NOON + 11 * MINUTE)]
 
+    def test_what_is_due_with_the_call_that_freezes_waits_with_all_that_comes_later(self) -> None:
+        kernel, seen = Kernel(NOON), list[tuple[str, datetime]]()
+        kernel.at(NOON + MINUTE, kernel.freeze, NOON + 10 * MINUTE)
+        for minute, name in ((1, "with it"), (2, "later"), (1, "with it too")):
+            kernel.at(NOON + minute * MINUTE, lambda it: seen.append((it, kernel.now)), name)
+        run(kernel, 5)
+        assert (seen, kernel.next_at) == ([], NOON + 10 * MINUTE)
+        run(kernel)
+        thawed = NOON + 10 * MINUTE
+        assert seen == [("with it", thawed), ("with it too", thawed), ("later", thawed)]
+
+    def test_a_call_asked_for_at_its_own_instant_comes_after_those_that_wait_for_it(self) -> None:
+        kernel, seen = Kernel(NOON), list[str]()
+
+        def first(name: str) -> None:
+            kernel.at(kernel.now, seen.append, f"{name}, asked for by instant")
+            kernel.soon(seen.append, f"{name}, asked for soon")
+
+        kernel.at(NOON + MINUTE, first, "one")
+        kernel.at(NOON + MINUTE, first, "two")
+        run(kernel)
+        late = ["one, asked for by instant", "two, asked for by instant"]
+        assert seen == ["one, asked for soon", "two, asked for soon", *late]
+
+    def test_nobody_leaps_while_something_waits_for_this_instant(self) -> None:
+        kernel, leapt = Kernel(NOON), list[bool]()
+        for _ in range(2):
+            kernel.at(NOON + MINUTE, lambda _: leapt.append(kernel.leap(NOON + 2 * MINUTE)), None)
+        run(kernel)
+        assert leapt == [False, True]
+
     def test_an_instant_without_end_is_an_error_that_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kernels, "MOST_AT_ONE_INSTANT", 100)
         kernel = Kernel(NOON)

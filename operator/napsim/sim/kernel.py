@@ -6,15 +6,17 @@ stopped happens when it runs again, in the order in which it was due.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import Any, Final, TypeVar
 
 MOST_AT_ONE_INSTANT: Final = 20_000_000
 _LEAST: Final = timedelta(microseconds=1)
 Argument = TypeVar("Argument")
+Call = tuple[Callable[[Any], None], Any]
+"""What is called, and with what."""
 
 
 class Stuck(Exception):
@@ -22,16 +24,24 @@ class Stuck(Exception):
 
 
 class Kernel:
-    """``now`` is the virtual instant (aware, UTC). ``soon`` and ``at`` ask for a call; ``run`` makes them."""
+    """``now`` is the virtual instant (aware, UTC). ``soon`` and ``at`` ask for a call; ``run`` makes them.
 
-    __slots__ = ("_frozen_until", "_heap", "_leaps_to", "_on_instant", "_ready", "_sequence", "_until", "now", "steps")
+    What is asked for by instant stands in one line for each instant: only instants are sorted.
+    """
+
+    __slots__ = (
+        "_frozen_until", "_instants", "_leaps_to", "_line", "_line_at", "_lines", "_on_instant", "_ready", "_until",
+        "now", "steps",
+    )  # fmt: skip
 
     def __init__(self, start: datetime) -> None:
         self.now = start
         self.steps = 0
-        self._sequence = 0
-        self._heap: list[tuple[datetime, int, Callable[[Any], None], Any]] = []
-        self._ready: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._instants: list[datetime] = []  # a heap: those that have a line
+        self._lines: dict[datetime, list[Call]] = {}
+        self._line: list[Call] = []  # of the instant that has come, the next one last
+        self._line_at = start
+        self._ready: deque[Call] = deque()
         self._frozen_until: datetime | None = None
         self._leaps_to: datetime | None = None
         self._until = start
@@ -43,8 +53,13 @@ class Kernel:
 
     def at(self, when: datetime, call: Callable[[Argument], None], argument: Argument) -> None:
         """At that instant; at this one if it has passed."""
-        self._sequence += 1
-        heapq.heappush(self._heap, (max(when, self.now), self._sequence, call, argument))
+        when = max(when, self.now)
+        line = self._lines.get(when)
+        if line is None:
+            self._lines[when] = [(call, argument)]
+            heappush(self._instants, when)
+        else:
+            line.append((call, argument))
 
     def freeze(self, until: datetime) -> None:
         """Nothing more happens before that instant."""
@@ -55,9 +70,11 @@ class Kernel:
         """When something happens next; None when nothing does."""
         if self._ready:
             return self.now
-        if not self._heap:
+        due = self._line_at if self._line else self._instants[0] if self._instants else None
+        if due is None:
             return self._leaps_to
-        due = self._heap[0][0] if self._leaps_to is None else min(self._heap[0][0], self._leaps_to)
+        if self._leaps_to is not None:
+            due = min(due, self._leaps_to)
         return due if self._frozen_until is None else max(due, self._frozen_until)
 
     def run(self, until: datetime, on_instant: Callable[[], bool]) -> None:
@@ -104,16 +121,16 @@ class Kernel:
         if not self._is_idle_up_to(self.now):
             return 0
         steps = (self._until - self.now) // step
-        return min(steps, (self._heap[0][0] - self.now - _LEAST) // step) if self._heap else steps
+        return min(steps, (self._instants[0] - self.now - _LEAST) // step) if self._instants else steps
 
     def _is_idle_up_to(self, to: datetime) -> bool:
-        if self._ready or (self._frozen_until is not None and self.now < self._frozen_until):
+        if self._ready or self._line or (self._frozen_until is not None and self.now < self._frozen_until):
             return False
-        return not self._heap or self._heap[0][0] > to
+        return not self._instants or self._instants[0] > to
 
     def _finish_instant(self) -> None:
         """Calls until nothing is due now; what they ask for at this instant included. A call may leap on."""
-        ready, heap, steps = self._ready, self._heap, 0
+        ready, steps = self._ready, 0
         while True:
             while ready:
                 call, argument = ready.popleft()
@@ -123,11 +140,20 @@ class Kernel:
                     raise Stuck(
                         f"{self.now.isoformat()}: more than {MOST_AT_ONE_INSTANT} calls at one instant, last {call!r}"
                     )
-            if not heap or heap[0][0] > self.now or (self._frozen_until is not None and self.now < self._frozen_until):
+            if not self._is_due():
                 break
-            _, _, call, argument = heapq.heappop(heap)
-            ready.append((call, argument))
+            ready.append(self._line.pop())
         self.steps += steps
+
+    def _is_due(self) -> bool:
+        """Whether anything that was asked for by instant has its turn; it is the last of ``_line`` then."""
+        if self._frozen_until is not None and self.now < self._frozen_until:
+            return False
+        if not self._line and self._instants and self._instants[0] <= self.now:
+            self._line_at = heappop(self._instants)
+            self._line = self._lines.pop(self._line_at)
+            self._line.reverse()
+        return bool(self._line)
 
 
 def _never() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Coroutine, Generator
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from napsim.controllers.controllers import Reconcile
 from napsim.controllers.executor import Retry
@@ -41,7 +41,8 @@ def step(coroutine: Coroutine[Any, Any, Answer]) -> Answer | Pause:
     try:
         paused = coroutine.send(None)
     except StopIteration as end:
-        return cast("Answer", end.value)
+        answer: Answer = end.value
+        return answer
     if isinstance(paused, Pause):
         return paused
     coroutine.close()
@@ -70,9 +71,11 @@ class WorkQueue:
         return not self._queued and not self._active
 
     def add(self, key: str) -> None:
+        if key in self._queued:
+            return
         if key in self._active:
             self._again.add(key)
-        elif key not in self._queued and not self.paused:
+        elif not self.paused:
             self._queued.add(key)
             self._kernel.soon(self._work, key)
 
@@ -92,7 +95,8 @@ class WorkQueue:
     def _work(self, key: str) -> None:
         self._queued.discard(key)
         self.looks += 1
-        self._go_on((key, cast("Coroutine[Any, Any, datetime | None]", self._reconcile(key))))
+        look: Any = self._reconcile(key)  # a coroutine: no controller returns another awaitable
+        self._go_on((key, look))
 
     def _go_on(self, look: tuple[str, Coroutine[Any, Any, datetime | None]]) -> None:
         """From the beginning, or from the last pause on."""
