@@ -79,7 +79,8 @@ def test_a_check_says_what_is_wrong_and_writes_nothing(tmp_path: Path) -> None:
     [
         ("- 7\n", "(stdin):1: 7: must be an object"),
         ("{}}", "(stdin):1: not valid YAML"),
-        ("", "there is no maintenance configuration and no upgrade channel in it"),
+        ("", "(stdin): nothing came from standard input"),
+        ("# nothing", "there is no maintenance configuration and no upgrade channel in it"),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "there is no maintenance configuration"),
         ("az aks maintenanceconfiguration list -g rg\n", "there is no maintenance configuration"),
     ],

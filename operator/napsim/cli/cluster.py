@@ -42,7 +42,7 @@ def _exits(not_as_asked: str = "") -> dict[int, str]:
     return {
         0: "done",
         _FAILED: "failed",
-        _BAD_OPTION: "wrong usage",
+        _BAD_OPTION: "wrong usage, or a name that no cluster may have",
         **({_NOT_AS_ASKED: not_as_asked} if not_as_asked else {}),
         _PREREQUISITE_MISSING: "a prerequisite is missing",
         _INTERRUPTED: "interrupted, and cleaned up",

@@ -49,7 +49,9 @@ def diff(
     forecast: Annotated[
         bool, typer.Option("--forecast/--no-forecast", help="Simulate the next rollout of both, or do not.")
     ] = True,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is drawn, in both forecasts.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="What chance decides follows from it, in both forecasts.")
+    ] = None,
     nodes: Annotated[
         list[str] | None,
         typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; may be given several times."),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -18,47 +19,55 @@ if TYPE_CHECKING:
     # Typer carries a click of its own and does not export the types that its overridable methods speak in.
     from typer._click import Command, Context
 
-# Sub-command: the module of napsim.cli whose `app` it is, and its line in `napsim --help`.
-COMMANDS = {
-    "run": ("run", "The operator: play node auto-provisioning in a cluster."),
-    "examples": ("examples", "Manifests to begin with: print them, or write them into a folder."),
-    "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
-    "lint": ("lint", "What in manifests is wrong, or not what it looks like."),
-    "windows": ("windows", "When the maintenance windows are, in UTC and in your time, and what cuts them."),
-    "budgets": ("budgets", "How many nodes of which pool may be disrupted when, level by level."),
-    "import": ("imports", "Maintenance configurations of az, Azure Service Operator and Terraform as manifests."),
-    "export": ("exports", "Maintenance configurations for az, Azure Service Operator, Terraform and Bicep."),
-    "diff": ("diff", "What changes in effect between two folders, files or git revisions."),
-    "why": ("why", "Why a node, a pool or an image has not moved: what blocks it, until when, and what to edit."),
-    "check": ("check", "Assertions about windows, budgets and forecasts, for CI."),
-    "advise": ("advise", "The smallest edit that makes broken checks hold."),
-    "sweep": ("sweep", "What if: finish against disruption over ranges of budgets and windows."),
-    "trace": ("trace", "The first difference of two traces, of operators or of forecasts."),
-    "timings": ("timings", "How long the nodes of a cluster took to launch, to join and to be ready."),
-    "snapshot": ("snapshot", "A live cluster as a scenario to simulate. Reads only."),
-    "watch": ("watch", "A live view of a cluster's rollout."),
-    "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
-    "cluster": ("cluster", "Create, look at and remove clusters to rehearse on."),
-    "adopt": ("adopt", "Opt existing Nodes in to a NodePool that is played in place."),
-    "release": ("release", "Take off a cluster what napsim wrote there, before it goes."),
-    "crds": ("crds", "Print the CustomResourceDefinitions."),
-    "metrics": ("metrics", "Print the page that lists every metric."),
-    "doctor": ("doctor", "What is missing or misconfigured in a cluster, by name, with the fix."),
-    "version": ("version", "The versions of this program, of the cluster, and of the operator in it."),
-    "completion": ("completion", "Print the completion script of a shell."),
-    "plugin": ("plugin", "The kubectl plugin as krew installs it: its archive and its manifest."),
+# A heading of `napsim --help`: below it each sub-command, the module of napsim.cli whose `app` it is, and its line.
+_GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "From manifests, or from a cluster that is only read": {
+        "examples": ("examples", "Manifests to begin with: print them, or write them into a folder."),
+        "simulate": ("simulate", "A forecast: months of rollouts in seconds, without a cluster."),
+        "lint": ("lint", "What in manifests is wrong, or not what it looks like."),
+        "windows": ("windows", "When the maintenance windows are, in UTC and in your time, and what cuts them."),
+        "budgets": ("budgets", "How many nodes of which pool may be disrupted when, level by level."),
+        "why": ("why", "Why a node, a pool or an image has not moved: what blocks it, until when, and what to edit."),
+        "check": ("check", "Assertions about windows, budgets and forecasts, for CI."),
+        "diff": ("diff", "What changes in effect between two folders, files or git revisions."),
+        "advise": ("advise", "The smallest edit that makes broken checks hold."),
+        "sweep": ("sweep", "What if: finish against disruption over ranges of budgets and windows."),
+        "snapshot": ("snapshot", "A live cluster as a scenario to simulate. Reads only."),
+        "timings": ("timings", "How long the nodes of a cluster took to launch, to join and to be ready."),
+    },
+    "On a test cluster, which is played with": {
+        "demo": ("demo", "A rollout of a node image, start to end, on a cluster of its own."),
+        "cluster": ("cluster", "Create, look at and remove clusters to rehearse on."),
+        "run": ("run", "The operator: play node auto-provisioning in a cluster."),
+        "watch": ("watch", "A live view of a cluster's rollout."),
+        "doctor": ("doctor", "What is missing or misconfigured in a cluster, by name, with the fix."),
+        "adopt": ("adopt", "Opt existing Nodes in to a NodePool that is played in place."),
+        "release": ("release", "Take off a cluster what napsim wrote there, before it goes."),
+    },
+    "Besides": {
+        "import": ("imports", "Maintenance configurations of az, Azure Service Operator and Terraform as manifests."),
+        "export": ("exports", "Maintenance configurations for az, Azure Service Operator, Terraform and Bicep."),
+        "crds": ("crds", "Print the CustomResourceDefinitions."),
+        "trace": ("trace", "The first difference of two traces, of operators or of forecasts."),
+        "metrics": ("metrics", "Print the page that lists every metric."),
+        "version": ("version", "The versions of this program, of the cluster, and of the operator in it."),
+        "completion": ("completion", "Print the completion script of a shell."),
+        "plugin": ("plugin", "The kubectl plugin as krew installs it: its archive and its manifest."),
+    },
 }
+COMMANDS: Final = {name: row for group in _GROUPS.values() for name, row in group.items()}
+_HEADINGS: Final = {name: heading for heading, group in _GROUPS.items() for name in group}
 
 
 class _LazyGroup(TyperGroup):
-    """Lists the sub-commands from COMMANDS, and loads the one that is run."""
+    """Lists the sub-commands under their headings, and loads the one that is run."""
 
     def list_commands(self, ctx: Context) -> list[str]:
         return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if cmd_name in COMMANDS:
-            return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1], rich_help_panel=_HEADINGS[cmd_name])
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Context) -> object:

@@ -41,7 +41,7 @@ def simulate(
         typer.Option(parser=instant, metavar="TIME", help="The end; by default the scenario's, or 120 days on."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of all that is drawn: the same seed, the same forecast.")
+        int | None, typer.Option(min=0, help="What chance decides follows from it: the same seed, the same forecast.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="How many forecasts, with seeds from --seed on, in parallel.")] = 1,
     follow: Annotated[

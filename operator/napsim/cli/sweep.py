@@ -59,7 +59,7 @@ def sweep(
         datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of all that is drawn: the same seed, the same forecasts.")
+        int | None, typer.Option(min=0, help="What chance decides follows from it: the same seed, the same forecasts.")
     ] = None,
     processes: Processes = None,
     dask: Dask = None,
