@@ -251,6 +251,20 @@ def test_what_the_scheduler_reserves_for_a_pod(spec: PodSpec, millicores: int) -
     assert requests(Pod(spec=spec)) == {"cpu": millicores, "pods": 1}
 
 
+@pytest.mark.parametrize(
+    ("resources", "millicores"),
+    [
+        pytest.param({"limits": {"cpu": "2"}}, 2000, id="a-limit-alone-is-a-request"),
+        pytest.param({"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}, 1000, id="a-request-counts-first"),
+        pytest.param({"requests": {"cpu": "0"}, "limits": {"cpu": "2"}}, 0, id="a-request-of-nothing-too"),
+        pytest.param({"requests": {"pods": "1"}, "limits": {"cpu": "2"}}, 2000, id="one-resource-at-a-time"),
+    ],
+)
+def test_a_container_requests_its_limits(resources: dict[str, object], millicores: int) -> None:
+    written = {"spec": {"containers": [{"resources": resources}]}}
+    assert requests(msgspec.convert(written, Pod))["cpu"] == millicores
+
+
 def test_the_clock_alone_tells_when_a_terminating_pod_counts_as_stuck() -> None:
     leaving, stuck = pod(deleted_at=NOW), pod("s", deleted_at=NOW - 2 * MINUTE)
     (at,) = stuck_from((pod("stays"), stuck, leaving), NOW)

@@ -174,7 +174,18 @@ class Toleration(Value, frozen=True):
 
 
 class ResourceRequirements(Value, frozen=True):
+    """A limit without a request is one: so the API server stores pods, and Karpenter reads templates.
+
+    ``limits`` are empty once it is made: nothing else reads them.
+    """
+
     requests: dict[str, str | int | float] = {}
+    limits: dict[str, str | int | float] = {}
+
+    def __post_init__(self) -> None:
+        if self.limits:
+            msgspec.structs.force_setattr(self, "requests", {**self.limits, **self.requests})
+            msgspec.structs.force_setattr(self, "limits", {})
 
 
 class ContainerPort(Value, frozen=True):
