@@ -346,6 +346,13 @@ class TestTheScheduler:
         world.run()
         assert world.on() == {"": 1, "a": 1}
 
+    def test_gives_a_port_of_a_pod_on_its_nodes_network_once(self, world: World) -> None:
+        world.node("a")
+        ports = {"name": "main", "image": "fake", "ports": [{"containerPort": 80}]}
+        world.apply(made.deployment("web", 2, hostNetwork=True, containers=[ports]))
+        world.run()
+        assert world.on() == {"": 1, "a": 1}
+
 
 class TestANode:
     def ready(self, world: World) -> Condition:

@@ -16,7 +16,7 @@ changed size at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -403,12 +403,24 @@ def _suffix(of: str, number: int) -> str:
     return "".join(letters)
 
 
+def _admitted(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the API server stores a pod that is on its node's network: each port of it is one of the node's."""
+    if not spec.get("hostNetwork"):
+        return spec
+    containers = ({**item, "ports": _of_the_node(item.get("ports") or ())} for item in spec.get("containers") or ())
+    return {**spec, "containers": list(containers)}
+
+
+def _of_the_node(ports: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [{**port, "hostPort": port.get("hostPort") or port.get("containerPort", 0)} for port in ports]
+
+
 def _read(manifest: Mapping[str, Any]) -> Workload:
     kind, spec = manifest["kind"], manifest.get("spec", {})
     metadata = msgspec.convert(manifest["metadata"], ObjectMeta)
     template = spec.get("template", {})
     own = msgspec.convert(template.get("metadata") or {}, ObjectMeta)
-    pod = msgspec.convert(template.get("spec") or {}, PodSpec)
+    pod = msgspec.convert(_admitted(template.get("spec") or {}), PodSpec)
     if kind == "DaemonSet":
         pod = replace(pod, tolerations=(*pod.tolerations, *DAEMON_TOLERATIONS))
     # A Deployment's ReplicaSet is called after its template; the one that a scenario begins with is the only one.
