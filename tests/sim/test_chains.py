@@ -161,7 +161,7 @@ def test_a_node_on_its_way_waits_for_its_replacement_and_then_for_its_pods() -> 
     assert (first.name, first.reason) == (LinkName.COMMAND, "WaitingOnReadiness")
     assert first.until is not None
     assert first.until > OPENS + IN_TIME
-    draining = asked(manifests, OPENS + timedelta(seconds=65))
+    draining = asked(manifests, OPENS + timedelta(seconds=62))
     assert draining.first is not None
     assert (draining.first.name, draining.first.reason) == (LinkName.DRAIN, "Draining")
     assert any("PodDisruptionBudget default/web allows 0" in text for text in draining.first.details)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from napsim.core.retries import KARPENTER
 from napsim.core.timings import Distribution
 from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
@@ -181,3 +182,8 @@ spec:
     assert composed(tmp_path, CLUSTER, window).time_zone == "UTC"
     said = SCENARIO + "  timeZone: America/New_York"
     assert composed(tmp_path, CLUSTER, named_zone, said).time_zone == "America/New_York"
+
+
+def test_evictions_are_tried_again_as_karpenter_does_unless_they_are_not_to_wait(tmp_path: Path) -> None:
+    assert composed(tmp_path, CLUSTER).pace.retries == KARPENTER
+    assert composed(tmp_path, CLUSTER, SCENARIO + "  evictionRetries: AtOnce").pace.retries is None

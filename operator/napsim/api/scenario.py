@@ -161,6 +161,13 @@ class ScenarioSpec(Model):
     timings: ScenarioTimings = Field(
         default=ScenarioTimings(), description="How long the steps of nodes and pods take."
     )
+    eviction_retries: Literal["BackOff", "AtOnce"] = Field(
+        default="BackOff",
+        description=(
+            "When an eviction that a PodDisruptionBudget refused is tried again. BackOff: as Karpenter does, after 0.1s"
+            " and twice as long each time, up to 10s. AtOnce: as soon as there is room."
+        ),
+    )
     images: Images | None = Field(
         default=None,
         description=(

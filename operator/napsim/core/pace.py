@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from napsim.core.retries import KARPENTER, Retries
+
 NOTHING: Final = timedelta(0)
 
 
@@ -21,7 +23,8 @@ class Pace:
     """What a pass takes before it judges the first candidate, and for each; both grow with the nodes there are.
 
     ``evictions``: from one eviction of a node's pods to the next. What a control plane takes for one is nothing beside
-    a pod's start; where pods start at once, as KWOK's, it shows.
+    a pod's start; where pods start at once, as KWOK's, it shows. ``retries``: when evictions that were refused are
+    tried again; None: as soon as their PodDisruptionBudget has room.
     """
 
     candidates: timedelta
@@ -29,6 +32,7 @@ class Pace:
     simulation: timedelta
     simulation_per_node: timedelta
     evictions: timedelta = NOTHING
+    retries: Retries | None = KARPENTER
 
     def of_pass(self, nodes: int) -> timedelta:
         """To find the candidates."""

@@ -18,6 +18,8 @@ from napsim.api.scenario import ScenarioEvent, ScenarioSpec
 from napsim.api.timings import Timing
 from napsim.controllers.settings import distribution_of, from_spec
 from napsim.core.definitions import GalleryKind
+from napsim.core.pace import MEASURED
+from napsim.core.retries import KARPENTER
 from napsim.core.versions import at_least
 from napsim.reading.judgement import SCENARIO_KIND, mistakes_of, pruned
 from napsim.reading.kinds import KINDS, NAMESPACED
@@ -178,6 +180,7 @@ class _Composition:
             subscription=self._subscription(),
             name=name,
             notes=tuple(self._notes),
+            pace=replace(MEASURED, retries=KARPENTER if self._spec.eviction_retries == "BackOff" else None),
         )
 
     def _check_end(self) -> None:

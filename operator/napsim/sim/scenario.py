@@ -106,4 +106,4 @@ class Scenario:
     subscription: str = ""  # of the shared gallery; empty: any
     name: str = ""
     notes: tuple[str, ...] = ()  # what was assumed, and what was left out
-    pace: Pace = MEASURED  # of the disruption loop
+    pace: Pace = MEASURED  # of the disruption loop and of evictions

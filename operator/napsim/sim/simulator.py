@@ -31,6 +31,7 @@ from napsim.sim.kubelets import Kubelets
 from napsim.sim.manifests import Manifests
 from napsim.sim.queues import Pause, PollingQueue, WorkQueue
 from napsim.sim.recorder import Recorder
+from napsim.sim.retrying import RetryingEvictor
 from napsim.sim.scenario import PodTimings, Scenario
 from napsim.sim.scheduling import Scheduling
 from napsim.sim.taints import Taints
@@ -58,7 +59,7 @@ class Simulator(Controllers):
         self.kubelets = Kubelets(self.cluster, PodTimings(INSTANT, INSTANT), scenario.seed)
         self.taints = Taints(self.cluster, self.kubelets.pods_on)
         self.scheduling = Scheduling(self.cluster)
-        self.evictor = Evictor(self.kernel, self.state, self.api, self._evicted)
+        self.evictor = self._evictor()
         self.evictions = self.evictor
         self.queues: dict[str, Queue] = {
             name: WorkQueue(name, reconcile, self.kernel) for name, reconcile, _ in self.reconcilers()
@@ -74,6 +75,10 @@ class Simulator(Controllers):
         self.is_watched = False  # by somebody who looks at each instant
         self._allowed: dict[str, tuple[object, int, datetime | None, int]] = {}
         self._connect()
+
+    def _evictor(self) -> Evictor:
+        retries, parts = self.scenario.pace.retries, (self.kernel, self.state, self.api, self._evicted)
+        return Evictor(*parts) if retries is None else RetryingEvictor(*parts, retries)
 
     def _connect(self) -> None:
         """Who is told of what, in this order: nobody changes objects of a kind while others are still to be told."""
