@@ -51,6 +51,7 @@ class Kubelets:
                 pod = self.cluster.pods.get(key)
                 if pod is not None:
                     self.cluster.pods.remove(pod)
+            self._on.pop(old.name, None)
         elif old is None and not any(item.type == names.READY for item in new.status.conditions):
             self.cluster.kernel.soon(self._join, new.name)
             self._take_over(new.name)
@@ -141,7 +142,7 @@ class Kubelets:
         if new is None:
             assert old is not None
             if old.spec.node_name:
-                self._on[old.spec.node_name].discard(old.key)
+                self._on.get(old.spec.node_name, set()).discard(old.key)
             return
         if not new.spec.node_name or is_terminal(new):
             return

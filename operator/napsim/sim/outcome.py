@@ -1,15 +1,19 @@
-"""What a simulation came to: values, for reports to render. All instants are virtual, aware, in UTC."""
+"""What a simulation came to: values, for reports to render. All instants are virtual, aware, in UTC.
+
+What there are hundreds of thousands of in a long forecast is a struct, which the garbage collector passes by.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from napsim.core.trace import Record
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStep:
+class PoolStep(msgspec.Struct, frozen=True, gc=False):
     """How a pool stands from ``at`` on. ``versions``: nodes by image version, the oldest version first."""
 
     at: datetime
@@ -48,8 +52,7 @@ class WorkloadOutcome:
     evictions: tuple[tuple[datetime, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedInterval:
+class BlockedInterval(msgspec.Struct, frozen=True, gc=False):
     """A drifted node that could not go, from ``since`` to ``until`` (None: at the end it still could not)."""
 
     node: str

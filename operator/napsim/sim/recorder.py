@@ -56,6 +56,8 @@ class PoolCourse:
 
 @dataclass(slots=True)
 class _Evictions:
+    """``instants`` share their values with those of other workloads: a year of thousands of nodes has millions."""
+
     evicted: int = 0
     deleted: int = 0
     instants: list[tuple[datetime, int]] = field(default_factory=list)
@@ -87,6 +89,9 @@ class Recorder:
         self.most_at: datetime | None = None
         self.dirty: set[str] = set()
         self._evictions: dict[str, _Evictions] = {}
+        self._instant: dict[int, tuple[datetime, int]] = {}  # of the last eviction: so many pods of one workload then
+        self._texts: dict[str, str] = {}
+        self._counts: dict[tuple[str, int], tuple[str, int]] = {}  # a version, and so many nodes
         self._held: dict[str, _Blocked] = {}
         self._released: set[str] = set()  # of those, in this instant
 
@@ -180,12 +185,19 @@ class Recorder:
         found = self._evictions.setdefault(workload, _Evictions())
         found.evicted += 1
         if found.instants and found.instants[-1][0] == now:
-            found.instants[-1] = (now, found.instants[-1][1] + 1)
+            found.instants[-1] = self._at(now, found.instants[-1][1] + 1)
         else:
-            found.instants.append((now, 1))
+            found.instants.append(self._at(now, 1))
         if self.pods:
             details = {"node": node, "workload": workload}
             self.trace.append(Record(now, RecordKind.POD_EVICTED, f"Pod/{pod}", details=details))
+
+    def _at(self, now: datetime, pods: int) -> tuple[datetime, int]:
+        """The pair, the same one for every workload."""
+        if self._instant and self._instant[1][0] is not now:
+            self._instant = {}
+        self._instant.setdefault(1, (now, 1))
+        return self._instant.setdefault(pods, (now, pods))
 
     def deleted(self, pod: str, workload: str, node: str, grace_seconds: int, now: datetime) -> None:
         """A pod was deleted for lack of time, whatever its PDB says."""
@@ -246,9 +258,10 @@ class Recorder:
 
     def _close(self, claim: str, held: _Blocked, until: datetime | None) -> None:
         verdict = held.verdict
+        message = self._texts.setdefault(verdict.message, verdict.message)
         self.blocked.append(
             BlockedInterval(
-                held.node, claim, held.pool, str(verdict.reason), verdict.message, held.since, until, verdict.wake_at
+                held.node, claim, held.pool, verdict.reason.value, message, held.since, until, verdict.wake_at
             )
         )
 
@@ -278,9 +291,8 @@ class Recorder:
             self.dirty.update(self.pools)
         for name in sorted(self.dirty):
             course, nodes = self.pools[name], count(name)
-            versions = tuple(sorted(course.versions.items()))
+            versions, last = self._versions(course), course.steps[-1] if course.steps else None
             step = PoolStep(now, nodes.total_nodes, nodes.disrupting_nodes, allowed(name), versions)
-            last = course.steps[-1] if course.steps else None
             if last is None or _differs(last, step):
                 course.steps.append(step)
             if nodes.disrupting_nodes > course.most:
@@ -291,6 +303,12 @@ class Recorder:
         everywhere = sum(course.steps[-1].disrupting for course in self.pools.values() if course.steps)
         if everywhere > self.most:
             self.most, self.most_at = everywhere, now
+
+    def _versions(self, course: PoolCourse) -> tuple[tuple[str, int], ...]:
+        """The same pairs for the same numbers, and the same value for as long as they are what they are."""
+        found = tuple(self._counts.setdefault(pair, pair) for pair in sorted(course.versions.items()))
+        last = course.steps[-1].versions if course.steps else None
+        return last if last == found else found
 
     @property
     def has_news(self) -> bool:
