@@ -44,6 +44,46 @@ def test_a_pod_that_has_ended_takes_nothing(phase: str) -> None:
     assert free_cpu(cluster) == 4000
 
 
+def test_what_is_free_is_the_same_however_pods_came_and_went() -> None:
+    node = a_node("n", more={"gpu": "2"})
+    cluster = Cluster(node)
+    cluster.view.set_daemons([daemon_of(a_pod("agent", "500m"), cluster.view.shapes)])
+    pods = [
+        a_pod("plain", node="n"),
+        a_pod("gpu", node="n", requests={"gpu": "1"}),
+        a_pod("odd", node="n", requests={"example.com/none": "1"}),
+        a_pod("agent", "500m", node="n", owner="DaemonSet"),
+    ]
+    place = cluster.view.place("n")
+    assert place is not None
+    empty = place.free
+    cluster.run(*pods)
+    built = Cluster(pods=pods)
+    built.view.set_daemons(cluster.view.daemons)
+    built.add(node)
+    anew = built.view.place("n")
+    assert anew is not None
+    assert place.free == anew.free
+    for pod in pods:
+        cluster.view.unbind(pod.key)
+    assert place.free == empty
+
+
+def test_a_pod_that_is_asked_to_go_takes_its_room_and_counts_no_more() -> None:
+    asking = a_pod("p", topologySpreadConstraints=[spread()])
+    cluster = Cluster(a_node("n"), pods=[a_pod("a", node="n"), a_pod("b", node="n")])
+    assert zones(cluster, asking) == {ZONES[0]: 2}
+    before = cluster.view.changes
+    cluster.view.leave("default/a")
+    assert zones(cluster, asking) == {ZONES[0]: 1}
+    assert free_cpu(cluster) == 2000
+    assert cluster.view.changes > before
+    before = cluster.view.changes
+    cluster.view.leave("default/a")
+    cluster.view.leave("default/nobody")
+    assert cluster.view.changes == before
+
+
 def test_pods_may_be_known_before_their_node_and_outlive_it() -> None:
     cluster = Cluster(pods=[a_pod("p", node="n")])
     cluster.add(a_node("n"))

@@ -16,6 +16,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("set"), NAMES, AMOUNTS),
         st.tuples(st.just("discard"), NAMES, st.none()),
+        st.tuples(st.just("change"), NAMES, WANTED),
         st.tuples(st.just("first"), NAMES, WANTED),
     ),
     max_size=120,
@@ -32,10 +33,19 @@ def test_it_finds_what_a_walk_finds(steps: list[tuple[str, str, dict[str, int] |
         elif step == "set":
             fit.set(name, amounts)
             nodes[name] = amounts
+        elif step == "change":
+            if name in nodes:
+                nodes[name] = {**nodes[name], **{key: amounts[key] for key in amounts if key in nodes[name]}}
+                fit.change(name, nodes[name], amounts)
         else:
             walk = (each for each in sorted(nodes) if each != name and has(nodes[each], amounts))
             assert fit.first(amounts, lambda each, refused=name: each != refused) == next(walk, None)  # type: ignore[misc]  # mypy cannot infer a default
             assert list(fit.each(amounts)) == [each for each in sorted(nodes) if has(nodes[each], amounts)]
+            freest = min(
+                (each for each in nodes if each != name and has(nodes[each], amounts)),
+                key=lambda each: (-nodes[each]["cpu"], each), default=None,
+            )  # fmt: skip
+            assert fit.freest("cpu", amounts, lambda each, refused=name: each != refused) == freest  # type: ignore[misc]  # as above
         assert len(fit) == len(nodes)
 
 

@@ -73,6 +73,10 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Shop:
+    return a_shop()
+
+
+def a_shop() -> Shop:
     kernel = Kernel(NOON)
     cluster = Cluster(kernel)
     api = Disruptions(cluster, lambda kind, key: SIZES.get(key.partition("/")[2]) if kind == "ReplicaSet" else None)
@@ -250,6 +254,36 @@ class TestAnEviction:
         assert shop.status()[:2] == (0, 2)
         shop.kernel.run(NOON + STALE_AFTER, lambda: False)
         assert shop.status()[:2] == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"max_unavailable": 2}, {"max_unavailable": "50%"}, {"min_available": 2}, {"min_available": "50%"}, {}],
+    ids=str,
+)
+@pytest.mark.parametrize("grace_seconds", [30, 0])
+def test_where_nobody_waits_one_write_of_the_status_comes_to_what_two_do(
+    spec: dict[str, Any], grace_seconds: int
+) -> None:
+    twice, once = a_shop(), a_shop()
+    told: dict[str, list[int]] = {"twice": [], "once": []}
+    once.api.is_waited_for = lambda _: False
+    for name, one in (("twice", twice), ("once", once)):
+        fill(one, 3)
+        one.pod("web-3", ready=False)
+        one.pod("lone", "none")
+        one.pdb(**spec)
+        for key, pod in one.cluster.pods.objects.items():
+            spec_of = replace(pod.spec, termination_grace_period_seconds=grace_seconds)
+            one.cluster.pods.objects[key] = replace(pod, spec=spec_of)
+        one.cluster.pdbs.watchers.append(lambda _, new, told=told[name]: told.append(new.status.disruptions_allowed))  # type: ignore[misc]  # mypy cannot infer a default
+    for name in ("web-0", "lone", "web-1", "web-3", "web-2"):
+        assert once.evict(name) is twice.evict(name)
+        assert once.cluster.pods.objects == twice.cluster.pods.objects
+        assert once.cluster.versions == twice.cluster.versions
+        assert once.cluster.pdbs.objects["shop/web"].status == twice.cluster.pdbs.objects["shop/web"].status
+    assert list(dict.fromkeys(told["once"])) == list(dict.fromkeys(told["twice"]))
+    assert (len(told["once"]) < len(told["twice"])) is bool(spec and grace_seconds)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from napsim.controllers.state import ClusterState
 from napsim.controllers.windows import WindowController
 from napsim.core.clock import Timeline
 from napsim.core.commands import Command
-from napsim.core.objects import ConfigMap, Node, NodeClaim, Pod, PodDisruptionBudget, is_true
+from napsim.core.objects import ConfigMap, Node, NodeClaim, Pod, PodDisruptionBudget
 from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
 from napsim.core.reasons import waits_for_nodepool
@@ -42,6 +42,7 @@ from napsim.core.windows import WindowVerdict
 
 SINGLETON: Final = "cluster"
 """The one key of queues that look at the cluster as a whole."""
+_OF_CANDIDATES: Final = (names.DRIFTED, names.CONSOLIDATABLE)
 Reconcile = Callable[[str], Awaitable[datetime | None]]
 """One look at a key; returns the virtual instant of the next, None when only a change leads to one. May raise Retry."""
 
@@ -348,9 +349,11 @@ class Controllers(ABC):
         if not self.leading:
             return
         self.disruption.on_room()
-        if new is not None:
+        if new is not None and self.state.places.unfollowed:
             self.background.tell_unfollowed(new)
-        node_name = (new or old).spec.node_name  # type: ignore[union-attr]  # one of the two is always there
+        pod = new or old
+        assert pod is not None
+        node_name = pod.spec.node_name
         if not node_name:
             if new is not None and new.key in self.state.pending:
                 self.provisioner.on_pending()
@@ -359,9 +362,8 @@ class Controllers(ABC):
         if node is None:
             return
         if self.state.is_draining(node):
-            gone = new or old
-            if gone is not None and (new is None or new.deleting):
-                self.evictions.on_pod(gone)
+            if new is None or new.deleting:
+                self.evictions.on_pod(pod)
             if _leaves(old, new) and (old is None or self._drain_stands(node_name)):
                 self._look_at_drain(node_name)
             return
@@ -390,7 +392,7 @@ class Controllers(ABC):
         """A pod of a claim's Node, which is not drained, has changed."""
         if self.claims.pod_events.on_pod(old, new, claim, self.clock.now()):
             self.queues["nodeclaims"].add(claim.name)
-        if any(is_true(claim.status.conditions, type_) for type_ in (names.DRIFTED, names.CONSOLIDATABLE)):
+        if _is_disruptable(claim):
             self.disruption.on_claim(claim, claim.name)
 
     def _look_at_drain(self, node: str) -> None:
@@ -472,6 +474,14 @@ class Controllers(ABC):
 
     def _wake_provisioner(self, at: datetime) -> None:
         self.queues["provisioning"].add_at(SINGLETON, at)
+
+
+def _is_disruptable(claim: NodeClaim) -> bool:
+    """Whether the pods of the claim's node decide about its disruption: it has drifted, or may be empty."""
+    for item in claim.status.conditions:  # noqa: SIM110 - a generator costs more than what it asks
+        if item.type in _OF_CANDIDATES and item.status == "True":
+            return True
+    return False
 
 
 def _leaves(old: Pod | None, new: Pod | None) -> bool:

@@ -60,7 +60,7 @@ class PodEvents:
         Nothing is noted of a node on its way out, nor of one that is played in place; in a pool that never consolidates
         it is noted only, for when that changes.
         """
-        if claim.deleting or adoption_of(claim) is not None or not is_pod_event(old, new):
+        if not is_pod_event(old, new) or claim.deleting or adoption_of(claim) is not None:
             return False
         known = (claim.status.last_pod_event_time, self.noted.get(claim.name))
         at = last_pod_event(max((item for item in known if item is not None), default=None), now)

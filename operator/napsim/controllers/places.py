@@ -21,7 +21,7 @@ from napsim.core.objects import DaemonSet, Node, NodeClaim, Pod
 from napsim.core.podshapes import PodShape
 from napsim.core.resources import Resources
 from napsim.core.targets import NODES, Target, basis_of, target_of
-from napsim.core.volumes import Storage, claim_keys, needs
+from napsim.core.volumes import NO_NEEDS, Storage, claim_keys, needs
 
 Amounts = tuple[Resources, Resources]
 """Capacity and allocatable."""
@@ -133,18 +133,19 @@ class Places:
 
     def bind(self, pod: Pod) -> None:
         """A pod is on a Node, or a pod there has changed, or what its volumes ask for has."""
-        wanted = needs(pod, self.storage)
+        wanted = needs(pod, self.storage) if pod.spec.volumes else NO_NEEDS
         problem = wanted.problem
         try:
             self.view.bind(pod, wanted.requirements)
         except ValueError as fault:
             problem = str(fault)
             self.view.bind(replace(pod, spec=replace(pod.spec, affinity=None)), wanted.requirements)
-        for _, key in claim_keys(pod):
-            self._users.setdefault(key, set()).add(pod.key)
+        if pod.spec.volumes:
+            for _, key in claim_keys(pod):
+                self._users.setdefault(key, set()).add(pod.key)
         if problem:
             self.unfollowed[pod.key] = problem
-        else:
+        elif self.unfollowed:
             self.unfollowed.pop(pod.key, None)
 
     def bind_alike(self, pods: Mapping[str, Pod]) -> None:
@@ -156,10 +157,20 @@ class Places:
         else:
             self.view.bind_alike(pods)
 
+    def leave(self, pod: Pod) -> None:
+        """A pod on a Node is asked to go, and nothing else of it has changed."""
+        self.view.leave(pod.key)
+
     def unbind(self, pod: Pod) -> None:
         """A pod is gone, or on no Node."""
-        self.view.unbind(pod.key)
-        self.unfollowed.pop(pod.key, None)
+        key = pod.key
+        self.view.unbind(key)
+        if self.unfollowed:
+            self.unfollowed.pop(key, None)
+        if pod.spec.volumes:
+            self._let_go_of_volumes(pod)
+
+    def _let_go_of_volumes(self, pod: Pod) -> None:
         for _, key in claim_keys(pod):
             users = self._users.get(key)
             if users is not None:

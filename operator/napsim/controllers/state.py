@@ -169,7 +169,7 @@ class ClusterState:
     # --- updates ------------------------------------------------------------------------------------------------------
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and (new is None or old.spec.node_name != new.spec.node_name):
+        if old is not None and old.spec.node_name and (new is None or old.spec.node_name != new.spec.node_name):
             self._unbind(old)
         if new is None:
             assert old is not None
@@ -177,18 +177,16 @@ class ClusterState:
             self.shifts += self.pending.pop(old.key, None) is not None
             self.places.unbind(old)
             return
-        if old is not None and (old.metadata.uid != new.metadata.uid or not new.spec.node_name):
+        key, node = new.key, new.spec.node_name
+        if old is not None and (not node or old.metadata.uid != new.metadata.uid):
             self.places.unbind(old)
-        self.pods[new.key] = new
-        if new.spec.node_name:
-            self._pods_on.setdefault(new.spec.node_name, {})[new.key] = new
-            self._on_pods(new.spec.node_name)
-            if old is None or not _is_placed_alike(old, new):
-                self.places.bind(new)
-        if is_provisionable(new):
-            self.shifts += self.pending.get(new.key) is not new
-            self.pending[new.key] = new
-        elif self.pending.pop(new.key, None) is not None:
+        self.pods[key] = new
+        if node:
+            self._on_bound(key, node, old, new)
+        if not node and is_provisionable(new):
+            self.shifts += self.pending.get(key) is not new
+            self.pending[key] = new
+        elif self.pending and self.pending.pop(key, None) is not None:
             self.shifts += 1
 
     def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
@@ -209,13 +207,25 @@ class ClusterState:
         else:
             self.shifts += sum(self.pending.pop(key, None) is not None for key in new)
 
+    def _on_bound(self, key: str, node: str, old: Pod | None, new: Pod) -> None:
+        bound = self._pods_on.get(node)
+        if bound is None:
+            bound = self._pods_on[node] = {}
+        bound[key] = new
+        self._on_pods(node)
+        if old is None or not _asks_alike(old, new):
+            self.places.bind(new)
+        elif new.deleting is not old.deleting:
+            (self.places.leave if new.deleting else self.places.bind)(new)
+
     def _unbind(self, pod: Pod) -> None:
-        bound = self._pods_on.get(pod.spec.node_name)
+        node = pod.spec.node_name
+        bound = self._pods_on.get(node)
         if bound is not None:
             bound.pop(pod.key, None)
-            self._on_pods(pod.spec.node_name)
+            self._on_pods(node)
             if not bound:
-                del self._pods_on[pod.spec.node_name]
+                del self._pods_on[node]
 
     def _on_pods(self, node: str) -> None:
         """The pods of the node have changed: what is known of them all is not so any more."""
@@ -451,15 +461,14 @@ def _is_linked_alike(old: NodeClaim, new: NodeClaim) -> bool:
     )
 
 
-def _is_placed_alike(old: Pod, new: Pod) -> bool:
+def _asks_alike(old: Pod, new: Pod) -> bool:
     """Whether nothing of a pod has changed that scheduling asks for: its spec and labels are those it had."""
     before, after = old.metadata, new.metadata
     return (
         old.spec is new.spec
         and before.labels is after.labels
         and before.uid == after.uid
-        and old.deleting == new.deleting
-        and is_terminal(old) == is_terminal(new)
+        and (old.status is new.status or is_terminal(old) == is_terminal(new))
     )
 
 

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.firstfit import FirstFit
@@ -37,10 +39,10 @@ _MOST_SEATS: Final = 64  # a table of seats takes about half a megabyte at 5,000
 _ALWAYS_WATCHED: Final = frozenset({names.ZONE, names.CAPACITY_TYPE, names.ARCH, names.OS, names.NODEPOOL})
 _NO_PODS: Final[Mapping[str, BoundPod]] = {}
 _NO_COUNTS: Final[Mapping[str, int]] = {}
+_NO_REQUIREMENTS: Final[Requirements] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class BoundPod:
+class BoundPod(msgspec.Struct, frozen=True, gc=False):
     """A pod on a node. ``counted``: topology counts it, as it is not on its way out."""
 
     key: str
@@ -327,6 +329,20 @@ class ClusterView:
         place.free = free
         place.alike.fit.set(place.id, place.free)
 
+    def _shift_free(self, place: Place, pod: BoundPod, sign: int) -> None:
+        """What is free once that pod is gone, or has come: as ``_refresh`` finds it, without looking at the rest."""
+        if place.alike is None:
+            return
+        if self._seats or pod.of_daemonset:
+            self._refresh(place)
+            return
+        free, allocatable, wanted = dict(place.free), place.target.allocatable, pod.shape.requests
+        for resource, amount in wanted.items():
+            if resource in allocatable:
+                free[resource] += sign * amount
+        place.free = free
+        place.alike.fit.change(place.id, free, wanted)
+
     # --- pods ---------------------------------------------------------------------------------------------------------
 
     def bind(self, pod: Pod, volumes: Requirements | None = None) -> None:
@@ -334,36 +350,49 @@ class ClusterView:
 
         Raises ValueError when a term of its node affinity cannot be read.
         """
-        if is_terminal(pod) or not pod.spec.node_name:
-            self.unbind(pod.key)
+        key, node, metadata = pod.key, pod.spec.node_name, pod.metadata
+        if not node or is_terminal(pod):
+            self.unbind(key)
             return
-        bound = BoundPod(
-            key=pod.key,
-            node=pod.spec.node_name,
-            namespace=pod.metadata.namespace,
-            labels=pod.metadata.labels,
-            shape=self.shapes.of(pod, volumes or {}),
-            of_daemonset=owned_by(pod, "DaemonSet"),
-            counted=not pod.deleting,
-        )
-        known = self._pods.get(bound.key)
+        shape = self.shapes.of(pod, volumes or _NO_REQUIREMENTS)
+        of_daemonset, counted = owned_by(pod, "DaemonSet"), metadata.deletion_timestamp is None
+        bound = BoundPod(key, node, metadata.namespace, metadata.labels, shape, of_daemonset, counted)
+        known = self._pods.get(key)
         if known is not None:
             if known == bound:
                 return
-            if not self._seats and known == replace(bound, counted=known.counted):
+            if not self._seats and known == msgspec.structs.replace(bound, counted=known.counted):
                 self._recount(known, bound)
                 return
-        self.unbind(bound.key)
+            self.unbind(key)
+        self._put(bound)
+
+    def _put(self, bound: BoundPod) -> None:
         self._changes += 1
         self._pods[bound.key] = bound
-        self._pods_on.setdefault(bound.node, {})[bound.key] = bound
+        members = self._pods_on.get(bound.node)
+        if members is None:
+            members = self._pods_on[bound.node] = {}
+        members[bound.key] = bound
         if bound.shape.repels:
             self.watch({rule.key for rule in bound.shape.repels})
         place = self._by_node.get(bound.node)
         if place is not None:
             self._reserve(place, bound)
             self._count(bound, 1)
-            self._refresh(place)
+            self._shift_free(place, bound, -1)
+
+    def leave(self, key: str) -> None:
+        """A pod on a node is asked to go, and nothing else of it has changed: topology does not count it any more."""
+        known = self._pods.get(key)
+        if known is None or not known.counted:
+            return
+        leaving = msgspec.structs.replace(known, counted=False)
+        if self._seats:
+            self.unbind(key)
+            self._put(leaving)
+        else:
+            self._recount(known, leaving)
 
     def bind_alike(self, pods: Mapping[str, Pod], volumes: Requirements | None = None) -> None:
         """The same for pods, by key, of one template that come to one node together, and were on none.
@@ -390,7 +419,7 @@ class ClusterView:
     def _recount(self, old: BoundPod, new: BoundPod) -> None:
         """The same pod on the same node, which topology counts from now on, or does not any more."""
         self._changes += 2  # as for one that is taken off and put on
-        there = new.node in self._by_node
+        there = bool(self._counts or new.shape.repels) and new.node in self._by_node
         if there:
             self._count(old, -1)
         self._pods[new.key] = self._pods_on[new.node][new.key] = new
@@ -407,7 +436,7 @@ class ClusterView:
         if place is not None:
             self._count(pod, -1)
             self._release(place, pod)
-            self._refresh(place)
+            self._shift_free(place, pod, 1)
         members = self._pods_on[pod.node]
         del members[key]
         if not members:

@@ -56,12 +56,13 @@ def consolidate_after(pool: NodePool) -> timedelta | None:
 
 def is_pod_event(old: Pod | None, new: Pod | None) -> bool:
     """Whether a change of a pod counts for its node; a pod that is gone has counted when it began to terminate."""
-    if new is None or not new.spec.node_name or owned_by(new, "DaemonSet"):
+    if new is None or not new.spec.node_name:
         return False
-    if old is None:
-        return True
-    ended = is_terminal(new) and not is_terminal(old)
-    return ended or not old.spec.node_name or (new.deleting and not old.deleting)
+    if old is not None and old.spec.node_name and not (new.deleting and not old.deleting):
+        ended = is_terminal(new) and not is_terminal(old)
+        if not ended:
+            return False
+    return not owned_by(new, "DaemonSet")
 
 
 def last_pod_event(before: datetime | None, now: datetime) -> datetime | None:

@@ -7,7 +7,7 @@ largest free amount below each of its points; nodes have slots in the order of t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 
 _NOTHING = -1  # an empty slot: less than any request
@@ -40,6 +40,15 @@ class FirstFit:
             self._new.add(name)
         else:
             self._write(slot, free)
+
+    def change(self, name: str, free: Mapping[str, int], resources: Iterable[str]) -> None:
+        """As ``set``, of a node that is there and has another amount of no other than these resources free."""
+        self._free[name] = free
+        slot = self._slots.get(name)
+        if slot is not None:
+            for resource in resources:
+                if resource in free:
+                    _climb(self._trees[resource], self._size + slot, free[resource])
 
     def discard(self, name: str) -> None:
         """The node is gone, or takes no pods."""
@@ -96,6 +105,9 @@ class FirstFit:
         checks = self._checks(wanted)
         if best is None or checks is None:
             return None
+        likely = self._likely(best, checks)
+        if likely is not None and accept(likely):
+            return likely
         size = self._size
         points = [(-best[1], 0, 1, size)]  # what is below a point, the first slot there, the point, how many slots
         while points:
@@ -111,6 +123,15 @@ class FirstFit:
             if _is_enough(checks, left + 1):
                 heappush(points, (-best[left + 1], first + half, left + 1, half))
         return None
+
+    def _likely(self, best: list[int], checks: list[tuple[list[int], int]]) -> str | None:
+        """The first node with most of a resource, if it has what is wanted of the others too: it mostly does."""
+        point, size = 1, self._size
+        while point < size:
+            point *= 2
+            if best[point] < best[point + 1]:
+                point += 1
+        return self._occupant[point - size] if _is_enough(checks, point) else None
 
     def _checks(self, wanted: Mapping[str, int]) -> list[tuple[list[int], int]] | None:
         """The trees to look at, and for how much; None when it is nowhere."""

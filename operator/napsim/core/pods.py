@@ -29,6 +29,7 @@ from napsim.core.resources import PODS, Resources, amounts, largest, total
 CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
 STUCK_AFTER: Final = timedelta(minutes=1)
+_ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,18 @@ def owner(pod: Pod) -> OwnerReference | None:
 
 
 def owned_by(pod: Pod, kind: str) -> bool:
-    return any(reference.kind == kind for reference in pod.metadata.owner_references)
+    for reference in pod.metadata.owner_references:  # noqa: SIM110 - a generator costs more than what it asks
+        if reference.kind == kind:
+            return True
+    return False
 
 
 def is_terminal(pod: Pod) -> bool:
-    return pod.status.phase in ("Succeeded", "Failed")
+    return pod.status.phase in _ENDED
 
 
 def is_active(pod: Pod) -> bool:
-    return not pod.deleting and not is_terminal(pod)
+    return pod.metadata.deletion_timestamp is None and pod.status.phase not in _ENDED
 
 
 def is_mirror(pod: Pod) -> bool:

@@ -98,16 +98,16 @@ class Store(Generic[Stored]):
         return created
 
     def _made(self, item: Stored) -> Stored:
-        key = item.key
+        key, given = item.key, item.metadata
         if key in self.objects:
             raise AlreadyExists(f"{self.kind} {key}")
         version = self.versions.next()
         metadata = replace(
-            item.metadata,
-            uid=item.metadata.uid or uid_of(self.kind, key, version),
+            given,
+            uid=given.uid or uid_of(self.kind, key, version),
             resource_version=version,
-            generation=item.metadata.generation or 1,
-            creation_timestamp=item.metadata.creation_timestamp or self.kernel.now,
+            generation=given.generation or 1,
+            creation_timestamp=given.creation_timestamp or self.kernel.now,
         )
         made: Stored = replace(item, metadata=metadata)
         self.objects[key] = made
@@ -119,11 +119,15 @@ class Store(Generic[Stored]):
         old = self.objects[key]
         if new is old or new == old:
             return old
-        if new.metadata.deletion_timestamp is not None and not new.metadata.finalizers and old.metadata.finalizers:
+        metadata = new.metadata
+        if metadata.deletion_timestamp is not None and not metadata.finalizers and old.metadata.finalizers:
             self.remove(new)
             return new
-        generation = new.metadata.generation + (self.counts and _spec_of(new) != _spec_of(old))
-        metadata = replace(new.metadata, resource_version=self.versions.next(), generation=generation)
+        version = self.versions.next()
+        if self.counts and _spec_of(new) != _spec_of(old):
+            metadata = replace(metadata, resource_version=version, generation=metadata.generation + 1)
+        else:
+            metadata = replace(metadata, resource_version=version)
         stored: Stored = replace(new, metadata=metadata)
         self.objects[key] = stored
         self._tell(old, stored)
@@ -238,8 +242,9 @@ class Cluster:
             self.pods.remove(pod)
         elif ends is None or seconds < before:
             asked = self.kernel.now if ends is None else ends - timedelta(seconds=before)
-            times = {"deletion_timestamp": asked + timedelta(seconds=seconds), "deletion_grace_period_seconds": seconds}
-            self.pods.update(replace(pod, metadata=replace(pod.metadata, **times)))
+            until = asked + timedelta(seconds=seconds)
+            metadata = replace(pod.metadata, deletion_timestamp=until, deletion_grace_period_seconds=seconds)
+            self.pods.update(replace(pod, metadata=metadata))
         return True
 
 

@@ -28,13 +28,16 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from napsim.core.objects import Pod, PodDisruptionBudget, PodDisruptionBudgetStatus
+import msgspec
+
+from napsim.core.objects import OwnerReference, Pod, PodDisruptionBudget, PodDisruptionBudgetStatus
 from napsim.core.pdbs import PdbIndex, selects
 from napsim.core.pods import is_terminal, ready_status
 from napsim.sim.cluster import Cluster, replace
 
 STALE_AFTER: Final = timedelta(minutes=2)  # disruption.go: an eviction that was granted and came to nothing
 RESYNC: Final = timedelta(seconds=30)  # disruption.go: every PDB is looked at that often at least
+_REMEMBERED: Final = 10_000  # kinds of pods
 _MOST_DISRUPTED: Final = 2000  # eviction.go: MaxDisruptedPodSize
 
 
@@ -61,6 +64,15 @@ class _Tally:
 _Part = tuple[bool, tuple[str, str]]  # healthy, controller
 
 
+class _Kind(msgspec.Struct, frozen=True, gc=False):
+    """What pods of one template share: the PDBs that select them (by key), and who owns them."""
+
+    labels: dict[str, str]
+    owners: tuple[OwnerReference, ...]
+    pdbs: tuple[str, ...]
+    controller: tuple[str, str]
+
+
 @dataclass(slots=True)
 class Disruptions:
     """Keeps the status of every PDB, and answers evictions. ``scale_of`` is the wanted size of a pod's controller."""
@@ -71,8 +83,11 @@ class Disruptions:
     _tallies: dict[str, _Tally] = field(default_factory=dict)
     _parts: dict[str, _Part] = field(default_factory=dict)  # pod -> what it adds to its PDBs
     _pdbs_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # pod -> keys of the PDBs that select it
+    is_waited_for: Callable[[str], bool] = lambda _: True  # whether whoever evicts holds back pods for the PDB
     _index: PdbIndex = field(default_factory=PdbIndex)
     _dirty: set[str] = field(default_factory=set)
+    _kinds: dict[tuple[str, int, int], _Kind] = field(default_factory=dict)
+    """By namespace, labels and owners as they are: kept, so that nothing else can come to be there."""
 
     # --- the subresource ----------------------------------------------------------------------------------------------
 
@@ -82,7 +97,10 @@ class Disruptions:
         if pod is None:
             return Answer.NOT_FOUND
         if not is_terminal(pod) and not pod.deleting and pod.status.phase != "Pending":
-            answer = self._permission(pod)
+            matching = self._pdbs_of.get(key, ())
+            if len(matching) == 1 and self._takes_at_once(matching[0], pod, uid):
+                return Answer.EVICTED
+            answer = self._permission(pod, matching)
             if answer is not Answer.EVICTED:
                 return answer
         if self.cluster.delete_pod(key, uid):
@@ -95,8 +113,29 @@ class Disruptions:
         """The PDBs that select the pod, by key."""
         return self._pdbs_of.get(pod, ())
 
-    def _permission(self, pod: Pod) -> Answer:
-        matching = self._pdbs_of.get(pod.key, ())
+    def _takes_at_once(self, key: str, pod: Pod, uid: str) -> bool:
+        """Grant what the PDB has room for, and write its status once: as it is when its controller has seen the pod go.
+
+        False: nothing is done, as somebody could tell it from the two writes of ``_counted`` and the controller.
+        """
+        pdb = self.cluster.pdbs.objects[key]
+        status, tally = pdb.status, self._tallies[key]
+        is_plain = uid == pod.metadata.uid and pod.spec.node_name and pod.spec.termination_grace_period_seconds > 0
+        if not is_plain or status.disruptions_allowed <= 0 or status.disrupted_pods or not self._parts[pod.key][0]:
+            return False
+        if self._dirty or pdb.deleting or self.is_waited_for(key) or self._status(pdb) is not status:
+            return False
+        tally.healthy -= 1
+        seen = self._status(pdb)
+        tally.healthy += 1
+        if seen.disruptions_allowed != status.disruptions_allowed - 1:
+            return False
+        self.cluster.pdbs.update(replace(pdb, status=seen))
+        self.cluster.delete_pod(pod.key, uid)
+        self.cluster.versions.next()  # of the write that is left out
+        return True
+
+    def _permission(self, pod: Pod, matching: tuple[str, ...]) -> Answer:
         if not matching:
             return Answer.EVICTED
         if len(matching) > 1:
@@ -130,32 +169,62 @@ class Disruptions:
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
         """Count the pod in its PDBs; they are looked at once the instant's other changes are done."""
-        pod = new or old
-        assert pod is not None
-        key = pod.key
-        if old is None or new is None or old.metadata.labels != new.metadata.labels:
-            before = self._pdbs_of.pop(key, ())
-            if before:
-                self._add(before, self._parts.pop(key), -1)
-            if new is None:
-                self._settle_all()
-                return
-            matching = tuple(pdb.key for pdb in self._index.matching(new))
-            self._look_later(pdb for pdb in before if pdb not in matching)
-            if not matching:
-                return
-            self._pdbs_of[key] = matching
-        elif key not in self._pdbs_of:
-            return
-        part = (_is_healthy(new), _controller(new))
+        if old is None:
+            assert new is not None
+            kind = self._kind_of(new)
+            if kind.pdbs:
+                self._pdbs_of[new.key] = kind.pdbs
+                self._take(new.key, kind.pdbs, (_is_healthy(new), kind.controller))
+        elif new is None:
+            self._leave(old.key)
+            self._settle_all()
+        elif old.metadata.labels is not new.metadata.labels and old.metadata.labels != new.metadata.labels:
+            self._select_anew(new)
+        elif old.status is not new.status or old.deleting is not new.deleting or _owners_differ(old, new):
+            matching = self._pdbs_of.get(new.key)
+            if matching is not None:
+                self._take(new.key, matching, (_is_healthy(new), self._kind_of(new).controller))
+
+    def _kind_of(self, pod: Pod) -> _Kind:
+        metadata = pod.metadata
+        identity = (metadata.namespace, id(metadata.labels), id(metadata.owner_references))
+        known = self._kinds.get(identity)
+        if known is None:
+            if len(self._kinds) >= _REMEMBERED:
+                self._kinds.clear()
+            pdbs = tuple(pdb.key for pdb in self._index.matching(pod))
+            known = _Kind(metadata.labels, metadata.owner_references, pdbs, _controller(pod))
+            self._kinds[identity] = known
+        return known
+
+    def _leave(self, key: str) -> tuple[str, ...]:
+        """The pod is gone, or another to its PDBs, which they were."""
+        before = self._pdbs_of.pop(key, ())
+        if before:
+            self._add(before, self._parts.pop(key), -1)
+        return before
+
+    def _select_anew(self, pod: Pod) -> None:
+        before, kind = self._leave(pod.key), self._kind_of(pod)
+        self._look_later(pdb for pdb in before if pdb not in kind.pdbs)
+        if kind.pdbs:
+            self._pdbs_of[pod.key] = kind.pdbs
+            self._take(pod.key, kind.pdbs, (_is_healthy(pod), kind.controller))
+
+    def _take(self, key: str, pdbs: tuple[str, ...], part: _Part) -> None:
+        """The pod adds this to its PDBs, instead of what it added before."""
         known = self._parts.get(key)
         if known == part:
             return
-        matching = self._pdbs_of[key]
-        if known is not None:
-            self._add(matching, known, -1)
         self._parts[key] = part
-        self._add(matching, part, 1)
+        if known is not None and known[1] == part[1]:
+            for pdb in pdbs:
+                self._tallies[pdb].healthy += part[0] - known[0]
+            self._dirty.update(pdbs)
+        else:
+            if known is not None:
+                self._add(pdbs, known, -1)
+            self._add(pdbs, part, 1)
         self._settle_all()
 
     def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
@@ -209,6 +278,7 @@ class Disruptions:
             return
         item = new or old
         assert item is not None
+        self._kinds.clear()
         self._forget(item.key)
         if new is None:
             self._index.remove(item)
@@ -254,23 +324,38 @@ class Disruptions:
 
     def _settle_all(self) -> None:
         while self._dirty:
-            key = min(self._dirty)
+            key = self._dirty.pop() if len(self._dirty) == 1 else min(self._dirty)
             self._dirty.discard(key)
             pdb = self.cluster.pdbs.get(key)
             if pdb is not None and not pdb.deleting:
-                self.cluster.pdbs.update(replace(pdb, status=self._status(pdb)))
+                status = self._status(pdb)
+                if status is not pdb.status:
+                    self.cluster.pdbs.update(replace(pdb, status=status))
 
     def _status(self, pdb: PodDisruptionBudget) -> PodDisruptionBudgetStatus:
-        """As the controller writes it; where it cannot tell the size of a pod's owner, only that nothing is allowed."""
-        tally, now = self._tallies[pdb.key], self.cluster.kernel.now
+        """As the controller writes it; where it cannot tell the size of a pod's owner, only that nothing is allowed.
+
+        The status itself where nothing of it has changed.
+        """
+        status, tally, now = pdb.status, self._tallies[pdb.key], self.cluster.kernel.now
         wanted = self._wanted(pdb, tally)
         if wanted is None:
-            return replace(pdb.status, disruptions_allowed=0)
+            return replace(status, disruptions_allowed=0)
         expected, desired = wanted
-        disrupted = self._still_disrupted(pdb, now) if pdb.status.disrupted_pods else {}
-        healthy = tally.healthy - sum(self._is_counted(pdb, name) for name in disrupted)
+        disrupted = self._still_disrupted(pdb, now) if status.disrupted_pods else {}
+        healthy = tally.healthy - sum(self._is_counted(pdb, name) for name in disrupted) if disrupted else tally.healthy
+        allowed = max(healthy - desired, 0) if expected > 0 else 0
+        if (
+            status.current_healthy == healthy
+            and status.disruptions_allowed == allowed
+            and status.expected_pods == expected
+            and status.desired_healthy == desired
+            and status.observed_generation == pdb.metadata.generation
+            and status.disrupted_pods == disrupted
+        ):
+            return status
         return PodDisruptionBudgetStatus(
-            disruptions_allowed=max(healthy - desired, 0) if expected > 0 else 0,
+            disruptions_allowed=allowed,
             current_healthy=healthy,
             desired_healthy=desired,
             expected_pods=expected,
@@ -330,6 +415,11 @@ def share(value: int | str, of: int) -> int:
     if not value.endswith("%"):
         raise ValueError(f"{value!r}: must be a number or a percentage. For example, 25%")
     return math.ceil(int(value[:-1]) * of / 100)
+
+
+def _owners_differ(old: Pod, new: Pod) -> bool:
+    before, after = old.metadata.owner_references, new.metadata.owner_references
+    return before is not after and before != after
 
 
 def _is_healthy(pod: Pod) -> bool:

@@ -54,6 +54,10 @@ class Evictor:
             self._queued.add(pod.key)
             self.kernel.at(at, self._attempt, pod.key)
 
+    def holds_back_for(self, pdb: str) -> bool:
+        """Whether pods wait for that PDB."""
+        return pdb in self._waiting
+
     def wants(self, pod: Pod) -> bool:
         return self._wanted.get(pod.key) == pod.metadata.uid
 

@@ -144,11 +144,12 @@ class Kubelets:
             if old.spec.node_name:
                 self._on.get(old.spec.node_name, set()).discard(old.key)
             return
-        if not new.spec.node_name or is_terminal(new):
+        node = new.spec.node_name
+        if not node or is_terminal(new):
             return
         if old is None or not old.spec.node_name:
-            self._on.setdefault(new.spec.node_name, set()).add(new.key)
-            if new.spec.node_name not in self.cluster.nodes.objects:
+            self._on.setdefault(node, set()).add(new.key)
+            if node not in self.cluster.nodes.objects:
                 self.cluster.kernel.at(self.cluster.kernel.now + QUARANTINE, self._collect, (new.key, new.metadata.uid))
             elif new.status.phase != "Running":
                 self._begin(new)
@@ -181,8 +182,9 @@ class Kubelets:
         return PodStatus("Running", now, "", (Condition(names.READY, "True", "", "", now),))
 
     def _begin(self, pod: Pod) -> None:
-        at = self.cluster.kernel.now + self._draw(self.timings.start, "pod-start", pod.key)
-        self.cluster.kernel.at(at, self._start, (pod.key, pod.metadata.uid))
+        key, kernel = pod.key, self.cluster.kernel
+        at = kernel.now + self._draw(self.timings.start, "pod-start", key)
+        kernel.at(at, self._start, (key, pod.metadata.uid))
 
     def _start(self, identity: tuple[str, str]) -> None:
         pod = self._same(identity)
@@ -199,10 +201,10 @@ class Kubelets:
             return
         deadline, seconds = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
         assert deadline is not None
-        now = self.cluster.kernel.now
+        key, now = pod.key, self.cluster.kernel.now
         given = deadline - now if seconds is None else timedelta(seconds=seconds)
-        takes = self._draw(self.timings.termination, "pod-termination", pod.key)
-        self.cluster.kernel.at(now + min(takes, given), self._gone, (pod.key, pod.metadata.uid))
+        takes = self._draw(self.timings.termination, "pod-termination", key)
+        self.cluster.kernel.at(now + min(takes, given), self._gone, (key, pod.metadata.uid))
 
     def _gone(self, identity: tuple[str, str]) -> None:
         pod = self._same(identity)

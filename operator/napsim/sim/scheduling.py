@@ -71,12 +71,16 @@ class Scheduling:
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
         if new is None:
             assert old is not None
-            self._forget(old.key)
+            key = old.key
+            self._forget(key)
             if old.spec.node_name:
-                self.view.unbind(old.key)
+                self.view.unbind(key)
                 self._try_again()
         elif new.spec.node_name:
-            if old is None or not old.spec.node_name or old.deleting != new.deleting or is_terminal(new):
+            if old is not None and old.spec is new.spec and not is_terminal(new):
+                if old.deleting is not new.deleting:
+                    self.view.leave(new.key)
+            elif old is None or not old.spec.node_name or old.deleting != new.deleting or is_terminal(new):
                 self._forget(new.key)
                 self.view.bind(new, self._volumes_of(new))
         elif old is None and not new.deleting:
@@ -100,7 +104,7 @@ class Scheduling:
 
     def _forget(self, key: str) -> None:
         self._line.pop(key, None)
-        shape = self._shape_of.pop(key, None)
+        shape = self._shape_of.pop(key, None) if self._shape_of else None
         if shape is not None:
             alike = self._unplaced[shape]
             alike.pop(key, None)
@@ -246,7 +250,8 @@ class _Bound:
     def __call__(self, pod: Pod) -> Pod:
         if self._spec is None or self._spec[0] is not pod.spec:
             self._spec = (pod.spec, replace(pod.spec, node_name=self._node))
-        return replace(pod, spec=self._spec[1], status=replace(pod.status, conditions=()))
+        status = replace(pod.status, conditions=()) if pod.status.conditions else pod.status
+        return replace(pod, spec=self._spec[1], status=status)
 
 
 def _template(pod: Pod) -> object:

@@ -61,6 +61,7 @@ class Simulator(Controllers):
         self.scheduling = Scheduling(self.cluster)
         self.evictor = self._evictor()
         self.evictions = self.evictor
+        self.api.is_waited_for = self.evictor.holds_back_for
         self.queues: dict[str, Queue] = {
             name: WorkQueue(name, reconcile, self.kernel) for name, reconcile, _ in self.reconcilers()
         }

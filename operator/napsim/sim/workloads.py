@@ -36,7 +36,7 @@ from napsim.core.objects import (
     PodTemplate,
     Toleration,
 )
-from napsim.core.pods import is_terminal, ready_status
+from napsim.core.pods import is_active, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
 
@@ -52,6 +52,7 @@ DAEMON_TOLERATIONS: Final = tuple(
         ("unschedulable", "NoSchedule"),
     )
 )  # pkg/controller/daemon/util/daemonset_util.go
+_REMEMBERED: Final = 10_000  # controllers by owners of pods
 UNSCHEDULED: Final = PodStatus(phase="Pending")
 
 
@@ -74,26 +75,18 @@ class Workload:
     active: int = 0  # of the pods, those that neither ended nor are on their way out
     made: int = 0
     daemon: Daemon | None = None
-    owners: tuple[OwnerReference, ...] = ()  # of its pods, once it has made one
+    key: str = field(init=False)
+    declared_key: str = field(init=False)
+    """``namespace/kind/name`` as people know it."""
+    _owners: tuple[OwnerReference, ...] = ()
 
-    @property
-    def key(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def declared_key(self) -> str:
-        """``namespace/kind/name`` as people know it."""
+    def __post_init__(self) -> None:
+        self.key = f"{self.namespace}/{self.name}"
         name = self.name if self.declared_as == self.kind else self.name.rsplit("-", 1)[0]
-        return f"{self.namespace}/{self.declared_as}/{name}"
+        self.declared_key = f"{self.namespace}/{self.declared_as}/{name}"
 
     def pod(self, name: str, more_labels: Mapping[str, str] | None = None, node: str = "") -> Pod:
         """One of its pods, yet to be created."""
-        if not self.owners:
-            owner = OwnerReference(
-                kind=self.kind, name=self.name, uid=self.uid, controller=True, api_version="apps/v1",
-                block_owner_deletion=True,
-            )  # fmt: skip
-            self.owners = (owner,)
         metadata = ObjectMeta(
             name=name,
             namespace=self.namespace,
@@ -102,6 +95,18 @@ class Workload:
             owner_references=self.owners,
         )
         return Pod(metadata, replace(self.spec, node_name=node) if node else self.spec, UNSCHEDULED)
+
+    @property
+    def owners(self) -> tuple[OwnerReference, ...]:
+        """Of its pods: the same value for all, by which they are known to be of one kind."""
+        if not self._owners:
+            self._owners = (
+                OwnerReference(
+                    kind=self.kind, name=self.name, uid=self.uid, controller=True, api_version="apps/v1",
+                    block_owner_deletion=True,
+                ),
+            )  # fmt: skip
+        return self._owners
 
 
 def _daemon_set(workload: Workload) -> DaemonSet:
@@ -127,6 +132,8 @@ class Workloads:
         self._waiting: set[tuple[str, str]] = set()
         self._missing: dict[tuple[str, str], set[str]] = {}  # DaemonSet -> nodes to be looked at
         self._nodes_of: dict[str, dict[tuple[str, str], str]] = {}  # node -> DaemonSet -> its pod there
+        self._of: dict[tuple[str, int], tuple[object, Workload | None]] = {}
+        """By namespace and owners as they are: kept, so that nothing else can come to be there."""
 
     def scale_of(self, kind: str, key: str) -> int | None:
         """The wanted number of pods of a controller; a DaemonSet has no scale for the disruption controller."""
@@ -140,6 +147,16 @@ class Workloads:
 
     def of(self, pod: Pod) -> Workload | None:
         """The pod's controller; any ReplicaSet of a Deployment stands for it."""
+        metadata = pod.metadata
+        identity = (metadata.namespace, id(metadata.owner_references))
+        known = self._of.get(identity)
+        if known is None:
+            if len(self._of) >= _REMEMBERED:
+                self._of.clear()
+            known = self._of[identity] = (metadata.owner_references, self._owner_of(pod))
+        return known[1]
+
+    def _owner_of(self, pod: Pod) -> Workload | None:
         for reference in pod.metadata.owner_references:
             if reference.controller:
                 return self._find(reference.kind, f"{pod.metadata.namespace}/{reference.name}")
@@ -169,6 +186,7 @@ class Workloads:
             new.pods, new.active, new.made, new.uid = known.pods, known.active, known.made, known.uid
             if known in self._daemon_sets:
                 self._daemon_sets.remove(known)
+        self._of.clear()
         self.by_key[new.kind, new.key] = new
         if new.declared_as == "Deployment":
             self._deployments[new.key.rpartition("-")[0]] = new
@@ -195,6 +213,7 @@ class Workloads:
         )
         if found is None:
             return None
+        self._of.clear()
         del self.by_key[found.kind, found.key]
         self._deployments.pop(found.key.rpartition("-")[0], None)
         self._short.discard((found.kind, found.key))
@@ -210,9 +229,12 @@ class Workloads:
     # --- what the cluster tells ---------------------------------------------------------------------------------------
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and new is not None and old.status is new.status and old.deleting is new.deleting:
+            return
         pod = new or old
         assert pod is not None
-        (self._restless.add if _is_restless(new) else self._restless.discard)(pod.key)
+        key = pod.key
+        (self._restless.add if _is_restless(new) else self._restless.discard)(key)
         workload = self.of(pod)
         if workload is None:
             return
@@ -221,13 +243,13 @@ class Workloads:
             workload.active += more
             self._count(workload)
         if new is None:
-            workload.pods.discard(pod.key)
+            workload.pods.discard(key)
             if workload.kind == "DaemonSet":
                 self._daemon_is_gone(workload, pod)
         elif old is None:
-            workload.pods.add(pod.key)
+            workload.pods.add(key)
             if workload.kind == "DaemonSet":
-                self._nodes_of.setdefault(pod.spec.node_name, {})[workload.kind, workload.key] = pod.key
+                self._nodes_of.setdefault(pod.spec.node_name, {})[workload.kind, workload.key] = key
             return
         elif workload.kind == "StatefulSet":
             if ready_status(old) == ready_status(new) and old.status.phase == new.status.phase:
@@ -377,7 +399,7 @@ def _labels(node: Node) -> Mapping[str, str]:
 
 
 def _is_active(pod: Pod | None) -> bool:
-    return pod is not None and not pod.deleting and not is_terminal(pod)
+    return pod is not None and is_active(pod)
 
 
 def _rank(pod: Pod) -> tuple[bool, bool, bool, str]:
