@@ -252,8 +252,10 @@ class ClusterView:
 
     def _counts_alike(self, before: Target, after: Target) -> bool:
         """Whether the pods of a node take and count what they did: it is the same one, and no rule can tell."""
-        if before.node_name != after.node_name or before.name != after.name:
+        if before.name != after.name:
             return False
+        if before.node_name != after.node_name:
+            return not before.node_name and after.node_name not in self._pods_on
         if not self._counts and not self._repelled:
             return True
         return before.labels == after.labels and before.taints == after.taints
@@ -262,12 +264,17 @@ class ClusterView:
         """The same node, changed: as if it went and came back as the last."""
         self._changes += 2
         self._places[target.key] = self._places.pop(target.key)
-        if not place.marked:
+        before, was_marked = place.target, place.marked
+        sums = was_marked != marked or before.pool != target.pool or before.capacity != target.capacity
+        if sums and not was_marked:
             self._sum(place, -1)
         self._unsettle(place)
         place.target, place.marked = target, marked
-        if not marked:
+        if target.node_name:
+            self._by_node[target.node_name] = place
+        if sums and not marked:
             self._sum(place, 1)
+        if not marked:
             self._settle(place)
 
     def remove(self, key: str) -> None:

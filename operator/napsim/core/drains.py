@@ -7,26 +7,22 @@ bypassed. A do-not-disrupt pod is never evicted, yet waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.core.clock import Timeline, earliest
 from napsim.core.objects import Pod
-from napsim.core.pods import is_active, is_critical, is_evictable, is_waited_for, owned_by, protection, stuck_from
+from napsim.core.pods import is_active, is_critical, is_waited_for, owned_by, protection, stuck_from
 
 MINIMUM_DRAIN: Final = timedelta(seconds=5)
 _SHORTEST_GRACE_SECONDS: Final = 1  # that a pod is deleted with
 _TICK: Final = timedelta(milliseconds=1)  # "later than" on the resolution of a fast clock
 
-Tier = Callable[[Pod], bool]
-TIERS: Final[tuple[Tier, ...]] = (
-    lambda pod: not is_critical(pod) and not owned_by(pod, "DaemonSet"),
-    lambda pod: not is_critical(pod) and owned_by(pod, "DaemonSet"),
-    lambda pod: is_critical(pod) and not owned_by(pod, "DaemonSet"),
-    lambda pod: is_critical(pod) and owned_by(pod, "DaemonSet"),
-)
+
+def tier_of(pod: Pod) -> int:
+    """When its turn is: 0 any other pod, 1 a DaemonSet's, 2 a critical one, 3 a DaemonSet's critical one."""
+    return 2 * is_critical(pod) + owned_by(pod, "DaemonSet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +58,14 @@ def drain(
         return Drain()
     expiring = _expiring(waited, deadline, timeline, now)
     deleted = {item.pod.metadata.uid for item in expiring}
-    tier = next(tuple(pod for pod in waited if belongs(pod)) for belongs in TIERS if any(map(belongs, waited)))
-    turn = tuple(pod for pod in tier if pod.metadata.uid not in deleted and is_active(pod))
-    evict = tuple(pod for pod in turn if is_evictable(pod, timeline, now))
+    tiers = [tier_of(pod) for pod in waited]
+    first = min(tiers)
+    tier = (pod for pod, its in zip(waited, tiers, strict=True) if its == first)
+    turn = [pod for pod in tier if is_active(pod) and pod.metadata.uid not in deleted]
+    guards = [protection(pod, timeline, now) for pod in turn]
+    evict = tuple(pod for pod, guard in zip(turn, guards, strict=True) if not guard.active)  # waited for: evictable
     stuck = (timeline.virtual(at) for at in stuck_from(waited, now_real))
-    freed = (protection(pod, timeline, now).until for pod in turn)
+    freed = (guard.until for guard in guards)
     return Drain(evict, expiring, len(waited), earliest(_next_share(waited, deadline, now), *stuck, *freed))
 
 

@@ -139,7 +139,8 @@ class Recorder:
         timeline: Timeline,  # noqa: ARG002 - as claim
         now: datetime,
     ) -> None:
-        self._note(node_records(old, new, now))
+        if not self.brief or (old is not None and names.COMMAND in old.metadata.annotations):
+            self._note(node_records(old, new, now))  # in brief, only commands that were rolled back
         before, after = _place(old), _place(new)
         if before != after:
             for place, sign in ((before, -1), (after, 1)):
