@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -32,6 +33,7 @@ class World:
     said: list[Event] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    now: datetime = NOW
     at_once: int = 0
     most_at_once: int = 0
 
@@ -39,7 +41,7 @@ class World:
         self.state.on_node(None, node("n", deleted_at=NOW))
         executor = cast(Executor, self)
         self.evictions = Evictions(
-            self.state, lambda: executor, self.queued.append, self.codes.append, self.reasons.append
+            self.state, lambda: executor, self.queued.append, self.codes.append, self.reasons.append, lambda: self.now
         )
 
     # the executor's and the writer's part
@@ -73,15 +75,19 @@ class World:
         self.state.on_pdb(self.state.pdbs.get(item.key), item)
 
     def attempt(self, *names: str) -> list[str]:
-        """The pods that have to wait."""
+        """The pods that have to wait for their PDB."""
+        answers = self.answered(*names)
+        assert all(answer is None or isinstance(answer, Retry) for answer in answers.values()), answers
+        return [name for name, answer in answers.items() if answer is not None]
+
+    def answered(self, *names: str) -> dict[str, object]:
+        """What each attempt came to: None, when to look again, or an exception."""
 
         async def all_at_once() -> list[object]:
             tries = (self.evictions.reconcile(f"default/{name}") for name in names)
             return list(await asyncio.gather(*tries, return_exceptions=True))
 
-        answers = dict(zip(names, asyncio.run(all_at_once()), strict=True))
-        assert all(answer is None or isinstance(answer, Retry) for answer in answers.values()), answers
-        return [name for name, answer in answers.items() if answer is not None]
+        return dict(zip(names, asyncio.run(all_at_once()), strict=True))
 
 
 @pytest.fixture
@@ -168,8 +174,52 @@ def test_a_refusal_is_held_and_asked_for_anew(world: World) -> None:
     assert world.attempt("a") == ["a"]
     world.want("a")
     world.budget(1)
+    world.now += timedelta(seconds=1)
+    assert world.answered("a") == {"a": NOW + timedelta(seconds=1.5)}
+    world.now += timedelta(seconds=0.5)
     assert world.attempt("a") == []
     assert world.codes == ["429", "200"]
+
+
+def test_a_pod_that_was_held_back_goes_at_karpenters_next_try_after_there_is_room(world: World) -> None:
+    world.budget(0)
+    world.want("a")
+    assert world.attempt("a") == ["a"]
+    world.now += timedelta(seconds=7)
+    world.budget(1)
+    world.evictions.on_pdb("default/b", 1)
+    assert world.answered("a") == {"a": NOW + timedelta(seconds=12.7)}
+    assert world.evicted == []
+    world.now += timedelta(seconds=3)
+    assert world.answered("a") == {"a": NOW + timedelta(seconds=12.7)}, "it stays so, however often it is looked at"
+    world.now += timedelta(seconds=2.7)
+    assert world.attempt("a") == []
+    assert world.evicted == ["a"]
+
+
+def test_room_that_is_gone_by_its_next_try_leaves_a_pod_to_the_one_after(world: World) -> None:
+    world.budget(0)
+    world.want("a")
+    world.attempt("a")
+    world.budget(1)
+    assert world.answered("a") == {"a": NOW + timedelta(seconds=0.1)}
+    world.budget(0)
+    world.now += timedelta(seconds=0.1)
+    assert world.attempt("a") == ["a"]
+    world.budget(1)
+    assert world.answered("a") == {"a": NOW + timedelta(seconds=0.3)}
+
+
+def test_a_budget_wakes_whoever_is_due_first(world: World) -> None:
+    world.budget(0)
+    world.want("a", "b")
+    world.attempt("a")
+    world.now += timedelta(seconds=6)
+    world.attempt("b")
+    world.now += timedelta(seconds=1)
+    world.queued.clear()
+    world.evictions.on_pdb("default/b", 1)
+    assert world.queued == ["default/b"], "at 7.5 s; the other at 12.7 s"
 
 
 def test_what_an_eviction_reserved_is_given_back_when_it_did_not_come_about(world: World) -> None:

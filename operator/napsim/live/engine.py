@@ -111,6 +111,7 @@ class Engine(Controllers):
             self._enqueue_eviction,
             metrics.on_eviction_answer,
             metrics.on_evicted,
+            clock.now,
         )
         self.reports.inspect = Inspection(self.declared, clock).findings
         self.informers = Informers(client, jitter, self, self.system_namespace)

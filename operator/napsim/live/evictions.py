@@ -1,14 +1,14 @@
 """Evicts the pods of draining nodes, each as often as it takes.
 
 Mirrors karpenter v1.14.0 ``pkg/controllers/node/termination/terminator/eviction.go``: a UID precondition, back-off
-per pod while a PodDisruptionBudget forbids it. An eviction that the PDB's status says will be refused is not sent;
-the pod is tried again when the PDB changes, and by back-off in any case.
+per pod while a PodDisruptionBudget forbids it (``core.retries``). An eviction that the PDB's status says will be
+refused is not sent: of upstream's tries only the first after the PDB has room is made. The pod is looked at again when
+the PDB changes, and after a while in any case.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from napsim.core.actions import Event, EvictPod
 from napsim.core.agentpools import is_draining as is_reimaged_next
 from napsim.core.objects import Pod, PodDisruptionBudget, condition
 from napsim.core.pdbs import blocks
+from napsim.core.retries import KARPENTER
 from napsim.core.termination import failed_draining
 from napsim.live.executor import Executor
 from napsim.live.writer import OutcomeKind
@@ -45,11 +46,14 @@ class Evictions:
     enqueue: Callable[[str], None]
     on_answer: Callable[[str], None]  # HTTP code
     on_evicted: Callable[[str], None]  # disruption reason
+    now: Callable[[], datetime]  # virtual
     _wanted: dict[str, str] = field(default_factory=dict)  # pod key -> uid
     _waiting: dict[str, dict[str, None]] = field(default_factory=dict)  # pdb -> pods it holds back, in order
     _sent: set[str] = field(default_factory=set)  # uids of pods whose eviction was granted
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # pdb -> whose eviction is under way
     _held: dict[str, int] = field(default_factory=dict)  # uid -> how often it was held back unasked
+    _refused_at: dict[str, datetime] = field(default_factory=dict)  # pod -> when its PDB held it back first
+    _next_try: dict[str, datetime] = field(default_factory=dict)  # pod -> when it goes, now that there is room
 
     def ask(self, action: EvictPod) -> None:
         """Evict this very pod as soon as its PDB allows."""
@@ -62,18 +66,20 @@ class Evictions:
         return self._wanted.get(pod.key) == pod.metadata.uid
 
     def on_pdb(self, key: str, room: int | None) -> None:
-        """A PDB changed: as many of the pods it held back as it has room for now are tried again, all if None.
+        """A PDB changed: as many of the pods it held back as it has room for now have their next try, all if None.
 
         Waking all of them at each of its changes would cost the square of their number.
         """
-        waiting = self._waiting.get(key, {})
-        for pod in tuple(itertools.islice(waiting, room)):
+        waiting, now = self._waiting.get(key, {}), self.now()
+        refused = ((pod, self._refused_at.get(pod, now)) for pod in waiting)
+        for at, pod in KARPENTER.turns(refused, room, now):
             del waiting[pod]
+            self._next_try[pod] = at
             self.enqueue(pod)
 
     def forget(self) -> None:
         """Leadership is lost: what is still wanted will be asked for again."""
-        for memory in (self._wanted, self._waiting, self._sent, self._held):
+        for memory in (self._wanted, self._waiting, self._sent, self._held, self._refused_at, self._next_try):
             memory.clear()
 
     async def reconcile(self, key: str) -> datetime | None:
@@ -100,13 +106,17 @@ class Evictions:
             or node is None
             or not self.state.is_draining(node)
         ):
-            self._wanted.pop(key, None)
+            for memory in (self._wanted, self._refused_at, self._next_try):
+                memory.pop(key, None)
             return None
         if pod.metadata.uid in self._sent:
             return None
         blocked = blocks(pod, self.state.pdbs.matching(pod))
-        if blocked is not None and not blocked.conflict and not self._asks_anyway(pod):
-            self._hold(pod, blocked.pdbs)
+        if blocked is not None and not blocked.conflict:
+            if not self._asks_anyway(pod):
+                self._hold(pod, blocked.pdbs)
+        elif (at := self._try_at(key)) > self.now():
+            return at
         reserved = self._reserve(pod)
         outcome = await self.executor().writer.evict(pod.metadata.namespace, pod.name, uid=pod.metadata.uid)
         self.on_answer(_CODES.get(outcome.kind, "500"))
@@ -126,10 +136,19 @@ class Evictions:
         """The pod is gone or on its way out."""
         self._sent.discard(pod.metadata.uid)
         self._held.pop(pod.metadata.uid, None)
+        self._refused_at.pop(pod.key, None)
+        self._next_try.pop(pod.key, None)
         if self.wants(pod):
             del self._wanted[pod.key]
         for pdb in self.state.pdbs.matching(pod):
             self._waiting.get(pdb.key, {}).pop(pod.key, None)
+
+    def _try_at(self, key: str) -> datetime:
+        """When upstream tries it: at once, or the first time after its PDB has room again."""
+        now = self.now()
+        if key not in self._refused_at:
+            return now
+        return self._next_try.setdefault(key, KARPENTER.next_at(self._refused_at[key], now))
 
     def _asks_anyway(self, pod: Pod) -> bool:
         """Every so often, whatever the PDB's status says: we may have reserved more than the API server counts."""
@@ -145,6 +164,9 @@ class Evictions:
         """
         for pdb in pdbs:
             self._waiting.setdefault(pdb, {})[pod.key] = None
+        self._next_try.pop(pod.key, None)
+        if said or len(pdbs) > 1:
+            self._refused_at.setdefault(pod.key, self.now())
         node = self.state.nodes.get(pod.spec.node_name)
         if node is not None and (said or len(pdbs) > 1):
             several = "eviction does not support multiple PDBs" if len(pdbs) > 1 else "evicting pod violates a PDB"
