@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ import msgspec
 import yaml
 
 from napsim.api.manifests import load_documents
+from napsim.api.validation import errors_of
+from napsim.reading.kinds import KINDS
 
 STDIN: Final = "-"
 _CHART: Final = "Chart.yaml"
@@ -330,9 +332,43 @@ def _items(document: Document) -> Iterator[Document]:
     manifest = document.manifest
     items = manifest.get("items") if isinstance(manifest, dict) else None
     if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
-        yield document
+        yield replace(document, manifest=_without_nulls(manifest)) if _may_have_nulls(document) else document
         return
     for index, item in enumerate(items):
         path = ("items", index)
         line = _line(document.node, path) if document.node else document.line
-        yield Document(document.file, line, item, document.text, document.start, document.node, path)
+        stored = _without_nulls(item) if _may_have_nulls(document) else item
+        yield Document(document.file, line, stored, document.text, document.start, document.node, path)
+
+
+def _may_have_nulls(document: Document) -> bool:
+    return not document.text or "null" in document.text
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
+    """Objects of a cluster, also those within a Scenario, without their fields that are null, as an API server has it.
+
+    Those of which more is to be said stay: of a name that is not known, and in a map of texts.
+    """
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict) or not _nulls(value):
+        return value
+    if value.get("apiVersion") not in KINDS.get(str(value.get("kind")), ()):
+        return {key: _without_nulls(item) for key, item in value.items()}
+    return _pruned(value, (), {tuple(parts_of(error.field)) for error in errors_of(value)})
+
+
+def _nulls(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(item is None or _nulls(item) for item in value.values())
+    return isinstance(value, list) and any(_nulls(item) for item in value)
+
+
+def _pruned(value: Any, path: tuple[str | int, ...], kept: set[tuple[str | int, ...]]) -> Any:  # noqa: ANN401 - JSON is any value
+    if isinstance(value, dict):
+        fields = ((key, item, (*path, key)) for key, item in value.items())
+        return {key: _pruned(item, at, kept) for key, item, at in fields if item is not None or at in kept}
+    if isinstance(value, list):
+        return [_pruned(item, (*path, index), kept) for index, item in enumerate(value)]
+    return value

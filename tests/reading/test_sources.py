@@ -1,0 +1,71 @@
+"""Files as documents: what an API server would make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napsim.reading.judgement import judged
+from napsim.reading.sources import Text, documents_of
+
+POOL = """
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: general, labels: }
+spec:
+  weight:
+  disruption: {consolidateAfter: 0s, consolidationPolicy: , budgets: [{nodes: , reasons: }]}
+  template:
+    metadata: {labels: {team: web}, annotations: }
+    spec:
+      nodeClassRef: {group: karpenter.azure.com, kind: AKSNodeClass, name: default}
+      requirements: [{key: kubernetes.io/arch, operator: Exists, values: }]
+"""
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}, annotations: }
+    spec: {containers: [{name: main, resources: {requests: , limits: }}], nodeSelector: }
+"""
+
+
+def read(text: str) -> dict[str, Any]:
+    (document,), mistakes = documents_of([Text("a.yaml", text)])
+    assert not mistakes
+    manifest: dict[str, Any] = document.manifest
+    return manifest
+
+
+@pytest.mark.parametrize("text", [POOL, DEPLOYMENT])
+def test_fields_that_are_null_are_absent_as_for_an_api_server(text: str) -> None:
+    manifest = read(text)
+    assert "None" not in str(manifest)
+    assert not list(judged(manifest))
+
+
+def test_a_null_in_json_too() -> None:
+    manifest = read('{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"minAvailable": null}}')
+    assert manifest["spec"] == {}
+
+
+def test_an_object_that_a_scenario_applies_has_none_either() -> None:
+    within = DEPLOYMENT.replace("\n", "\n      ")
+    scenario = read(f"apiVersion: napsim.dev/v1alpha1\nkind: Scenario\nspec:\n  events:\n  - apply:{within}")
+    assert "None" not in str(scenario)
+
+
+@pytest.mark.parametrize(
+    ("was", "instead", "field"),
+    [
+        pytest.param("weight:", "wieght:", "spec.wieght", id="of a name that is not known"),
+        pytest.param("team: web", "team: ", "spec.template.metadata.labels.team", id="in a map of texts"),
+    ],
+)
+def test_a_null_that_an_api_server_minds_stays(was: str, instead: str, field: str) -> None:
+    assert [place for place, _, _ in judged(read(POOL.replace(was, instead)))] == [field]
