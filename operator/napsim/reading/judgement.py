@@ -229,9 +229,9 @@ def value_at(manifest: Mapping[str, Any], location: str) -> object:
 def _across(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     if kind in _WORKLOADS:
         yield from _selected(manifest)
-        yield from _requests(manifest, "spec.template.spec")
+        yield from _amounts(manifest, "spec.template.spec")
     if kind == "Pod":
-        yield from _requests(manifest, "spec")
+        yield from _amounts(manifest, "spec")
     if kind == "PodDisruptionBudget":
         spec = manifest.get("spec")
         if isinstance(spec, dict) and spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
@@ -255,14 +255,27 @@ def _selected(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
             yield place, carried.get(key), f"must be {value!r}, as spec.selector.matchLabels has it"
 
 
-def _requests(manifest: Mapping[str, Any], spec: str) -> Iterator[tuple[str, object, str]]:
-    containers = value_at(manifest, f"{spec}.containers")
-    for index, container in enumerate(containers if isinstance(containers, list) else ()):
-        requests = value_at(container, "resources.requests") if isinstance(container, dict) else None
-        for resource, quantity in requests.items() if isinstance(requests, dict) else ():
+def _amounts(manifest: Mapping[str, Any], spec: str) -> Iterator[tuple[str, object, str]]:
+    places = [f"{spec}.overhead"]
+    for part in ("containers", "initContainers"):
+        containers = value_at(manifest, f"{spec}.{part}")
+        for index, _ in enumerate(containers if isinstance(containers, list) else ()):
+            places += [f"{spec}.{part}[{index}].resources.{kind}" for kind in ("requests", "limits")]
+    for place in places:
+        amounts = _value_in(manifest, place)
+        for resource, quantity in amounts.items() if isinstance(amounts, dict) else ():
             if not _is_quantity(quantity):
-                place = f"{spec}.containers[{index}].resources.requests.{resource}"
-                yield place, quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
+                yield f"{place}.{resource}", quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
+
+
+def _value_in(manifest: Mapping[str, Any], location: str) -> object:
+    """The value at a path with positions in lists; ``_ABSENT`` where a part of it is missing."""
+    value: Any = manifest
+    for part in parts_of(location):
+        if not isinstance(part, int) and (not isinstance(value, Mapping) or part not in value):
+            return _ABSENT
+        value = value[part]
+    return value
 
 
 def _is_quantity(value: object) -> bool:
