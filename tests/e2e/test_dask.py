@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from napsim.cli.sweep import swept
 from napsim.reading.sources import read
 from napsim.report.sweep import Against, Sweep
 from napsim.sim.composition import Asked
+from tests.docs.blocks import Run, blocks_of
+from tests.docs.commands import commands
 
 ROOT = Path(__file__).parents[2]
 WEEKEND = ROOT / "tests/scenarios/weekend_budget"
@@ -86,6 +89,17 @@ def test_advice_is_tried_on_workers_where_each_check_has_several_seeds(address: 
 def test_what_fails_on_a_worker_fails_here(address: str) -> None:
     with pytest.raises(ZeroDivisionError):
         list(DaskCluster(address).results(lambda number: 1 / number, [1, 0]))
+
+
+def test_the_command_of_the_page_is_answered_by_the_workers(address: str) -> None:
+    (block,) = (it for it in blocks_of("docs/sweep.md") if it.marking.run is Run.ELSEWHERE)
+    (command,) = commands(block)
+    there = {"tcp://scheduler:8786": address, "folder": str(ROOT / "tests/scenarios/december_freeze")}
+    words = [there.get(word, word) for word in shlex.split(command.text)]
+    assert set(there.values()) <= set(words)
+    done = CliRunner().invoke(app, [*words[1:], "--output", "json"])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)["points"]) == 46
 
 
 def test_an_address_where_nothing_answers_is_told() -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from napsim.cli.stage import remove
 from napsim.cluster import find_cluster, list_clusters
+from tests.docs.blocks import ROOT, blocks_of
+from tests.docs.commands import commands
+from tests.docs.rehearsal import not_printed, rehearsal, shape
 from tests.e2e.commands import on_terminal, piped, processes_of
 from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import get
@@ -37,6 +40,7 @@ def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_
         code = demo.end(within_seconds=300)
         assert code == 0, demo.text
     told = demo.text
+    assert not_printed(list(map(shape, rehearsal())), list(map(shape, told.splitlines()))) == []
     assert told.index("=== The forecast") < told.index("=== The rehearsal") < told.index("=== 1/6")
     scenes = [told.index(f"=== {number}/6") for number in range(1, 7)]
     assert scenes == sorted(scenes)
@@ -51,6 +55,14 @@ def test_the_demo_shows_a_rollout_without_a_terminal_and_leaves_the_cluster_but_
     assert_it_came_as_forecast(summary)
     assert not [command for command in processes_of(name) if " run " in command]
     assert_all_nodes_run_the_new_image(name)
+
+
+@pytest.mark.parametrize(("page", "command"), [("README.md", "make demo"), ("docs/start.md", "napsim demo")])
+def test_the_command_of_the_page_is_the_one_that_is_played_here(page: str, command: str) -> None:
+    (block,) = (it for it in blocks_of(page) if it.marking.why == "tests/e2e/test_demo.py")
+    assert [it.text.partition("#")[0].strip() for it in commands(block)] == [command]
+    recipe = (ROOT / "Makefile").read_text().partition("\ndemo: ")[2].partition("\n\n")[0]
+    assert recipe.endswith("\t@$(bin)/napsim demo")
 
 
 def assert_it_came_as_forecast(summary: str) -> None:

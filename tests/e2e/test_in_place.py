@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import Any, Final
 
 import pytest
 
+from tests.docs.blocks import blocks_of
+from tests.docs.commands import commands
+from tests.docs.comparison import difference
 from tests.e2e import manifests as m
 from tests.e2e import rbac
 from tests.e2e.auditor.statistics import replaced
@@ -178,6 +182,25 @@ def test_what_is_no_worker_is_never_taken_and_adopt_says_so_first(world: Rehears
     nap = conditions(world.nap())
     assert nap["PreSpunCapacity"]["status"] == "False"
     assert "default" in nap["PreSpunCapacity"]["message"]
+
+
+@pytest.mark.parametrize("page", ["docs/providers.md", "README.md"])
+def test_adopt_answers_as_the_page_shows(page: str, world: Rehearsal) -> None:
+    (block,) = (it for it in blocks_of(page) if it.marking.why == "tests/e2e/test_in_place.py")
+    told = commands(block)
+    control = worker("napsim-control-plane", pool="", **{"node-role.kubernetes.io/control-plane": ""})
+    names = ("napsim-worker", "kind-worker", "kind-worker2") if page == "README.md" else ("napsim-worker",)
+    world.apply(control, worker("napsim-worker2"), *(worker(name, pool="") for name in names))
+    world.apply(m.nap(factor=60, **IN_PLACE), m.node_class(), m.image(OLD, PUBLISHED), m.pool())
+    world.operator()
+    world.eventually("the Node that opted in is taken", lambda: world.versions() == {OLD: 1})
+
+    for command in told:
+        said = napsim(world, *shlex.split(command.text)[1:])
+        assert said.returncode == 0, said.stderr
+        assert not (command.shown and difference(command.shown, said.stdout))
+    asked = {name for command in told if "--dry-run" not in command.text for name in (*names,) if name in command.text}
+    world.eventually("and who was asked for", lambda: world.versions() == {OLD: 1 + len(asked)})
 
 
 def test_a_pool_says_who_plays_its_nodes_wrongly_and_that_none_can_be_made(world: Rehearsal) -> None:

@@ -24,6 +24,14 @@ def test_lines_carry_the_virtual_time() -> None:
     assert changes(ROLLING_OUT, replace(ROLLING_OUT, notes=("no answer",))) == ["2026-02-15 02:14:00Z  no answer"]
 
 
+def test_what_is_over_is_told_for_what_it_was() -> None:
+    leaderless, silent = "no operator runs: nobody holds the lease kube-system/napsim", "no answer for 9 s"
+    assert lines(replace(ROLLING_OUT, notes=(leaderless,)), ROLLING_OUT) == ["an operator runs"]
+    assert lines(replace(ROLLING_OUT, notes=(silent,)), ROLLING_OUT) == ["the API server answers again"]
+    both = replace(ROLLING_OUT, notes=(silent, leaderless))
+    assert lines(both, replace(ROLLING_OUT, notes=(leaderless,))) == ["the API server answers again"]
+
+
 def test_a_window_that_closes_is_told_once() -> None:
     closed = replace(ROLLING_OUT, windows=(replace(OPEN, state="closed", changes_at=CLOSES + timedelta(days=1)),))
     assert lines(ROLLING_OUT, closed) == ["window node-os: closed, opens Mon 05:00 UTC, in 1d2h"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -31,6 +32,7 @@ from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_conne
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2
 _REFUSED: Final = 3
+_WIDE: Final = 400
 _KINDS: Final = (NODE_AUTO_PROVISIONINGS, AKS_NODE_CLASSES, NODE_POOLS)
 
 app = typer.Typer(add_completion=False)
@@ -103,7 +105,8 @@ def adopt(
         looked_for = f"has labels {selector}" if selector else "is there"
         typer.echo(f"napsim adopt: no Node {looked_for}: kubectl get nodes --show-labels shows what there is", err=True)
         raise typer.Exit(_REFUSED)
-    Console(highlight=False).print(table(answers))
+    # A pipe or a file gets one line for each Node, however long.
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table(answers))
     refused = [answer for answer in answers if not answer.taken]
     if refused and (nodes or len(refused) == len(answers)):
         raise typer.Exit(_REFUSED)

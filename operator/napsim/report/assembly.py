@@ -31,7 +31,20 @@ from napsim.report.imageversions import oldest_first, version_of
 from napsim.report.observed import Event as ObservedEvent
 from napsim.report.observed import MaintenanceConfiguration, NodeClass, NodeImage, Observed
 from napsim.report.times import span
-from napsim.report.view import Blocked, Clock, Event, Group, Phase, PickUp, Pool, Rollout, View, Waiting, Window
+from napsim.report.view import (
+    NO_OPERATOR,
+    Blocked,
+    Clock,
+    Event,
+    Group,
+    Phase,
+    PickUp,
+    Pool,
+    Rollout,
+    View,
+    Waiting,
+    Window,
+)
 
 MOST_EVENTS: Final = 50
 _BLOCKED_EVENT: Final = "DisruptionBlocked"
@@ -92,10 +105,10 @@ def _leadership(observed: Observed, real: datetime) -> Iterator[str]:
     for lease in observed.leases.values():
         spec = lease.spec
         if not spec.holder_identity or spec.renew_time is None:
-            yield f"no operator runs: nobody holds the lease {lease.key}"
+            yield f"{NO_OPERATOR}: nobody holds the lease {lease.key}"
         else:
             silent = span(real - spec.renew_time)
-            yield f"no operator runs: {spec.holder_identity} has not renewed its lease for {silent}"
+            yield f"{NO_OPERATOR}: {spec.holder_identity} has not renewed its lease for {silent}"
 
 
 # --- nodes and pools --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Final
 
 from napsim.report import phrases
 from napsim.report.times import span
-from napsim.report.view import Pool, View
+from napsim.report.view import NO_OPERATOR, Pool, View
 
 Rule = Callable[[View, View], Iterator[str]]
 
@@ -20,8 +20,18 @@ def changes(before: View, after: View) -> list[str]:
 
 def _notes(before: View, after: View) -> Iterator[str]:
     yield from (note for note in after.notes if note not in before.notes)
-    if before.notes and not after.notes:
+    leaderless, unanswered = _kinds_of_notes(before)
+    still_leaderless, still_unanswered = _kinds_of_notes(after)
+    if unanswered and not still_unanswered:
         yield "the API server answers again"
+    if leaderless and not still_leaderless:
+        yield "an operator runs"
+
+
+def _kinds_of_notes(view: View) -> tuple[bool, bool]:
+    """Whether one says that no operator runs, and whether one says something else: that there is no answer."""
+    leaderless = [note.startswith(NO_OPERATOR) for note in view.notes]
+    return any(leaderless), not all(leaderless)
 
 
 def _clock(before: View, after: View) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Phase(StrEnum):
@@ -140,6 +141,10 @@ class Event:
     message: str
     warning: bool
     count: int
+
+
+# How a note begins that says that nobody leads.
+NO_OPERATOR: Final = "no operator runs"
 
 
 @dataclass(frozen=True, slots=True)
