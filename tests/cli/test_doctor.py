@@ -64,6 +64,7 @@ def test_json_has_every_finding_under_the_names_of_its_fields() -> None:
                 "fix": "napsim run",
             }
         ],
+        "schema": "napsim.dev/doctor/v1",
     }
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from napsim.api.scenario import ScenarioTimings
 from napsim.cli.main import app
 from napsim.report.marked import WIDTH
-from napsim.report.timings_table import VERSION
+from napsim.report.timings_table import SCHEMA
 
 
 def run(*arguments: object, given: str = "") -> Result:
@@ -90,7 +90,7 @@ def test_many_values_stay_within_80_columns(tmp_path: Path) -> None:
 
 def test_for_programs(snapshot: Path) -> None:
     found = json.loads(run(snapshot, "--output=json").stdout)
-    assert found["version"] == VERSION
+    assert found["schema"] == SCHEMA
     assert found["steps"][0] == {
         "step": "launch",
         "count": 2,

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from napsim.cli.main import app
-from napsim.report.trace_difference import VERSION
+from napsim.report.trace_difference import SCHEMA
 
 PICKED = '{"at":"2026-02-15T01:00:00Z","kind":"PickedUp","object":"AKSNodeClass/default","reason":"WindowOpen"}'
 STARTED = '{"at":"2026-02-15T01:00:04Z","kind":"CommandStarted","object":"Node/aks-a","reason":"Drifted"}'
@@ -57,7 +57,7 @@ def test_for_programs(first: Path, tmp_path: Path) -> None:
     done = run(first, trace(tmp_path, "other", PICKED, STARTED), "--output=json", "--context=1")
     found = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert (found["version"], found["same"], found["what"]) == (VERSION, False, "only in the first")
+    assert (found["schema"], found["same"], found["what"]) == (SCHEMA, False, "only in the first")
     assert found["first"]["record"]["kind"] == "Blocked"
     assert (found["second"]["record"], found["second"]["records"]) == (None, 2)
     assert [record["kind"] for record in found["first"]["before"]] == ["CommandStarted"]

@@ -66,6 +66,7 @@ def test_an_api_server_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert (result.exit_code, told["cluster"], told["server"], told["operator"]) == (0, server, "", "")
     assert told["note"]
+    assert told["schema"] == "napsim.dev/version/v1"
 
 
 def test_the_versions_of_kubernetes_that_are_named_are_those_of_the_chart_and_of_the_clusters_that_are_built() -> None:

@@ -86,4 +86,5 @@ def test_a_document_is_one_line_of_json_with_times_in_rfc_3339() -> None:
     text = document(ROLLING_OUT)
     assert "\n" not in text
     assert text.startswith('{"cluster":"cluster napsim-demo","clock":{"now":"2026-02-15T02:14:00Z","factor":600}')
+    assert text.endswith('"schema":"napsim.dev/watch/v1"}')
     assert '"allowed":null' in document(WAITING)

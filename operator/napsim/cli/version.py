@@ -51,6 +51,7 @@ class Versions:
     operator: str = ""
     leader: str = ""
     note: str = ""
+    schema: str = "napsim.dev/version/v1"
 
 
 @app.command(

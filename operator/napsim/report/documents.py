@@ -9,12 +9,13 @@ import msgspec
 
 from napsim.report.view import View
 
-_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+SCHEMA: Final = "napsim.dev/watch/v1"
 
 
 def document(view: View) -> str:
-    """The fields of ``View`` under their own names; times in RFC 3339."""
-    return _ENCODER.encode(view).decode()
+    """The fields of ``View`` under their own names, and the version of that; times in RFC 3339."""
+    fields = msgspec.to_builtins(view, order="deterministic")
+    return msgspec.json.encode({**fields, "schema": SCHEMA}).decode()
 
 
 def differs(before: View, after: View) -> bool:

@@ -10,7 +10,7 @@ import yaml
 
 from napsim.core.measurements import Measurement
 
-VERSION: Final = "napsim.dev/timings/v1"
+SCHEMA: Final = "napsim.dev/timings/v1"
 _FROM: Final = {
     "launch": "NodeClaim, Launched",
     "registration": "Launched, Registered",
@@ -56,4 +56,4 @@ def document(found: Iterable[Measurement], notes: Iterable[str]) -> str:
         }
         for item in found
     ]
-    return json.dumps({"version": VERSION, "steps": steps, "notes": list(notes)}, indent=2)
+    return json.dumps({"schema": SCHEMA, "steps": steps, "notes": list(notes)}, indent=2)

@@ -11,7 +11,7 @@ from napsim.core.clock import rfc3339
 from napsim.core.divergence import Divergence
 from napsim.core.trace import Record, line
 
-VERSION: Final = "napsim.dev/trace-diff/v1"
+SCHEMA: Final = "napsim.dev/trace-diff/v1"
 _NOTHING: Final = "(nothing)"
 
 
@@ -51,7 +51,7 @@ def sentence(record: Record) -> str:
 
 def document(first: Told, second: Told, found: Divergence | None, context: int) -> str:
     """For programs: version, same, what, of, and of each trace its name, the record there and those before it."""
-    shown: dict[str, Any] = {"version": VERSION, "same": found is None}
+    shown: dict[str, Any] = {"schema": SCHEMA, "same": found is None}
     if found is not None:
         shown |= {"what": found.what, "of": found.of}
     for key, told in (("first", first), ("second", second)):

@@ -22,6 +22,7 @@ _SIGNS: Final = {
     Severity.NOT_CHECKED: ("?", "dim"),
 }
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+SCHEMA: Final = "napsim.dev/doctor/v1"
 _ID_WIDTH: Final = max(len(check.id) for check in CHECKS)
 
 
@@ -33,6 +34,7 @@ class Report:
     version: str
     healthy: bool
     findings: tuple[Finding, ...]
+    schema: str = SCHEMA
 
 
 def report_of(readings: Readings, findings: Sequence[Finding]) -> Report:
