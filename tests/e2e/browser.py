@@ -21,8 +21,8 @@ _FLAGS: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--mute-audio",
     "--remote-debugging-port=0",
 )  # fmt: skip
-_START_SECONDS: Final = 60.0
-_ANSWER_SECONDS: Final = 30.0
+_START_SECONDS: Final = 180.0
+_ANSWER_SECONDS: Final = 180.0
 _MOST_BYTES: Final = 64 << 20
 # key -> (code, Windows' number of it, what it types)
 _KEYS: Final = {

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from napsim.cluster.folders import cluster_folder
+from tests.e2e.kubectl import WAIT_SECONDS
 
 NAPSIM = [sys.executable, "-c", "from napsim.cli.main import app; app()"]
 
@@ -42,7 +43,7 @@ class Command:
     def text(self) -> str:
         return self.output.decode(errors="replace")
 
-    def until(self, text: str, *, within_seconds: float = 60.0, after: int = 0) -> None:
+    def until(self, text: str, *, within_seconds: float = WAIT_SECONDS, after: int = 0) -> None:
         """Wait until it has written ``text`` (behind ``after`` characters); fails the test when it does not in time."""
         deadline = time.monotonic() + within_seconds
         while text not in self.text[after:]:
@@ -56,7 +57,7 @@ class Command:
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
 
-    def end(self, *, within_seconds: float = 60.0) -> int:
+    def end(self, *, within_seconds: float = WAIT_SECONDS) -> int:
         """The exit code, once it has ended and all output is read."""
         code = self.process.wait(within_seconds)
         self._reader.join(5)

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from tests.e2e import manifests as m
 from tests.e2e import rivals
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, SurgeBounded, audit, read
 from tests.e2e.auditor.statistics import replaced
+from tests.e2e.auditor.writes import REPLACES
+from tests.e2e.kubectl import kubectl
 from tests.e2e.rehearsal import NEW, OLD, UNFORESEEABLE_SECONDS, OperatorProcess, Rehearsal
 
 WAIT_SECONDS: Final = 180.0
-LEASE_SECONDS: Final = 3.0
 LEASE: Final = "napsim-system/napsim"
+KEPT: Final = "karpenter.sh/do-not-disrupt"
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 TIMINGS: Final = {
     "launch": {"fixed": "5s"},
@@ -54,9 +57,56 @@ def publish(world: Rehearsal) -> None:
     world.apply(m.image(NEW))
 
 
+@contextmanager
+def one_kept(world: Rehearsal) -> Iterator[str]:
+    """A node that may not be disrupted before the end of the block, so that the rollout cannot be over by then."""
+    name = world.items("nodes")[0]["metadata"]["name"]
+    kubectl(world.cluster, "annotate", "node", name, f"{KEPT}=true")
+    yield name
+    kubectl(world.cluster, "annotate", "node", name, f"{KEPT}-")
+
+
 def until_in_flight(world: Rehearsal) -> None:
     """A node is being disrupted."""
     world.eventually("a command is in flight", lambda: bool(world.disrupted()), WAIT_SECONDS)
+
+
+def freeze_in_flight(world: Rehearsal, operator: OperatorProcess, state: str = "") -> datetime:
+    """Freeze the one that leads while a command is in flight, in that state if one is given; an instant (real, UTC) at
+    which one was.
+
+    What is seen while it is frozen stays so, however long it takes to look; what was seen before may be over by now.
+    """
+
+    def met() -> bool:
+        found = states(world)
+        return state in found if state else bool(found)
+
+    while True:
+        world.eventually(f"a command is in flight {state}", met, WAIT_SECONDS)
+        operator.freeze()
+        if met():
+            return datetime.now(UTC)
+        operator.thaw()
+
+
+def states(world: Rehearsal) -> frozenset[str]:
+    """In which states nodes and claims are now: as ``in_flight``."""
+    claims, tainted = world.items("nodeclaims"), set(world.disrupted())
+    leaving = [claim for claim in claims if "deletionTimestamp" in claim["metadata"]]
+    found = {
+        "tainted": bool(tainted - {claim.get("status", {}).get("nodeName") for claim in leaving}),
+        "launching": any(_is_coming(claim) for claim in claims),
+        "draining": bool(leaving),
+    }
+    return frozenset(state for state, so in found.items() if so)
+
+
+def _is_coming(claim: m.Manifest) -> bool:
+    """Whether it is a replacement that is not initialized yet."""
+    conditions = claim.get("status", {}).get("conditions", ())
+    done = any((item["type"], item["status"]) == ("Initialized", "True") for item in conditions)
+    return REPLACES in claim["metadata"].get("annotations", {}) and not done
 
 
 def finish(world: Rehearsal, nodes: int) -> None:

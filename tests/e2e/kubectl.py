@@ -7,11 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from napsim.cluster import Cluster
+
+WAIT_SECONDS: Final = 180.0
+"""How long a wait may take on a machine that is slow or busy; it ends as soon as what is awaited is seen."""
 
 
 def kubectl(
@@ -46,7 +49,7 @@ def token_kubeconfig(cluster: Cluster, namespace: str, service_account: str) -> 
     return path
 
 
-def eventually(condition: Callable[[], bool], what: str, *, within_seconds: float = 30.0) -> None:
+def eventually(condition: Callable[[], bool], what: str, *, within_seconds: float = WAIT_SECONDS) -> None:
     """Wait until `condition` holds; fails the test, naming `what` was awaited, when it does not in time."""
     deadline = time.monotonic() + within_seconds
     while not condition():

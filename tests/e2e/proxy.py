@@ -21,6 +21,7 @@ import yaml
 
 T = TypeVar("T")
 _CHUNK_BYTES: Final = 1 << 16
+_DO_SECONDS: Final = 180.0
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class Proxy:
         self._do(done)
 
     def _do(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return asyncio.run_coroutine_threadsafe(job(), self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(job(), self._loop).result(timeout=_DO_SECONDS)
 
     async def _close(self) -> None:
         self._server.close()

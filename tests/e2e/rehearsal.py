@@ -7,7 +7,6 @@ the auditor.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from napsim.cluster import Cluster, create_cluster, delete_cluster
 from tests.e2e import rbac
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, Violation, audit, read
 from tests.e2e.conftest import unused_name
-from tests.e2e.kubectl import apply, get, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, apply, get, kubectl
 
 CRDS: Final = Path(__file__).parents[2] / "crds"
 OLD, NEW = "202601.27.0", "202602.13.0"
@@ -34,7 +33,7 @@ DRIFT: Final = "napsim.dev/drift"
 DISRUPTED: Final = "karpenter.sh/disrupted"
 SATURDAY_EVENING: Final = "2026-02-14T20:00:00Z"
 # What others did (a kubelet that turns NotReady) within that time before a request, the operator could not know yet.
-UNFORESEEABLE_SECONDS: Final = 1.0
+UNFORESEEABLE_SECONDS: Final = 5.0
 _STEP_SECONDS: Final = 0.25
 
 Manifest = dict[str, Any]
@@ -74,17 +73,25 @@ class OperatorProcess:
     def _end(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=WAIT_SECONDS)
+
+    def freeze(self) -> None:
+        """Stop it in mid-air (SIGSTOP), as a machine does that does not answer."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if nothing was."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stopped in mid-air (SIGSTOP), as by a machine that does not answer, and then going on as if nothing was."""
-        assert self.process is not None
-        os.kill(self.process.pid, signal.SIGSTOP)
+        self.freeze()
         try:
             yield
         finally:
-            os.kill(self.process.pid, signal.SIGCONT)
+            self.thaw()
 
 
 @dataclass(slots=True)
@@ -150,7 +157,7 @@ class Rehearsal:
         found: list[Manifest] = self.items("events.v1.events.k8s.io", "--all-namespaces")
         return [event for event in found if event["reason"] == reason]
 
-    def eventually(self, what: str, condition: Callable[[], bool], within_seconds: float = 60.0) -> None:
+    def eventually(self, what: str, condition: Callable[[], bool], within_seconds: float = WAIT_SECONDS) -> None:
         """Wait until it is seen; fails with the ends of the operators' logs when it is not."""
         deadline = time.monotonic() + within_seconds
         while not condition():
@@ -165,7 +172,7 @@ class Rehearsal:
             assert condition(), f"no longer so: {what}\n{self.story()}"
             time.sleep(_STEP_SECONDS)
 
-    def until_virtual(self, instant: str, within_seconds: float = 120.0) -> None:
+    def until_virtual(self, instant: str, within_seconds: float = WAIT_SECONDS) -> None:
         at = datetime.fromisoformat(instant)
         self.eventually(f"the clock shows {instant}", lambda: self.virtual_now() >= at, within_seconds)
 
@@ -186,7 +193,7 @@ class Rehearsal:
     def violations(self, *rules: Any) -> tuple[Violation, ...]:
         return audit(self.record(), rules)
 
-    def await_rest(self, sizes: dict[str, int], within_seconds: float = 10.0) -> None:
+    def await_rest(self, sizes: dict[str, int], within_seconds: float = 60.0) -> None:
         """Until nothing is left over, or that long: the audit log has a request's line after who asked has its answer.
 
         What is left over then is for ``NothingLeaked`` to say.
@@ -226,7 +233,7 @@ def rehearsal(*, crds: bool = True, rules: Path = rbac.TEMPLATE, **options: Any)
         rbac.install(cluster, template=rules)
         if crds:
             kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
-            kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+            kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
         yield Rehearsal(cluster, rbac.kubeconfig(cluster), operators)
         _end(operators)
         refused = rbac.refusals(cluster, template=rules)

@@ -22,7 +22,7 @@ from napsim.controllers.resources import NODE_CLAIMS, NODES, POD_DISRUPTION_BUDG
 from napsim.live.client import Client
 from napsim.live.errors import Conflict, EvictionBlocked, NotFound
 from napsim.live.kubeconfig import load_connection
-from tests.e2e.kubectl import kubectl, token_kubeconfig
+from tests.e2e.kubectl import WAIT_SECONDS, kubectl, token_kubeconfig
 
 Manifest = dict[str, Any]
 Act = Callable[[Client], Awaitable[None]]
@@ -48,7 +48,7 @@ def rival(kubeconfig: Path, act: Act, pause_seconds: float = 0.02) -> Iterator[N
             yield
         finally:
             ending.set()
-        acting.result(timeout=60)
+        acting.result(timeout=WAIT_SECONDS)
 
 
 # --- one who evicts ---------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +17,14 @@ from napsim.cluster import start_component, stop_component
 from tests.e2e import inflight, rivals
 from tests.e2e import manifests as m
 from tests.e2e.auditor import Record
-from tests.e2e.auditor.log import AuditEvent, AuditLog, agent, rotated
+from tests.e2e.auditor.log import OPERATOR, STARTED, AuditEvent, AuditLog, agent, rotated
 from tests.e2e.auditor.record import Request
-from tests.e2e.kubectl import eventually, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, eventually, kubectl
 from tests.e2e.proxy import Proxy
 from tests.e2e.rehearsal import CRDS, OLD, OperatorProcess, Rehearsal, rehearsal
 
 NODES: Final = 6
+CUTS: Final = 10
 API_SERVER: Final = "kube-apiserver"
 LOST: Final = "no longer the leader"
 GONE: Final = "listing again: 410"  # of any kind: what was written last before the end is still known
@@ -79,9 +79,10 @@ def is_free(port: int | None) -> bool:
 def test_an_api_server_that_was_killed_and_forgot_what_was_watched(world: Rehearsal) -> None:
     """The second time the operator is frozen meanwhile, so that a part of what happened is never told by a watch."""
     operator = start(world)
-    roll(world)
-    kill(world)
-    inflight.until_logged(world, operator, GONE)
+    with inflight.one_kept(world):
+        roll(world)
+        kill(world)
+        inflight.until_logged(world, operator, GONE)
     inflight.until_in_flight(world)
     before = said(operator, GONE)
     with operator.frozen():
@@ -96,20 +97,44 @@ def test_an_api_server_that_was_killed_and_forgot_what_was_watched(world: Rehear
 def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
     with Proxy(world.kubeconfig) as proxy:
         operator = start(world, proxy.kubeconfig())
-        roll(world)
-        for _ in range(20):
-            proxy.cut()
-            time.sleep(0.25)
+        with inflight.one_kept(world) as kept:
+            roll(world)
+            cut_watches(world, proxy, kept)
         inflight.until_in_flight(world)
         with proxy.refusing():
             inflight.until_logged(world, operator, LOST, times=said(operator, LOST) + 1)
+            world.eventually("connections are refused", lambda: proxy.faults.refused >= 3)
         proxy.delay_seconds = 0.05
         inflight.finish(world, NODES)
 
-        assert proxy.faults.cut >= 20
-        assert proxy.faults.refused >= 3
+        assert proxy.faults.cut >= CUTS
     record = inflight.assert_sound(world, NODES)
-    assert record.requests[Request("napsim", "watch", "nodes")] >= 10
+    assert record.requests[Request("napsim", "watch", "nodes")] >= CUTS
+
+
+def cut_watches(world: Rehearsal, proxy: Proxy, node: str) -> None:
+    """Break every connection, as often as wanted, each time when the operator watches nodes again.
+
+    It is told of a change of ``node`` first: after a watch that told nothing it waits longer each time.
+    """
+    begun = 0
+    for number in range(CUTS):
+        until_watching(world, begun)
+        kubectl(world.cluster, "label", "--overwrite", "node", node, f"example.com/cut={number}")
+        begun = watches_begun(world)
+        proxy.cut()
+
+
+def until_watching(world: Rehearsal, times: int) -> None:
+    """The operator watches nodes, and has begun to more often than so many times."""
+    world.eventually("the operator watches nodes", lambda: watches_begun(world) > times)
+
+
+def watches_begun(world: Rehearsal) -> int:
+    """How many watches of nodes the API server has begun to answer the operator so far."""
+    events = AuditLog(rotated(world.cluster.audit_log), STARTED).events()
+    watches = (event for event in events if (event.verb, event.resource) == ("watch", "nodes"))
+    return sum(agent(event.user_agent).is_operator for event in watches)
 
 
 def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> None:
@@ -122,8 +147,7 @@ def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> 
         inflight.until_logged(world, operator, "nodeclaims: 404", times=2)
         for crd in sorted(CRDS.glob("*.yaml"), reverse=True):
             kubectl(cluster, "apply", "--server-side", f"--filename={crd}")
-            time.sleep(0.5)
-        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
         inflight.declare(world, 1)
         world.eventually("a node", lambda: world.versions() == {OLD: 1}, inflight.WAIT_SECONDS)
         assert operator.process is not None
@@ -139,7 +163,8 @@ def test_evictions_that_a_rival_gets_ahead_of(world: Rehearsal) -> None:
     world.apply(m.pdb("web", maxUnavailable=2))
     roll(world)
     with rivals.rival(world.cluster.kubeconfig, rivals.exhaust):
-        world.eventually("evictions are refused", lambda: refusals(world)["pods/eviction", 429] >= 5, 90)
+        world.eventually("evictions are refused", lambda: answers(world)["pods/eviction", 429] >= 5)
+        world.eventually("it evicts", lambda: answers(world, rivals.USER_AGENT)["pods/eviction", 201] >= 1)
     inflight.finish(world, NODES)
     record = inflight.assert_sound(world, NODES)
     assert {item.code for item in record.evictions if item.agent.is_operator} >= {201, 429}
@@ -150,23 +175,20 @@ def test_requests_that_priority_and_fairness_refuses(world: Rehearsal) -> None:
     account = rivals.as_service_account(world.cluster)
     operator = start(world, account)
     rivals.narrow(world.cluster)
-    roll(world)
-    for held_seconds in (1.0, 1.0, 1.0, 5.0):
-        inflight.until_in_flight(world)
-        with rivals.seats_taken(account):
-            time.sleep(held_seconds)
-    inflight.until_logged(world, operator, LOST)
+    refused = Counter[str]()
+    with inflight.one_kept(world):
+        roll(world)
+        while refused.total() < 10 or len(refused) < 2:
+            inflight.until_in_flight(world)
+            with rivals.seats_taken(account):
+                refused = more_refused(world, refused.total() + 3)
+    inflight.until_in_flight(world)
+    with rivals.seats_taken(account):
+        inflight.until_logged(world, operator, LOST, times=said(operator, LOST) + 1)
     kubectl(world.cluster, "delete", "flowschema", "narrow")
     inflight.finish(world, NODES)
-    record = inflight.assert_sound(world, NODES)
-    refused = {
-        request.resource: count
-        for (request, code), count in record.refused.items()
-        if (request.agent, code) == ("napsim", 429) and request.resource != "pods/eviction"
-    }
-    assert sum(refused.values()) >= 10
-    assert "leases" in refused
-    assert len(refused) >= 2
+    inflight.assert_sound(world, NODES)
+    assert "leases" in refused_for_load(world)
 
 
 # --- others write too -------------------------------------------------------------------------------------------------
@@ -197,10 +219,24 @@ def conflicts(record: Record, resource: str, code: int) -> int:
     )
 
 
-def refusals(world: Rehearsal) -> Counter[tuple[str, int]]:
-    """What the operator was refused so far, by resource and code."""
+def answers(world: Rehearsal, user_agent: str = OPERATOR) -> Counter[tuple[str, int]]:
+    """What the operator, or another client, was answered so far, by resource and code."""
     events = AuditLog(rotated(world.cluster.audit_log)).events()
-    return Counter((event.resource, event.code) for event in events if agent(event.user_agent).is_operator)
+    who = agent(user_agent).product
+    return Counter((event.resource, event.code) for event in events if agent(event.user_agent).product == who)
+
+
+def more_refused(world: Rehearsal, times: int) -> Counter[str]:
+    """What was refused for load, once it is so many requests."""
+    world.eventually(f"{times} requests are refused", lambda: refused_for_load(world).total() >= times)
+    return refused_for_load(world)
+
+
+def refused_for_load(world: Rehearsal) -> Counter[str]:
+    """How often the operator was refused so far for the sake of other requests, by resource."""
+    refused = Counter({resource: count for (resource, code), count in answers(world).items() if code == 429})
+    del refused["pods/eviction"]  # for the sake of a PodDisruptionBudget
+    return refused
 
 
 def taken_off_by_the_operator(log: Path) -> list[str]:

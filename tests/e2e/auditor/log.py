@@ -19,6 +19,7 @@ import msgspec
 
 OPERATOR: Final = "napsim"
 COMPLETE: Final = "ResponseComplete"
+STARTED: Final = "ResponseStarted"  # of a watch, whose answer is complete only when it ends
 WRITE_VERBS: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 _AGENT: Final = re.compile(r"(?P<product>[^/\s]+)[^\s(]*(?:\s+\((?P<identity>[^)]+)\))?")
@@ -109,9 +110,10 @@ class TornLine:
 
 @dataclass(slots=True)
 class AuditLog:
-    """The completed requests of a log in the order written; ``torn`` fills while they are read."""
+    """The requests of a log that came to a stage, in the order written; ``torn`` fills while they are read."""
 
     paths: tuple[Path, ...]
+    stage: str = COMPLETE
     torn: list[TornLine] = field(default_factory=list)
     lines: int = 0
 
@@ -128,7 +130,7 @@ class AuditLog:
                     except msgspec.MsgspecError as error:
                         self.torn.append(TornLine(path.name, number, str(error)))
                         continue
-                    if event.stage == COMPLETE and not _is_dry_run(event):
+                    if event.stage == self.stage and not _is_dry_run(event):
                         yield event
 
 
