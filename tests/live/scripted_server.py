@@ -93,19 +93,19 @@ async def serving(steps: Iterable[Step] = (), watches: Iterable[Step] = ()) -> A
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    """Play a scenario; fails after 20 s."""
+    """Play a scenario; fails after three minutes."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(180):
             await scenario()
 
     asyncio.run(bounded())
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that must come; fails after 10 s."""
+    """Wait for something that must come; fails after two minutes."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + 10
+    deadline = loop.time() + 120
     while True:
         if condition():
             return

@@ -218,8 +218,8 @@ def test_a_watch_that_goes_silent_is_begun_again() -> None:
 
 def test_a_watch_that_speaks_now_and_then_is_left_alone() -> None:
     async def scenario() -> None:
-        slow = streaming(*(bookmark(10 + n) for n in range(8)), event("ADDED", pod("a", 30)), pause_seconds=0.1)
-        async with informing([listing(version=9)], [slow], silence_seconds=0.5) as (server, _, tale):
+        slow = streaming(*(bookmark(10 + n) for n in range(8)), event("ADDED", pod("a", 30)), pause_seconds=0.5)
+        async with informing([listing(version=9)], [slow], silence_seconds=3.0) as (server, _, tale):
             await until(lambda: bool(tale.told))
             assert server.watch_versions() == ["9"]
 

@@ -18,7 +18,7 @@ from napsim.live.client import Client
 from napsim.live.leadership import Elector, LeaseTimings
 from tests.live.scripted_server import Json, ScriptedServer, failing, middle, run, running, until
 
-QUICK = LeaseTimings(duration=1.0, renew_deadline=0.6, retry_period=0.05)
+QUICK = LeaseTimings(duration=6.0, renew_deadline=4.0, retry_period=0.05)  # seconds that a machine may lose
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -97,7 +97,7 @@ def test_the_first_one_creates_the_lease_and_leads() -> None:
             assert elector.holder == "a"
             assert server.lease["spec"] == {
                 "holderIdentity": "a",
-                "leaseDurationSeconds": 1,
+                "leaseDurationSeconds": 6,
                 "acquireTime": "2026-01-01T12:00:00.000000Z",
                 "renewTime": "2026-01-01T12:00:00.000000Z",
                 "leaseTransitions": 0,

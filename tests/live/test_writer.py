@@ -185,7 +185,7 @@ def test_an_attempt_without_an_answer_ends_in_its_time() -> None:
             await asyncio.sleep(60)
             return web.Response()
 
-        async with writing([never, answering(NODE)], attempt_seconds=0.2) as (_, writer):
+        async with writing([never, answering(NODE)], attempt_seconds=1.5) as (_, writer):
             assert (await label(writer)).attempts == 2
 
     run(scenario)
