@@ -18,6 +18,7 @@ from tests.docs.blocks import ROOT, Block
 from tests.docs.commands import Command, commands, goes_on
 from tests.docs.comparison import difference
 
+_MOST_SECONDS: Final = 180.0  # what goes on may take to say something
 WENT_ON: Final = 124  # what timeout says of what it ended
 # What commands of pages read of the repository.
 _COPIED: Final = (
@@ -119,8 +120,9 @@ def run(page: Iterable[Step], folder: Path, environment: Mapping[str, str] | Non
 def _driver(wanted: list[Step], told: Path) -> str:
     lines = ["set -o pipefail"]
     for number, step in enumerate(wanted):
-        run_it = f"{_ctrl_c(step)} {told}/{number}.sh > {told}/{number}.out 2>&1 < /dev/null"
-        lines.append(f"{run_it}; echo $? > {told}/{number}.code")
+        it = f"{told}/{number}"
+        run_it = f"{_ctrl_c(step)} {it}.sh > {it}.out 2>&1 < /dev/null"
+        lines.append(_ended(run_it, step.ctrl_c_after, it) if step.ctrl_c_after else f"{run_it}; echo $? > {it}.code")
     return "\n".join([*lines, "kill $(jobs -p) 2> /dev/null; wait", ""])
 
 
@@ -128,7 +130,17 @@ def _ctrl_c(step: Step) -> str:
     """How bash runs a script: in itself, so that what it changes stays; what goes on in a child that is ended."""
     if not step.ctrl_c_after:
         return "."
-    return f"timeout --signal=INT --kill-after=20 {step.ctrl_c_after} bash -o pipefail"
+    return f"timeout --signal=INT --kill-after=20 {_MOST_SECONDS:.0f} bash -o pipefail"
+
+
+def _ended(run_it: str, seconds: int, it: str) -> str:
+    """What goes on, and is ended so many seconds after it has said something, however long that takes.
+
+    As a job of its own, which Ctrl-C reaches; an alarm makes ``timeout`` do what it does when the time is over.
+    """
+    said = f"until [ -s {it}.out ] || ! kill -0 $job 2> /dev/null; do sleep 0.1; done"
+    ended = f"sleep {seconds}; kill -ALRM $job 2> /dev/null; wait $job; echo $? > {it}.code"
+    return f"set -m; {run_it} & job=$!; set +m; {said}; {ended}"
 
 
 def _environment(copy: Path, home: Path) -> dict[str, str]:
@@ -145,7 +157,7 @@ def _environment(copy: Path, home: Path) -> dict[str, str]:
     }
 
 
-def _bash(script: Path, folder: Path, environment: dict[str, str], most_seconds: float = 240.0) -> None:
+def _bash(script: Path, folder: Path, environment: dict[str, str], most_seconds: float = 900.0) -> None:
     """In a process group of its own, of which nothing is left at the end."""
     bash = subprocess.Popen(
         ["bash", "--noprofile", "--norc", script], cwd=folder, env=environment, start_new_session=True,
