@@ -61,6 +61,9 @@ def test_an_eviction_that_a_pdb_refuses_is_counted_as_429_said_and_tried_again()
     assert (said.kind, said.type) == ("Node", "Warning")
     assert said.message == "Failed to drain node, evicting pod violates a PDB (Pod=default/a)"
     world.budget(1)
+    first_try = world.now + timedelta(seconds=0.1)
+    assert world.answered("a") == {"a": first_try}
+    world.now = first_try
     assert world.attempt("a") == []
     assert world.codes == ["429", "200"]
 
