@@ -279,6 +279,15 @@ def test_a_replacement_in_flight_does_not_count_until_the_old_one_goes() -> None
     assert (here.created, here.deleted) == ([], [])
 
 
+def test_what_replaced_a_claim_of_a_command_that_is_over_counts_as_any_other() -> None:
+    here = world(pool(replicas=1))
+    here.state.on_claim(None, claim("old"))
+    here.state.on_node(None, node("n", of="old", labels=INITIALIZED))
+    here.state.on_claim(None, claim("new", annotations={names.REPLACES: "old"}))
+    here.size()
+    assert len(here.deleted) == 1
+
+
 def test_what_is_too_much_goes_the_emptiest_first() -> None:
     here = world(pool(replicas=1))
     for name in ("a", "b"):

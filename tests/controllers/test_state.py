@@ -406,11 +406,15 @@ class AnyHistory(RuleBasedStateMachine):
         assert state.unlaunched == {item.name for item in self.claims.values() if not item.status.provider_id}
         pools = Counter(item.metadata.labels[names.NODEPOOL] for item in self.claims.values())
         assert {pool: len(members) for pool, members in state.claims_of_pool.items()} == pools
+        leaving = {(item.metadata.labels[names.NODEPOOL], item.name) for item in self.claims.values() if item.deleting}
+        assert {(pool, name) for pool, members in state.deleting_of_pool.items() for name in members} == leaving
         replaces = {item.name: item.metadata.annotations.get(names.REPLACES) for item in self.claims.values()}
         assert {new for members in state.replacements.values() for new in members} == {
             new for new, old in replaces.items() if old
         }
-        assert {new for new, old in replaces.items() if old in self.claims} <= state.seen
+        standing = {(old, new) for new, old in replaces.items() if old in self.claims}
+        assert {new for _, new in standing} <= state.seen
+        assert standing <= {(old, new) for old, by in state.being_succeeded() for new in by}
 
     @invariant()
     def the_places_are_right(self) -> None:

@@ -119,19 +119,31 @@ class Provisioner:
             return None
         if self.declared.is_in_place(entry):
             return None  # as many as opt in: none can be made, and none is too much
-        alive = [self.state.claims[item] for item in sorted(self.state.claims_of_pool.get(name, ()))]
-        alive = [claim for claim in alive if not claim.deleting]
-        stand_ins = [claim for claim in alive if self._stands_in(claim.metadata.annotations.get(names.REPLACES, ""))]
-        missing = entry.pool.spec.replicas - (len(alive) - len(stand_ins))
+        claims, leaving = (index.get(name, set()) for index in (self.state.claims_of_pool, self.state.deleting_of_pool))
+        stand_ins = self._stand_ins(claims)
+        missing = entry.pool.spec.replicas - (len(claims) - len(leaving) - len(stand_ins))
         if missing > 0:
             return await self._grow(entry, missing)
         if missing < 0:
-            spare = [claim for claim in alive if claim not in stand_ins]
+            spare = [self.state.claims[item] for item in claims - leaving - stand_ins]
             spare.sort(key=lambda claim: (len(self._pods(claim.name)), claim.name))
             await self.executor.carry_out(DeleteNodeClaim(claim, "replicas") for claim in spare[:-missing])
         return None
 
-    def _stands_in(self, replaced: str) -> bool:
+    def _stand_ins(self, claims: set[str]) -> set[str]:
+        """Of the claims of a pool, those that replace one under a command. No walk over all: a pool may be large."""
+        found = set()
+        for replaced, by in self.state.being_succeeded():
+            here = by & claims
+            if here and self._is_under_command(replaced):
+                found |= {name for name in here if self._replaces(name, replaced)}
+        return found
+
+    def _replaces(self, name: str, replaced: str) -> bool:
+        claim = self.state.claims[name]
+        return not claim.deleting and claim.metadata.annotations.get(names.REPLACES) == replaced
+
+    def _is_under_command(self, replaced: str) -> bool:
         claim = self.state.claims.get(replaced)
         node = self.state.node_of(claim) if claim and not claim.deleting else None
         return node is not None and node.name in self.state.commands

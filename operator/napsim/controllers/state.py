@@ -68,6 +68,7 @@ class ClusterState:
     commands: set[str] = field(default_factory=set)  # Nodes with a disruption command in flight
     seen: set[str] = field(default_factory=set)  # replacements that were seen to exist, while what they replace does
     claims_of_pool: dict[str, set[str]] = field(default_factory=dict)
+    deleting_of_pool: dict[str, set[str]] = field(default_factory=dict)  # those of them that are on their way out
     claims_of_class: dict[str, set[str]] = field(default_factory=dict)
     agent_pools: AgentPools = field(default_factory=AgentPools)
     in_place: set[str] = field(default_factory=set)  # Nodes that opt in to a pool, or still carry what napsim wrote
@@ -142,6 +143,10 @@ class ClusterState:
             return next((claim for claim in claims if inplace.stands_for(claim, node)), claims[0])
         name = self._claim_by_provider.get(node.spec.provider_id)
         return self.claims.get(name) if name else None
+
+    def being_succeeded(self) -> Iterator[tuple[str, set[str]]]:
+        """Claims that are there, with those that were seen to replace them."""
+        return ((name, seen) for name, seen in self._seen_for.items() if name in self.claims)
 
     def count(self, pool: str) -> PoolCount:
         """The nodes of the pool that budgets are measured against."""
@@ -347,6 +352,8 @@ class ClusterState:
     def _memberships(self, claim: NodeClaim) -> Iterator[tuple[dict[str, set[str]], str]]:
         if pool := claim.metadata.labels.get(names.NODEPOOL):
             yield self.claims_of_pool, pool
+            if claim.deleting:
+                yield self.deleting_of_pool, pool
         if claim.spec.node_class_ref.name:
             yield self.claims_of_class, claim.spec.node_class_ref.name
         if replaced := claim.metadata.annotations.get(names.REPLACES):
@@ -458,6 +465,7 @@ def _is_linked_alike(old: NodeClaim, new: NodeClaim) -> bool:
         and old.metadata.annotations == new.metadata.annotations
         and old.status.provider_id == new.status.provider_id
         and old.spec.node_class_ref == new.spec.node_class_ref
+        and old.deleting == new.deleting
     )
 
 
