@@ -129,16 +129,15 @@ class ClusterState:
 
     def node_of(self, claim: NodeClaim) -> Node | None:
         """The claim's Node."""
-        adoption = inplace.adoption_of(claim)
-        if adoption is not None:
+        if names.ADOPTS in claim.metadata.annotations and (adoption := inplace.adoption_of(claim)) is not None:
             return self.nodes.get(adoption.node)
-        name = self._node_by_provider.get(claim.status.provider_id) if claim.status.provider_id else None
-        return self.nodes.get(name or claim.status.node_name)
+        status = claim.status
+        name = self._node_by_provider.get(status.provider_id) if status.provider_id else None
+        return self.nodes.get(name or status.node_name)
 
     def claim_of(self, node: Node) -> NodeClaim | None:
         """The Node's claim; of several that stand for it in place, the one of its generation, else the oldest."""
-        adopting = self._adopting.get(node.name)
-        if adopting:
+        if self._adopting and (adopting := self._adopting.get(node.name)):
             claims = [self.claims[name] for name in sorted(adopting)]
             return next((claim for claim in claims if inplace.stands_for(claim, node)), claims[0])
         name = self._claim_by_provider.get(node.spec.provider_id)
@@ -277,7 +276,8 @@ class ClusterState:
             self._awaited.pop(new.name, None)
 
     def on_claim(self, old: NodeClaim | None, new: NodeClaim | None) -> None:
-        if old is not None and new is not None and _is_linked_alike(old, new):
+        alike = old is not None and new is not None and _is_linked_alike(old, new)
+        if old is not None and new is not None and alike:
             del self.claims[old.name]  # the last that changed comes last
             self.claims[new.name] = new
             self._meet(new)
@@ -290,7 +290,8 @@ class ClusterState:
             gone = self._seen_for.pop(old.name, set())
             self.seen -= {name for name in gone if not self._stands_for_another(name)}
             self.nominated.pop(old.name, None)
-        nodes = [self.node_of(claim) for claim in (old, new) if claim is not None]
+        seen = (new,) if alike else (old, new)  # a claim that is linked as it was has the Node that it had
+        nodes = [self.node_of(claim) for claim in seen if claim is not None]
         for name in dict.fromkeys(node.name for node in nodes if node is not None):
             self._look_at(name)
         self._place((new or old).name)  # type: ignore[union-attr]  # one of the two is always there
@@ -407,13 +408,13 @@ class ClusterState:
     # --- what follows from a Node and its claim -----------------------------------------------------------------------
 
     def _look_at(self, node_name: str) -> None:
-        self._recount(node_name)
         node = self.nodes.get(node_name)
+        claim = self.claim_of(node) if node is not None else None
+        self._recount(node_name, node, claim)
         if node is None:
             self.leaving.discard(node_name)
             self.places.remove_node(node_name)
             return
-        claim = self.claim_of(node)
         marked = is_marked(node, claim) or inplace.is_being_replaced(node)
         self.places.put_node(node, claim, marked=marked)
         leaves = marked and node_name not in self.in_place and node_name not in self._awaited
@@ -431,8 +432,8 @@ class ClusterState:
 
     # --- budget counters ----------------------------------------------------------------------------------------------
 
-    def _recount(self, node_name: str) -> None:
-        before, after = self._contributions.get(node_name), self._contribution(node_name)
+    def _recount(self, node_name: str, node: Node | None, claim: NodeClaim | None) -> None:
+        before, after = self._contributions.get(node_name), _contribution(node, claim)
         if before == after:
             return
         if before is not None:
@@ -441,17 +442,6 @@ class ClusterState:
         if after is not None:
             self._contributions[node_name] = after
             self._shift(after.pool, after.total, after.disrupting)
-
-    def _contribution(self, node_name: str) -> _Contribution | None:
-        """What the Node adds to the count of its pool; None for nothing."""
-        node = self.nodes.get(node_name)
-        pool = node.metadata.labels.get(names.NODEPOOL, "") if node else ""
-        if node is None or not pool:
-            return None
-        if inplace.is_being_replaced(node):
-            return _Contribution(pool, 1, 1)
-        one, disrupting = contribution(node_count(node, self.claim_of(node)))
-        return _Contribution(pool, one, disrupting) if one else None
 
     def _shift(self, pool: str, nodes: int, disrupting: int) -> None:
         count = self.count(pool)
@@ -464,6 +454,7 @@ def _is_linked_alike(old: NodeClaim, new: NodeClaim) -> bool:
         old.metadata.labels == new.metadata.labels
         and old.metadata.annotations == new.metadata.annotations
         and old.status.provider_id == new.status.provider_id
+        and old.status.node_name == new.status.node_name
         and old.spec.node_class_ref == new.spec.node_class_ref
         and old.deleting == new.deleting
     )
@@ -478,6 +469,17 @@ def _asks_alike(old: Pod, new: Pod) -> bool:
         and before.uid == after.uid
         and (old.status is new.status or is_terminal(old) == is_terminal(new))
     )
+
+
+def _contribution(node: Node | None, claim: NodeClaim | None) -> _Contribution | None:
+    """What a Node adds to the count of its pool; None for nothing."""
+    pool = node.metadata.labels.get(names.NODEPOOL, "") if node else ""
+    if node is None or not pool:
+        return None
+    if inplace.is_being_replaced(node):
+        return _Contribution(pool, 1, 1)
+    one, disrupting = contribution(node_count(node, claim))
+    return _Contribution(pool, one, disrupting) if one else None
 
 
 def keep(store: dict[str, Stored], old: Stored | None, new: Stored | None) -> None:

@@ -423,5 +423,7 @@ def condition(conditions: tuple[Condition, ...], type_: str) -> Condition | None
 
 def is_true(conditions: tuple[Condition, ...], type_: str) -> bool:
     """Whether the condition of that type exists and is True."""
-    found = condition(conditions, type_)
-    return found is not None and found.status == "True"
+    for item in conditions:
+        if item.type == type_:
+            return item.status == "True"
+    return False
