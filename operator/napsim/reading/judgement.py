@@ -16,7 +16,6 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api.base import NAME_MESSAGE
-from napsim.api.checks import CHECKS
 from napsim.api.registry import kind_of
 from napsim.api.scenario import SCENARIO
 from napsim.api.validation import errors_of
@@ -163,6 +162,8 @@ def judged(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
         faults = errors_of(manifest, kind=SCENARIO)
         yield from _of_events(manifest)
     elif kind == CHECKS_KIND and ours:
+        from napsim.api.checks import CHECKS  # noqa: PLC0415 - few inputs have any, and loading it takes long
+
         faults = errors_of(manifest, kind=CHECKS)
     else:
         faults = errors_of(manifest)
