@@ -27,13 +27,13 @@ def block(*tokens: str, at: datetime | None = None) -> Verdict:
 
 
 class Held:
-    """What somebody is refused for, said when it is asked for."""
+    """What some are refused for, said when it is asked for."""
 
-    def __init__(self, *tokens: str) -> None:
+    def __init__(self, **tokens: tuple[str, ...]) -> None:
         self.tokens = tokens
 
-    def verdict(self) -> Verdict:
-        return block(*self.tokens)
+    def verdict(self, name: str) -> Verdict:
+        return block(*self.tokens[name])
 
 
 def queue(**seconds: int) -> DriftQueue:
@@ -139,8 +139,8 @@ def test_one_that_left_and_came_back_is_not_blocked_any_more() -> None:
 
 def test_those_that_are_passed_over_come_back_together_in_their_places() -> None:
     found = queue(a=1, b=1, c=1, d=1)
-    found.pass_over({"a": Held("room"), "b": Held("room")}, "room", ())
-    found.pass_over({"c": Held("node:1", "room")}, "room", ("node:1",))
+    found.pass_over(["a", "b"], Held(a=("room",), b=("room",)), "room", ())
+    found.pass_over(["c"], Held(c=("node:1", "room")), "room", ("node:1",))
     assert found.first() == "d"
     assert found.waits_for("room")
     assert not found.release("node:2")
@@ -151,7 +151,7 @@ def test_those_that_are_passed_over_come_back_together_in_their_places() -> None
 
 def test_one_that_is_passed_over_is_asked_again_alone_when_what_it_alone_waits_for_changes() -> None:
     found = queue(a=1, b=1, c=1)
-    found.pass_over({"a": Held("room"), "b": Held("node:1", "room")}, "room", ("node:1",))
+    found.pass_over(["a", "b"], Held(a=("room",), b=("node:1", "room")), "room", ("node:1",))
     assert found.release("node:1")
     assert found.first() == "b"
     assert found.verdict_of("a") == block("room")
@@ -228,7 +228,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert bool(ahead) is bool(free)
         if ahead:
             every = {name: (*sorted(alone - {f"node:{number}"}), "room") for number, name in enumerate(ahead)}
-            self.queue.pass_over({name: Held(*tokens) for name, tokens in every.items()}, "room", alone)
+            self.queue.pass_over(ahead, Held(**every), "room", alone)
             self.blocks.update({name: block(*tokens) for name, tokens in every.items()})
 
     @rule()

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from napsim.core.nodetemplates import NodeTemplate
-from napsim.core.outlook import Outlook, Own, own_of
+from napsim.core.outlook import Outlook, Own, Refused, asked, own_of
 from napsim.core.simulation import WAITS_FOR_ROOM, moving
 from tests.core.clusters import AMD64, FAMILY_D, Cluster, a_node, a_pod, a_pool, a_template, affinity, term
 
@@ -80,18 +80,40 @@ def test_what_was_refused_says_the_same_once_the_cluster_has_changed() -> None:
     for seed in range(10):
         cluster = drawn(seed, 1)
         looked = outlook(cluster)
-        asked = {f"n{number}": looked.refused(f"n{number}", own(cluster, f"n{number}")) for number in range(6)}
-        held = {node: refused for node, refused in asked.items() if refused is not None}
-        verdicts = {node: cluster.without(node).verdict for node in held}
+        owns = {f"n{number}": own(cluster, f"n{number}") for number in range(6) if f"n{number}" not in cluster.marked}
+        names = [node for node in owns if looked.refused([node], [asked(owns[node])])]
+        verdicts = {node: cluster.without(node).verdict for node in names}
+        refused = Refused(looked, names, [asked(owns[node]) for node in names])
         tokens = {*looked.waited_for(), WAITS_FOR_ROOM}
         for number in range(6):
             cluster.view.remove(f"n{number}")
-        for node, refused in held.items():
-            verdict = refused.verdict().told()
+        for node in names:
+            verdict = refused.verdict(node).told()
             assert verdict == verdicts[node]
             assert set(verdict.waits_for) <= tokens
-        said += len(held)
+        said += len(names)
     assert said > 10
+
+
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_who_was_asked_before_is_refused_where_somebody_is_who_was_not(kinds: int) -> None:
+    refused, others = 0, 0
+    for seed in range(60):
+        cluster = drawn(seed, kinds)
+        candidates = {f"n{number}": asked(own(cluster, f"n{number}")) for number in range(6)}
+        for other in (1, 2):  # asked with other pods that move, and so with another that waits
+            looked = outlook(cluster)
+            for node, before in candidates.items():
+                if node not in cluster.marked:
+                    says = looked.refusal(node, before.own) is not None
+                    assert looked.refused([node], [before]) == looked.refused([node], [asked(before.own)]) == says
+                    refused += says
+                    others += not says
+            left = [pod for pod in cluster.pods.values() if pod.spec.node_name in cluster.marked]
+            for pod in left[::other]:
+                cluster.view.unbind(pod.key)
+    assert refused > 50
+    assert others > 10
 
 
 def test_candidates_with_room_of_their_own_share_an_answer_unless_it_is_used() -> None:

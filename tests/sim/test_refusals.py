@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -68,9 +68,9 @@ def told(monkeypatch: pytest.MonkeyPatch, of: Scenario, *, asks: bool = False, c
         ways.alone.extend(() if verdict is None else (verdict,))
         return verdict
 
-    def counted(self: Refusals, claims: Iterable[str], now: datetime) -> dict[str, Refused]:
+    def counted(self: Refusals, claims: Sequence[str], now: datetime) -> Refused | None:
         found = more(self, claims, now)
-        ways.counted.extend(found)
+        ways.counted.extend(found.names if found is not None else ())
         return found
 
     with monkeypatch.context() as patch:

@@ -8,10 +8,10 @@ is told of them, and their verdicts are made when somebody asks for them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
+from typing import NamedTuple
 
 from napsim.controllers.declared import Declared
 from napsim.controllers.leaving import Moving
@@ -19,10 +19,22 @@ from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState
 from napsim.controllers.verdicts import Verdicts
 from napsim.core.driftqueue import DriftQueue
-from napsim.core.objects import Node, NodeClaim
-from napsim.core.outlook import Own, Refused
+from napsim.core.objects import NodeClaim
+from napsim.core.outlook import Asked, Refused, asked
+from napsim.core.podshapes import PodShape
 from napsim.core.reasons import Reason, Verdict
 from napsim.core.simulation import WAITS_FOR_ROOM
+
+_Counts = tuple[tuple[PodShape, int], ...]
+
+
+class _Standing(NamedTuple):
+    """A candidate that passed, until its claim, its Node or a pod there changes. ``budgets``: PDBs of its pods."""
+
+    node: str
+    moving: Moving
+    budgets: frozenset[str]
+    asked: Asked
 
 
 @dataclass(slots=True)
@@ -40,7 +52,9 @@ class Refusals:
     calm: Callable[[timedelta], int] = lambda _: 0
     pass_by: Callable[[timedelta, int], int] = lambda *_: 0
     _without_room: set[str] = field(default_factory=set)  # NodeClaims that were refused last by a simulation
-    _known: dict[str, tuple[NodeClaim, Node, Moving]] = field(default_factory=dict)  # as they were when they passed
+    _known: dict[str, _Standing] = field(default_factory=dict)
+    _holders: dict[str, set[str]] = field(default_factory=dict)  # PDB -> those of the known that have pods of it
+    _counts: dict[_Counts, _Counts] = field(default_factory=dict)  # the same object for candidates with equal pods
 
     def are_timeless(self, pool: str, now: datetime) -> bool:
         """Whether nothing that is said of the pool's candidates now could be another thing a moment later."""
@@ -52,22 +66,30 @@ class Refusals:
 
     def on_claim(self, claim: str) -> None:
         """The claim, or its Node, or the pods on it changed."""
-        self._known.pop(claim, None)
+        standing = self._known.pop(claim, None)
+        for key in standing.budgets if standing is not None else ():
+            self._holders[key].discard(claim)
 
     def forget(self, claim: str) -> None:
         """The claim is no candidate any more."""
-        self._known.pop(claim, None)
+        self.on_claim(claim)
         self._without_room.discard(claim)
 
     def forget_all(self) -> None:
         """Leadership is lost."""
         self._known.clear()
+        self._holders.clear()
+        self._counts.clear()
         self._without_room.clear()
 
     def of(self, claim: NodeClaim, now: datetime) -> Verdict | None:
         """Why the claim's node may not go, by a simulation of scheduling; None: it has to be asked as always."""
-        outlook, own = self.scheduling.outlook, self._own(claim.name, now)
-        return outlook.refusal(claim.name, own) if outlook is not None and own is not None else None
+        outlook, standing = self.scheduling.outlook, self._known.get(claim.name)
+        if standing is None or self.state.moving.known(standing.node) is not standing.moving:
+            standing = self._stand(claim.name, now)
+        if outlook is None or standing is None or not self._is_free(claim.name, standing, now):
+            return None
+        return outlook.refusal(claim.name, standing.asked.own)
 
     def pass_over(self, queue: DriftQueue, takes: timedelta, until: datetime | None, now: datetime) -> bool | None:
         """Set those aside together of whom the same is said as the last time, as many as come to their turn.
@@ -76,44 +98,64 @@ class Refusals:
         told of them. None: there is none. False: the time that the last of them takes has not gone by yet.
         """
         most = self.calm(takes) if takes else 0
-        if until is not None:
-            most = min(most, math.ceil((until - now) / takes) - 1) if takes else 0
-        again = self.again(queue.ahead(most + 1), now) if most > 0 else {}
-        outlook = self.scheduling.outlook
-        if not again or outlook is None:
+        if until is not None and most:
+            most = min(most, math.ceil((until - now) / takes) - 1)
+        again = self.again(queue.ahead(most + 1), now) if most > 0 else None
+        if again is None or not again.names:
             return None
-        passed = self.pass_by(takes, len(again))
-        over = again if passed == len(again) else dict(islice(again.items(), passed + 1))
-        queue.pass_over(over, WAITS_FOR_ROOM, outlook.waited_for())
-        return passed == len(again)
+        passed = self.pass_by(takes, len(again.names))
+        queue.pass_over(again.names[: passed + 1], again, WAITS_FOR_ROOM, again.outlook.waited_for())
+        return passed == len(again.names)
 
-    def again(self, claims: Iterable[str], now: datetime) -> dict[str, Refused]:
+    def again(self, claims: Sequence[str], now: datetime) -> Refused | None:
         """Those of the claims, up to the first that has to be asked, of which the same is said as the last time."""
-        found: dict[str, Refused] = {}
         outlook = self.scheduling.outlook
-        for name in claims if outlook is not None else ():
-            own = self._own(name, now) if name in self._without_room else None
-            refused = outlook.refused(name, own) if outlook is not None and own is not None else None
-            if refused is None:
+        if outlook is None:
+            return None
+        found = self._asked(claims, now)
+        refused = outlook.refused(claims, found)
+        return Refused(outlook, claims[:refused], found[:refused])
+
+    def _asked(self, claims: Sequence[str], now: datetime) -> list[Asked]:
+        """The same, as far as that can be told without a look at where pods go."""
+        known, moving, nominated = self._known.get, self.state.moving.known, self.state.nominated.get
+        held, found = self._held(), list[Asked]()
+        for name in claims:
+            standing = known(name)
+            if standing is None or moving(standing.node) is not standing.moving:
+                standing = self._stand(name, now)
+                if standing is None or not self._is_free(name, standing, now):
+                    break
+            if name in held or name not in self._without_room:
                 break
-            found[name] = refused
+            until = nominated(name)
+            if until is not None and now < until:
+                break
+            found.append(standing.asked)
         return found
 
-    def _own(self, name: str, now: datetime) -> Own | None:
-        """The pods of a claim's node of which nothing but a simulation of scheduling says that it may not go."""
-        state, known = self.state, self._known.get(name)
-        if known is None or state.moving.known(known[1].name) is not known[2]:
-            known = self._seen(name, now)
-        if known is None or not state.hold_nothing(known[1].name):
-            return None
-        nominated_until = state.nominated.get(name)
-        return known[2].own if nominated_until is None or now >= nominated_until else None
+    def _held(self) -> set[str]:
+        """Claims with pods that PDBs hold back, and maybe some that had such pods."""
+        exhausted = self._holders.keys() - self.state.pdbs.with_room
+        return set().union(*(self._holders[key] for key in exhausted))
 
-    def _seen(self, name: str, now: datetime) -> tuple[NodeClaim, Node, Moving] | None:
+    def _is_free(self, name: str, standing: _Standing, now: datetime) -> bool:
+        """Whether what changes without the node and its pods does not hold it either."""
+        nominated_until = self.state.nominated.get(name)
+        return standing.budgets <= self.state.pdbs.with_room and (nominated_until is None or now >= nominated_until)
+
+    def _stand(self, name: str, now: datetime) -> _Standing | None:
+        """A claim of which nothing but a simulation of scheduling, or a PDB, says that its node may not go."""
         claim = self.state.claims[name]
         node = self.state.node_of(claim)
-        own = self.state.moving.known(node.name) if node is not None else None
-        if node is None or own is None or own.until is not None or not self.verdicts.passes_again(claim, node, now):
+        if node is None or not self.verdicts.passes_again(claim, node, now):
             return None
-        known = self._known[name] = (claim, node, own)
-        return known
+        own, budgets = self.state.moving.known(node.name), self.state.budgets_on(node.name)
+        if own is None or own.until is not None or not budgets.known:
+            return None
+        self.on_claim(name)
+        for key in budgets.keys:
+            self._holders.setdefault(key, set()).add(name)
+        counts = self._counts.setdefault(own.own.counts, own.own.counts)
+        found = self._known[name] = _Standing(node.name, own, budgets.keys, asked(own.own, counts))
+        return found

@@ -41,6 +41,7 @@ from napsim.core.volumes import Storage
 Stored = TypeVar("Stored", bound=KubeObject)
 
 _NO_PODS: Mapping[str, Pod] = {}
+_NO_BUDGETS = Budgets(True)
 
 
 @dataclass(slots=True)
@@ -111,13 +112,18 @@ class ClusterState:
 
     def hold_nothing(self, node: str) -> bool:
         """Whether no pod of the node is protected, and no PodDisruptionBudget holds one back. False: look at each."""
+        budgets = self.budgets_on(node)
+        return budgets.known and budgets.keys <= self.pdbs.with_room
+
+    def budgets_on(self, node: str) -> Budgets:
+        """The PodDisruptionBudgets of the pods on the node; they change with the pods, or with what a PDB selects."""
         budgets = self._budgets_on.get(node)
         if budgets is None:
             bound = self._pods_on.get(node)
             if not bound:
-                return True
+                return _NO_BUDGETS
             budgets = self._budgets_on[node] = self.pdbs.of_all(bound.values())
-        return budgets.known and budgets.keys <= self.pdbs.with_room
+        return budgets
 
     def used_on(self, node: str) -> Resources:
         """What the pods of the node have reserved."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from types import MappingProxyType
@@ -26,9 +26,9 @@ _NAME: Final = itemgetter(3)
 
 
 class Hold(Protocol):
-    """Why a candidate is set aside. What it says stays the same, whenever it is asked."""
+    """Why candidates are set aside. What it says of one stays the same, whenever it is asked."""
 
-    def verdict(self) -> Verdict: ...
+    def verdict(self, name: str) -> Verdict: ...
 
 
 class DriftQueue:
@@ -134,7 +134,7 @@ class DriftQueue:
         end = bisect_left(self._free, (group, second + 1, -1, ""), at, min(at + most, len(self._free)))
         return list(map(_NAME, self._free[at:end]))
 
-    def pass_over(self, holds: Mapping[str, Hold], common: str, tokens: Iterable[str]) -> None:
+    def pass_over(self, names: Sequence[str], hold: Hold, common: str, tokens: Iterable[str]) -> None:
         """Set aside the first and those that follow it, in the order of ``ahead``.
 
         Each waits for ``common``, maybe for some of ``tokens``, and for no instant.
@@ -143,10 +143,10 @@ class DriftQueue:
             self._look_at_all()
             self._common = common
         at = self._next()
-        end = at + len(holds)
+        end = at + len(names)
         self._runs.append(self._free[at:end])
         del self._free[at:end]
-        self._over.update(holds)
+        self._over.update(dict.fromkeys(names, hold))
         self._tokens.update(tokens)
 
     def _put_back(self) -> None:
@@ -170,7 +170,7 @@ class DriftQueue:
 
     def _look_at_all(self) -> None:
         for name, hold in self._over.items():
-            self._hold(name, hold.verdict())
+            self._hold(name, hold.verdict(name))
         self._forget_runs()
 
     def block(self, name: str, verdict: Verdict) -> None:

@@ -32,6 +32,7 @@ _BY_TURN = attrgetter("turn")
 _Segments = Mapping[PodShape, tuple[tuple[int, int, Target], ...]]
 """For each shape the pods, from one to before another, that a node which is not initialized takes."""
 _NO_TURNS: list[Turn] = []
+_NEVER: Final[Turn] = (0, 0, 0.0, "", "")  # of nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,49 @@ def own_of(movers: Iterable[Mover]) -> Own:
     return Own(runs, tuple((shape, len(run)) for shape, run in found))
 
 
+@dataclass(slots=True)
+class Asked:
+    """A candidate's pods, and the one that was found to have to wait: it mostly is the one that has to wait again.
+
+    ``run`` and ``at`` say which it is, ``turn`` when it comes. ``counts`` are those of ``own``.
+    """
+
+    own: Own
+    counts: tuple[tuple[PodShape, int], ...]
+    turn: Turn
+    run: int = 0
+    at: int = 0
+
+
+def asked(own: Own, counts: tuple[tuple[PodShape, int], ...] | None = None) -> Asked:
+    """A candidate that has not been asked yet. ``counts``: where others have equal ones, the same object for all."""
+    return Asked(own, counts or own.counts, own.runs[0].turns[0] if own.runs else _NEVER)
+
+
 class Refused(NamedTuple):
-    """A candidate whose pods, some of them, would have to wait. What it says does not change any more."""
+    """Candidates whose pods, some of each, would have to wait. What it says of them does not change any more."""
 
     outlook: Outlook
-    own: Own
-    segments: _Segments
+    names: Sequence[str]
+    asked: Sequence[Asked]
 
-    def verdict(self) -> Verdict:
+    def verdict(self, name: str) -> Verdict:
         """The simulation's own."""
-        early = list(self.outlook.early(self.own, self.segments))
-        return refused_for_now(self.outlook.waits_for(early), partial(_pods_of, early))
+        found = self.outlook.said(name, self.asked[self.names.index(name)].own)
+        assert found is not None  # it was refused
+        return found
+
+
+class _Span(NamedTuple):
+    """Of the pods of one shape those from ``first`` to before ``end`` have to wait, if they are a candidate's."""
+
+    others: Sequence[Turn]
+    first: int
+    end: int
+    most: int  # others
+
+
+_NOWHERE: Final[tuple[Sequence[_Span | None], frozenset[str]]] = ((), frozenset())
 
 
 class _Filled(NamedTuple):
@@ -107,28 +140,62 @@ class Outlook:
         self._shapes = {shape.size: shape for shape in self._others}
         self._usable &= len(self._shapes) == len(self._others)
         self._known: dict[tuple[object, ...], _Filled] = {}
+        self._spans: dict[tuple[object, ...], tuple[Sequence[_Span | None], frozenset[str]]] = {}
         self._waits: dict[str, tuple[str, ...]] = {}  # by Target.key
 
     def refusal(self, candidate: str, own: Own) -> Verdict | None:
         """Why the node of that ``Target.key`` may not go; None: ask the simulation."""
-        found = self.refused(candidate, own)
-        return found.verdict() if found is not None else None
-
-    def refused(self, candidate: str, own: Own) -> Refused | None:
-        """The same, while nobody asks why."""
         place = self._view.place(candidate)
-        if not self._usable or (place is not None and place.marked):
-            return None
-        segments = self._segments(candidate, own.counts)
+        return None if place is not None and place.marked else self.said(candidate, own)
+
+    def said(self, candidate: str, own: Own) -> Verdict | None:
+        """The same of a node that is not marked for deletion. Once said, it is said again whatever has changed."""
+        segments = self._segments(candidate, own.counts) if self._usable else None
         if not segments:
             return None
-        for run in own.runs:
-            found = segments[run.shape]
-            others = self._others.get(run.shape, _NO_TURNS) if found else _NO_TURNS
-            for first, end, _ in found:
-                if _is_reached(run.turns, others, first, end):
-                    return Refused(self, own, segments)
-        return None
+        early = [
+            _Early(run, others, *segment)
+            for run in own.runs
+            for others in (self._others.get(run.shape, _NO_TURNS),)
+            for segment in segments[run.shape]
+            if _is_reached(run.turns, others, *segment[:2])
+        ]
+        return refused_for_now(self._tokens(early), partial(_pods_of, early)) if early else None
+
+    def refused(self, candidates: Sequence[str], asked: Sequence[Asked]) -> int:
+        """Of how many, up to the first of whom it does not, ``said`` says something."""
+        counts, known = None, _NOWHERE
+        for number, (candidate, item) in enumerate(zip(candidates, asked, strict=False)):
+            if item.counts is not counts:
+                counts, known = item.counts, self._spans_of(item)
+            spans, used = known
+            if candidate in used:
+                spans = self._spans_in(self._segments(candidate, counts) or {}, item.own)
+            span = spans[item.run] if spans else None
+            if span is not None:
+                others, first, end, most = span
+                before, last = first - item.at - 1, end - item.at - 1
+                reaches = before < 0 or (before < most and others[before] < item.turn)
+                if reaches and (last >= most or (last >= 0 and item.turn <= others[last])):
+                    continue
+            if not _is_found(item, spans):
+                return number
+        return len(asked)
+
+    def _spans_of(self, asked: Asked) -> tuple[Sequence[_Span | None], frozenset[str]]:
+        """For each run of its pods where they would have to wait; nodes that are not initialized follow each other."""
+        known = self._spans.get(asked.counts)
+        if known is None:
+            segments = self._segments("", asked.counts) if self._usable else None
+            used = self._known[asked.counts].used if segments else frozenset[str]()
+            known = self._spans[asked.counts] = (self._spans_in(segments or {}, asked.own), used)
+        return known
+
+    def _spans_in(self, segments: _Segments, own: Own) -> tuple[_Span | None, ...]:
+        found = ((self._others.get(run.shape, _NO_TURNS), segments.get(run.shape)) for run in own.runs)
+        return tuple(
+            _Span(others, waits[0][0], waits[-1][1], len(others)) if waits else None for others, waits in found
+        )
 
     def waited_for(self) -> Iterator[str]:
         """What those may wait for that have been refused so far, ``WAITS_FOR_ROOM`` aside."""
@@ -137,16 +204,7 @@ class Outlook:
                 for _, _, target in found:
                     yield self._waits_for(target)[0]
 
-    def early(self, own: Own, segments: _Segments) -> Iterator[_Early]:
-        """The candidate's pods that would come to be on nodes that are not initialized."""
-        for run in own.runs:
-            others = self._others.get(run.shape, _NO_TURNS)
-            for segment in segments[run.shape]:
-                if _is_reached(run.turns, others, *segment[:2]):
-                    yield _Early(run, others, *segment)
-
-    def waits_for(self, early: Sequence[_Early]) -> tuple[str, ...]:
-        """The tokens of such a refusal."""
+    def _tokens(self, early: Sequence[_Early]) -> tuple[str, ...]:
         return self._waits_for(early[0].target) if len(early) == 1 else waits_for(item.target for item in early)
 
     def _waits_for(self, target: Target) -> tuple[str, ...]:
@@ -199,8 +257,6 @@ class Outlook:
 
 def _is_reached(turns: Sequence[Turn], others: Sequence[Turn], first: int, end: int) -> bool:
     """Whether one of a candidate's pods comes, in its turn, from ``first`` to before ``end`` among all."""
-    if 0 < first <= len(others) and _is_certain(turns, others, first, end):
-        return True
     begin = bisect_left(others, turns[0])
     if begin < first:
         position = _position(turns, others, first)
@@ -208,13 +264,16 @@ def _is_reached(turns: Sequence[Turn], others: Sequence[Turn], first: int, end: 
     return begin < end
 
 
-def _is_certain(turns: Sequence[Turn], others: Sequence[Turn], first: int, end: int) -> bool:
-    """Whether that can be told from the first pod that has so many others before it."""
-    at = bisect_left(turns, others[first - 1])
-    if at == len(turns):
-        return False
-    last = end - 1 - at
-    return last >= len(others) or (last >= 0 and turns[at] <= others[last])
+def _is_found(asked: Asked, spans: Sequence[_Span | None]) -> bool:
+    """Whether one of a candidate's pods would have to wait; it is kept which."""
+    for number, span in enumerate(spans):
+        turns = asked.own.runs[number].turns
+        if span is not None:
+            at = _position(turns, span.others, span.first)
+            if at < len(turns) and at + bisect_left(span.others, turns[at]) < span.end:
+                asked.run, asked.at, asked.turn = number, at, turns[at]
+                return True
+    return False
 
 
 def _position(turns: Sequence[Turn], others: Sequence[Turn], place: int) -> int:
