@@ -29,3 +29,12 @@ def test_an_amount_that_is_no_quantity_is_named(pod: dict[str, Any], field: str)
     ((place, _, message),) = judged(deployment(**pod))
     assert place == f"spec.template.spec.{field}"
     assert message.startswith("must be a quantity")
+
+
+@pytest.mark.parametrize(
+    ("ordinals", "field"), [("first", "spec.ordinals"), ({"start": "3"}, "spec.ordinals.start"), ({"start": 3}, "")]
+)
+def test_where_a_stateful_set_begins_is_a_number(ordinals: object, field: str) -> None:
+    manifest = deployment() | {"kind": "StatefulSet"}
+    manifest["spec"]["ordinals"] = ordinals
+    assert [place for place, _, _ in judged(manifest)] == ([field] if field else [])

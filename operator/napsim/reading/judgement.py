@@ -99,6 +99,8 @@ _ROWS: Final = (
     _Row(("Pod",), "spec.containers", _containers, required=True),
     _Row(("Pod",), "spec.terminationGracePeriodSeconds", _count),
     _Row(("StatefulSet",), "spec.serviceName", _TEXT),
+    _Row(("StatefulSet",), "spec.ordinals", _OBJECT),
+    _Row(("StatefulSet",), "spec.ordinals.start", _count),
     _Row(("PodDisruptionBudget",), "spec", _OBJECT, required=True),
     _Row(("PodDisruptionBudget",), "spec.minAvailable", _share),
     _Row(("PodDisruptionBudget",), "spec.maxUnavailable", _share),
