@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from napsim.api import names
 from napsim.cli import adopt, release
-from napsim.cli.adopt import Answer, answers_for, table
+from napsim.cli.adopt import Answer, Unknown, answers_for, must_be_there, table
 from napsim.controllers.declared import Declared
 from napsim.core.objects import Node, NodeSpec
 from tests.controllers.test_declared import node_class
@@ -72,8 +72,14 @@ def test_every_node_gets_the_operator_s_own_answer() -> None:
     assert found["free"] == ("adopt", "NodeClaim free-g1")
     assert found["there"] == ("adopted already", "the Node has NodeClaim there-g1")
     assert found["control"][0] == "refused: ControlPlane"
-    assert found["fake"][0] == "refused: CloudNode"
+    assert found["fake"] == ("refused: CloudNode", "the Node is a fake one of napsim's own, which KWOK plays")
     assert [answer.node.name for answer in answers] == sorted(found)
+
+
+def test_a_pool_that_is_not_there_is_told_with_those_that_are() -> None:
+    must_be_there(declared(with_images(), played()), "default")
+    with pytest.raises(Unknown, match="no such NodePool: elsewhere; there are default"):
+        must_be_there(declared(with_images(), played()), "elsewhere")
 
 
 def test_a_class_that_has_no_image_yet_is_no_reason_to_refuse_a_node() -> None:

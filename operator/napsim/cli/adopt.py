@@ -78,7 +78,7 @@ class Answer:
         exits={
             0: "done",
             1: NO_ANSWER,
-            2: "wrong usage, a Node that does not exist, or no usable kubeconfig",
+            2: "wrong usage, a Node or a NodePool that does not exist, or no usable kubeconfig",
             3: "a Node that was named was refused, or there is none that could be adopted",
         },
     )
@@ -95,7 +95,7 @@ def adopt(
     try:
         connection = load_connection(kubeconfig, context)
         answers = asyncio.run(_adopt(connection, pool, frozenset(nodes or ()), selector, dry_run=dry_run))
-    except (KubeconfigError, UnknownNodes) as error:
+    except (KubeconfigError, Unknown) as error:
         typer.echo(f"napsim adopt: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from error
     except (ApiError, TransportError) as error:
@@ -112,8 +112,8 @@ def adopt(
         raise typer.Exit(_REFUSED)
 
 
-class UnknownNodes(Exception):
-    """Nodes were named that do not exist."""
+class Unknown(Exception):
+    """Nodes were named, or a NodePool, that do not exist; the message says which there are."""
 
 
 def table(answers: Iterable[Answer]) -> Table:
@@ -131,10 +131,12 @@ async def _adopt(
         nodes = await client.list_all(NODES, Node, selectors=selectors)
         if missing := sorted(wanted - {node.name for node in nodes}):
             there_are = ", ".join(sorted(node.name for node in nodes)) or "none"
-            raise UnknownNodes(f"no such Node: {', '.join(missing)}; there are {there_are}")
+            raise Unknown(f"no such Node: {', '.join(missing)}; there are {there_are}")
         chosen = [node for node in nodes if not wanted or node.name in wanted]
         claims = await client.list_all(NODE_CLAIMS, NodeClaim)
-        answers = answers_for(chosen, claims, await _declared(client), pool)
+        declared = await _declared(client)
+        must_be_there(declared, pool)
+        answers = answers_for(chosen, claims, declared, pool)
         for answer in answers:
             if answer.taken and not answer.is_there and not dry_run:
                 await _label(client, answer)
@@ -148,6 +150,12 @@ async def _declared(client: Client) -> Declared:
             manifest: Mapping[str, Any] = msgspec.json.decode(item)
             declared.take({"apiVersion": resource.api_version, "kind": resource.kind, **manifest}, wall_clock())
     return declared
+
+
+def must_be_there(declared: Declared, pool: str) -> None:
+    """Raises Unknown for a NodePool that is not; one that cannot be used is there, and its Nodes are told why."""
+    if not declared.has_pool(pool):
+        raise Unknown(f"no such NodePool: {pool}; there are {', '.join(sorted(declared.pools)) or 'none'}")
 
 
 def answers_for(nodes: Iterable[Node], claims: Iterable[NodeClaim], declared: Declared, pool: str) -> list[Answer]:

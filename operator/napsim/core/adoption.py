@@ -30,6 +30,7 @@ from napsim.core.requirements import label_requirements, requirements_of, unmet
 
 # Schemes of provider ids of clusters that nobody runs anything serious on. Any other is taken for a cloud's.
 LOCAL_PROVIDERS: Final = ("", "docker", "k3d", "k3s", "kind", "kwok", "minikube", "podman", "rke2")
+_OUR_PROVIDER: Final = "napsim"
 _LONGEST: Final = 240
 _NO_EXECUTE: Final = "NoExecute"
 # What a Node says of itself is kept, and its claim says the same.
@@ -122,6 +123,8 @@ def _cloud(applicant: Applicant) -> AdoptionVerdict | None:
     scheme, _, _ = provider.partition(":")
     if scheme in LOCAL_PROVIDERS:
         return None
+    if scheme == _OUR_PROVIDER:
+        return AdoptionVerdict(AdoptionReason.CLOUD_NODE, "the Node is a fake one of napsim's own, which KWOK plays")
     message = f"spec.providerID {provider!r} is a real cloud's; taken are Nodes of {', '.join(LOCAL_PROVIDERS[1:])}"
     return AdoptionVerdict(AdoptionReason.CLOUD_NODE, message)
 
