@@ -32,6 +32,12 @@ FILES: Final = {
         "  template:\n    spec:\n      requirements: []\n"
         "      nodeClassRef: {group: karpenter.azure.com, kind: AKSNodeClass, name: x}\n"
     ),
+    "number.yaml": (
+        "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: default}\nspec:\n"
+        "  disruption: {consolidateAfter: 1m, budgets: [{nodes: 5}]}\n"
+        "  template:\n    spec:\n      requirements: []\n"
+        "      nodeClassRef: {group: karpenter.azure.com, kind: AKSNodeClass, name: x}\n"
+    ),
     "comment.yaml": "# nothing yet\n",
     "other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
     "trace.jsonl": "not json\n",
@@ -49,7 +55,10 @@ SILENT: Final = (
     "connection refused; is it up (kubectl cluster-info, napsim cluster status)",
     "--kubeconfig, --context",
 )
-NO_CONFIG: Final = ("no kubeconfig found: give --kubeconfig, set KUBECONFIG, create ~/.kube/config, or run inside",)
+NO_CONFIG: Final = (
+    "no kubeconfig found: give --kubeconfig, set KUBECONFIG, create ~/.kube/config, or run inside",
+    "napsim cluster kubeconfig",
+)
 UNKNOWN: Final = ("context 'elsewhere' not found; known: here",)
 UNWRITABLE: Final = ("cannot be written: No such file or directory",)
 
@@ -71,7 +80,12 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
         ("kind.yaml:2: NodeImages/x: kind: 'NodeImages': no such kind", "served are", "NodeImage"),
     ),
     ("simulate field.yaml", 2, ("field.yaml:4: NodeImage/x: spec.versio: unknown field; did you mean version?",)),
-    ("simulate value.yaml", 2, ("NodePool/default: spec.disruption.budgets[0].nodes: 'many': must match '^((100|",)),
+    (
+        "simulate value.yaml",
+        2,
+        ("NodePool/default: spec.disruption.budgets[0].nodes: 'many': must match '^((100|", "such as 3 or 10%"),
+    ),
+    ("simulate number.yaml", 2, ('budgets[0].nodes: 5: must be of type string: write it in quotes, "5"',)),
     ("simulate other.yaml", 2, ("other.yaml: there must be at least one NodePool", BEGIN)),
     ("simulate E --until soon", 2, ("'--until'", *INSTANT)),
     (

@@ -21,6 +21,8 @@ from napsim.api.base import KubeObject, broken_transitions
 from napsim.api.crd import object_schema
 from napsim.api.kinds import Kind
 from napsim.api.maintenanceconfiguration import MaintenanceConfiguration
+from napsim.api.nodeclaim import DURATION, DURATION_OR_NEVER
+from napsim.api.nodepool import BUDGET_DURATION, BUDGET_NODES, BUDGET_SCHEDULE
 from napsim.api.openapi import Schema
 from napsim.api.registry import GROUPS, KINDS, kind_of
 
@@ -120,10 +122,31 @@ def _saying(template: str) -> Describe:
     return lambda _kind, _location, details: template.format(**details.get("ctx", {}))
 
 
+# What the patterns of NodePools mean, for those who do not read patterns.
+_SUCH_AS: Final = {
+    BUDGET_NODES: "3 or 10%",
+    BUDGET_SCHEDULE: "0 8 * * mon-fri or @daily",
+    BUDGET_DURATION: "8h or 1h30m",
+    DURATION: "30s or 1h30m",
+    DURATION_OR_NEVER: "30s, 720h or Never",
+}
+
+
+def _pattern(_kind: Kind, _location: Sequence[int | str], details: ErrorDetails) -> str:
+    pattern = details["ctx"]["pattern"]
+    example = f", such as {_SUCH_AS[pattern]}" if pattern in _SUCH_AS else ""
+    return f"must match '{pattern}'{example}"
+
+
+def _string(_kind: Kind, _location: Sequence[int | str], details: ErrorDetails) -> str:
+    found = details["input"]
+    return "must be of type string" + (f': write it in quotes, "{found}"' if type(found) in {int, float} else "")
+
+
 _DESCRIPTIONS: Final[Mapping[str, Describe]] = {
     "extra_forbidden": _unknown_field,
     "missing": _required,
-    "string_type": _saying("must be of type string"),
+    "string_type": _string,
     "int_type": _saying("must be of type integer"),
     "float_type": _saying("must be of type number"),
     "bool_type": _saying("must be of type boolean"),
@@ -131,7 +154,7 @@ _DESCRIPTIONS: Final[Mapping[str, Describe]] = {
     "mapping_type": _saying("must be of type object"),
     "model_type": _saying("must be of type object"),
     "literal_error": _saying("Unsupported value: must be {expected}"),
-    "string_pattern_mismatch": _saying("must match '{pattern}'"),
+    "string_pattern_mismatch": _pattern,
     "string_too_short": _saying("must have at least {min_length} characters"),
     "string_too_long": _saying("Too long: must have at most {max_length} characters"),
     "too_short": _saying("must have at least {min_length} items"),

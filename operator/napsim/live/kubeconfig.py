@@ -69,7 +69,8 @@ def load_connection(
     if environ.get("KUBERNETES_SERVICE_HOST") and context is None:
         return in_cluster(environ)
     raise KubeconfigError(
-        "no kubeconfig found: give --kubeconfig, set KUBECONFIG, create ~/.kube/config, or run inside a cluster"
+        "no kubeconfig found: give --kubeconfig, set KUBECONFIG, create ~/.kube/config, or run inside a cluster; "
+        "one that napsim has made: export KUBECONFIG=$(napsim cluster kubeconfig)"
     )
 
 
