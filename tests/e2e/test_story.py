@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e import manifests as m
-from tests.e2e.kubectl import kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, kubectl
 from tests.e2e.rehearsal import NEW, OLD, Rehearsal, rehearsal
 
 NODES = 4
 PUBLISHED = "2026-02-01T00:00:00Z"
+# Minutes of the test before the window opens, and while it is open; fast where nothing else is to happen.
+SLOW, FAST = 60, 600
+LONG = f"{WAIT_SECONDS:g}s"
 NEW_IMAGE = f"nodeimage/2204gen2containerd-{NEW}"
 MESSAGE = "pdb prevents pod evictions (PodDisruptionBudget=[default/ledger])"
 FIRST = "ImagePickedUp"  # what the pool was filled with
@@ -56,23 +59,29 @@ def rolled_out(world: Rehearsal) -> m.Manifest:
 def told() -> Iterator[Told]:
     """A rollout from the image's publication to the end of the window; one node is blocked for a while."""
     with rehearsal() as world:
-        world.apply(m.nap(factor=900), m.window(), m.node_class(), m.image(OLD, PUBLISHED), m.pool())
+        world.apply(m.nap(factor=SLOW), m.window(), m.node_class(), m.image(OLD, PUBLISHED), m.pool())
         world.apply(m.deployment("web", NODES * 10 - 1), m.deployment("ledger", 1), m.pdb("ledger", maxUnavailable=0))
         world.operator()
         world.eventually(f"{NODES} nodes on {OLD}", lambda: world.versions() == {OLD: NODES})
         world.eventually("the window is in force", lambda: "closed" in world.nap().get("window", ""))
-        before = wait_for_rollout(world, "30s")
+        before = wait_for_rollout(world, LONG)
 
         world.apply(m.image(NEW))
-        kubectl(world.cluster, "wait", "--for=jsonpath={.status.state}=Latest", NEW_IMAGE, "--timeout=30s")
+        kubectl(world.cluster, "wait", "--for=jsonpath={.status.state}=Latest", NEW_IMAGE, f"--timeout={LONG}")
         condition, early = rolled_out(world), wait_for_rollout(world, "1s")
-        world.eventually("the node is said to be blocked", lambda: bool(world.events("NodesBlocked")), 120)
+        world.apply(m.nap(factor=FAST))
+        world.eventually("the window opens", lambda: bool(world.events("WindowOpened")))
+        world.apply(m.nap(factor=SLOW))
+        world.eventually("the node is said to be blocked", lambda: bool(world.events("NodesBlocked")))
         world.patch("pdb", "ledger", '{"spec": {"maxUnavailable": 1}}', "--namespace=default")
-        waited = wait_for_rollout(world, "120s")
+        waited = wait_for_rollout(world, LONG)
         assert waited.returncode == 0, waited.stderr + world.story()
         versions = dict(world.versions())
+        world.eventually("the end is told", lambda: bool(world.events("RolloutFinished")))
+        world.apply(m.nap(factor=FAST))
         world.until_virtual("2026-02-15T05:05:00Z")
         world.eventually("the end of the window is told", lambda: bool(world.events("WindowClosed")))
+        world.apply(m.nap(factor=SLOW))
         yield Told(world, before, condition, early, versions)
 
 
