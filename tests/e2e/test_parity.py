@@ -25,9 +25,11 @@ from tests.e2e import manifests as m
 from tests.e2e.commands import NAPSIM
 from tests.e2e.rehearsal import NEW, OLD, POOL, Rehearsal, rehearsal
 
-FACTOR: Final = 5.0
+FACTOR: Final = 2.0
+QUICK: Final = 10.0  # while nothing but the time until the image is published passes
 OPENS: Final = datetime(2026, 2, 15, 1, 0, tzinfo=UTC)
-TOLERANCE: Final = timedelta(seconds=60)  # 12 s of the wall clock: what requests take on a machine that is busy
+PUBLISHED: Final = OPENS - timedelta(seconds=10)
+TOLERANCE: Final = timedelta(seconds=60)  # 30 s of the wall clock: what requests take on a machine that is busy
 FAST: Final = {
     "launch": {"fixed": "2s"},
     "registration": {"fixed": "6s"},
@@ -35,7 +37,7 @@ FAST: Final = {
     "detach": {"fixed": "2s"},
 }
 AT_ONCE: Final = {"nodeOS": "0s", "others": "0s"}  # the window counts from its creation on
-PODS: Final = PodTimings(Distribution(low=2.0), Distribution(low=5.0))  # KWOK's, on that clock
+PODS: Final = PodTimings(Distribution(low=0.8), Distribution(low=2.0))  # KWOK's, on that clock
 ROLLED_OUT: Final = {"default": 3, "quiet": 1, "static": 2}
 
 
@@ -64,7 +66,10 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
         made.eventually("all nodes are there", lambda: nodes(made, OLD) == {"default": 3, "quiet": 2, "static": 2})
         made.eventually("all pods run", lambda: running(made) == 8)
         snapshot = napsim("snapshot", f"--kubeconfig={made.cluster.kubeconfig}").stdout
-        assert made.virtual_now() < OPENS, "the snapshot has to be from before the rollout"
+        assert made.virtual_now() < PUBLISHED, "the snapshot has to be from before the rollout"
+        made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": QUICK}}}))
+        made.until_virtual((PUBLISHED - timedelta(seconds=30)).isoformat())
+        made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": FACTOR}}}))
         made.eventually("the rollout is over", lambda: nodes(made, NEW) == ROLLED_OUT and not leaving(made))
         timings = napsim("timings", f"--kubeconfig={made.cluster.kubeconfig}", "--output=json")
         operator.stop()
@@ -85,7 +90,7 @@ def napsim(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def cluster() -> list[m.Manifest]:
-    """A window that opens 90 s after the start, an image that is published before it."""
+    """A window that opens five minutes after the start, an image that is published right before it."""
     large, half = (
         {"name": "main", "image": "fake", "resources": {"requests": {"cpu": cpu}}} for cpu in ("3500m", "1900m")
     )
@@ -93,7 +98,7 @@ def cluster() -> list[m.Manifest]:
     return [
         m.nap(
             factor=FACTOR,
-            start="2026-02-15T00:58:30Z",
+            start="2026-02-15T00:55:00Z",
             listCacheDuration="30s",
             timings=FAST,
             seed=3,
@@ -101,7 +106,7 @@ def cluster() -> list[m.Manifest]:
         ),
         m.window(),
         m.image(OLD, "2026-01-28T00:00:00Z"),
-        m.image(NEW, "2026-02-15T00:59:20Z"),
+        m.image(NEW, PUBLISHED.isoformat()),
         m.node_class(),
         m.pool("default", [{"nodes": "2"}]),
         m.pool("quiet", [{"nodes": "2"}]),
