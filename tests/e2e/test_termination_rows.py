@@ -24,7 +24,7 @@ TOLERANT: Final = {
     "tolerant-exists": {"key": DISRUPTED, "operator": "Exists"},
 }
 ALL: Final = {*(app for tier in TIERS for app in tier), *TOLERANT}
-PATIENCE_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 180.0
 
 
 def _pod(app: str, **more: Any) -> m.Manifest:
@@ -72,6 +72,14 @@ class Leaving:
         found = self.world.record().evictions
         return {keys[item.pod]: item.instant for item in found if item.code == 201 and item.pod in keys}
 
+    def drained(self) -> tuple[str, str] | None:
+        """Status and reason of the condition Drained of the claim."""
+        conditions = self.world.get("nodeclaim", self.claim)["status"]["conditions"]
+        return next(((item["status"], item["reason"]) for item in conditions if item["type"] == "Drained"), None)
+
+    def warnings(self) -> list[m.Manifest]:
+        return [item for item in self.world.events("FailedDraining") if item["regarding"]["name"] == self.node]
+
     def let_go(self) -> None:
         """Nothing holds the drain any more, and it ends."""
         if self.is_there():
@@ -106,20 +114,19 @@ def _running(world: Rehearsal) -> dict[str, m.Manifest]:
 
 @pytest.mark.row("karpenter:N02", "karpenter:N03")
 def test_a_deleted_node_takes_its_claim_along_and_is_out_of_the_load_balancers(leaving: Leaving) -> None:
+    leaving.world.eventually("it drains", lambda: leaving.drained() == ("Unknown", "Draining"))
     node, claim = leaving.world.get("node", leaving.node), leaving.world.get("nodeclaim", leaving.claim)
     assert "deletionTimestamp" in claim["metadata"]
     assert node["metadata"]["labels"][EXCLUDED] == "karpenter"
     assert (DISRUPTED, "NoSchedule") in {(taint["key"], taint["effect"]) for taint in node["spec"]["taints"]}
-    conditions = {item["type"]: (item["status"], item["reason"]) for item in claim["status"]["conditions"]}
-    assert conditions["Drained"] == ("Unknown", "Draining")
 
 
 @pytest.mark.row("karpenter:N10", "karpenter:N12", "karpenter:N07")
 def test_while_one_pod_of_the_first_tier_is_held_the_others_of_it_go_and_no_later_tier_begins(leaving: Leaving) -> None:
     leaving.world.steadily("only those", lambda: set(leaving.evicted()) == {"orphan", "plain"}, 3)
     assert leaving.is_there()
-    warnings = [item for item in leaving.world.events("FailedDraining") if item["regarding"]["name"] == leaving.node]
-    assert warnings
+    leaving.world.eventually("it is said", lambda: bool(leaving.warnings()))
+    warnings = leaving.warnings()
     assert all(item["type"] == "Warning" and item["note"].endswith("are waiting to be evicted") for item in warnings)
 
 
@@ -131,8 +138,8 @@ def test_then_tier_follows_tier_and_the_node_goes(leaving: Leaving) -> None:
     assert set(evicted) == {app for tier in TIERS for app in tier}
     for earlier, later in itertools.pairwise(TIERS):
         assert max(evicted[app] for app in earlier) < min(evicted[app] for app in later)
-    said = {item["regarding"]["name"] for item in world.events("Evicted")}
-    assert said >= {leaving.pods[app] for tier in TIERS for app in tier}
+    pods = {leaving.pods[app] for tier in TIERS for app in tier}
+    world.eventually("events say so", lambda: {it["regarding"]["name"] for it in world.events("Evicted")} >= pods)
 
 
 @pytest.mark.row("karpenter:N04", "karpenter:N05")
