@@ -23,7 +23,7 @@ from tests.api.cases import CASES, Case
 from tests.api.good import GOOD, good
 from tests.api.paths import GONE, Manifest, changed
 from tests.api.statuses import STATUSES
-from tests.e2e.kubectl import get, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, get, kubectl
 
 CRDS = Path(__file__).parents[2] / "crds"
 EXAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "examples").glob("*.yaml"))
@@ -75,9 +75,9 @@ class Server:
         made = [manifest for manifest in manifests if manifest["metadata"]["name"] not in there]
         for manifest in made:
             self.definitions.create_custom_resource_definition(manifest)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_SECONDS
         while not all(self._served(kind) for kind in KINDS):
-            assert time.monotonic() < deadline, "the kinds are not served in 30 s"
+            assert time.monotonic() < deadline, "the kinds are not served"
             time.sleep(0.1)
         return [manifest["metadata"]["name"] for manifest in made]
 

@@ -54,7 +54,7 @@ def _pool(name: str) -> m.Manifest:
 def _fill(world: Rehearsal, *pools: str) -> None:
     world.apply(*map(_pool, pools), *map(_workload, pools))
     for name in pools:
-        world.eventually(f"{name} is full", lambda name=name: world.versions(name) == {OLD: SIZES[name]}, 150)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+        world.eventually(f"{name} is full", lambda name=name: world.versions(name) == {OLD: SIZES[name]})  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def _claims(world: Rehearsal, pool: str) -> list[m.Manifest]:
 
 @pytest.mark.row("karpenter:E01", "nap:E1", "karpenter:X16")
 def test_of_three_empty_nodes_no_more_than_two_go_at_once_and_none_is_left(world: Rehearsal) -> None:
-    world.eventually("no claim is left", lambda: _claims(world, "emptied") == [], 150)
+    world.eventually("no claim is left", lambda: _claims(world, "emptied") == [])
     assert len(_taken(world, "emptied")) == SIZES["emptied"]
     assert pool_peaks(world.record())["emptied"].disrupting.nodes <= 2
     assert _violations(world, "emptied") == []
@@ -106,8 +106,8 @@ def test_of_three_empty_nodes_no_more_than_two_go_at_once_and_none_is_left(world
 @pytest.mark.row("karpenter:E03", "nap:E3", "karpenter:X14")
 def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
     """Not more than eight at once; the time that the cloud takes to remove a drained machine uses no budget."""
-    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5}, 150)
-    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5, 150)
+    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5})
+    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5)
     assert len(_taken(world, "replaced")) == 5
     assert pool_peaks(world.record())["replaced"].disrupting.nodes <= 3
     assert _violations(world, "replaced") == []
@@ -123,8 +123,8 @@ def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
 @pytest.mark.row("karpenter:E02", "nap:E2", "karpenter:X15")
 def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(world: Rehearsal) -> None:
     """Drift makes a pool smaller, with consolidation switched off."""
-    world.eventually("one new node is left", lambda: world.versions("roomy") == {NEW: 1}, 150)
-    world.eventually("the others are gone", lambda: len(_claims(world, "roomy")) == 1, 150)
+    world.eventually("one new node is left", lambda: world.versions("roomy") == {NEW: 1})
+    world.eventually("the others are gone", lambda: len(_claims(world, "roomy")) == 1)
     assert len(_taken(world, "roomy")) == SIZES["roomy"]
     entries = [item for item in world.record().timeline.milestones.values() if item.pool == "roomy"]
     assert len([item for item in entries if item.replaces]) == 1
@@ -135,7 +135,7 @@ def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(
 
 def test_full_nodes_go_one_after_another_whatever_the_budget(world: Rehearsal) -> None:
     """Some pods of the second would take the place that was made for those of the first, and have to wait for it."""
-    world.eventually("both are new", lambda: world.versions("mixed") == {NEW: 2}, 150)
+    world.eventually("both are new", lambda: world.versions("mixed") == {NEW: 2})
     first, second = sorted(_taken(world, "mixed"), key=lambda item: str(item.tainted))
     entries = [item for item in world.record().timeline.milestones.values() if item.pool == "mixed"]
     (replacement,) = [item for item in entries if item.replaces == first.claim]
@@ -147,7 +147,7 @@ def test_full_nodes_go_one_after_another_whatever_the_budget(world: Rehearsal) -
 
 @pytest.mark.row("nap:E6")
 def test_under_the_default_budget_one_of_two_nodes_goes_at_a_time(world: Rehearsal) -> None:
-    world.eventually("both are new", lambda: world.versions("default") == {NEW: 2}, 150)
+    world.eventually("both are new", lambda: world.versions("default") == {NEW: 2})
     assert pool_peaks(world.record())["default"].disrupting.nodes == 1
     assert _violations(world, "default") == []
 
@@ -155,8 +155,8 @@ def test_under_the_default_budget_one_of_two_nodes_goes_at_a_time(world: Rehears
 @pytest.mark.row("karpenter:E09", "karpenter:D07")
 def test_another_hash_is_drift_only_if_it_is_of_the_same_version(world: Rehearsal) -> None:
     """Last, as it drifts a claim of a pool that has rolled out."""
-    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5}, 150)
-    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5, 150)
+    world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5})
+    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5)
     names = {item["metadata"]["name"] for item in _claims(world, "replaced")}
     of_another_version, of_the_same = sorted(names)[:2]
     world.patch("nodepool", "replaced", '{"spec": {"disruption": {"budgets": [{"nodes": "0"}]}}}')
@@ -182,9 +182,9 @@ def test_when_replacements_never_register_one_node_at_a_time_is_tainted_and_unta
         _fill(world, "default")
         before = {node["metadata"]["name"] for node in world.items("nodes")}
         world.apply(m.nap(factor=60, failures=NEVER), m.image(NEW))
-        world.eventually("one is tainted", lambda: len(world.disrupted()) == 1, 90)
+        world.eventually("one is tainted", lambda: len(world.disrupted()) == 1)
         (first,) = world.disrupted()
-        world.eventually("it is untainted again", lambda: first not in world.disrupted(), 90)
+        world.eventually("it is untainted again", lambda: first not in world.disrupted())
         world.steadily("never more than one", lambda: len(world.disrupted()) <= 1, 15)
         assert {node["metadata"]["name"] for node in world.items("nodes")} >= before
         assert world.versions() == {OLD: 2}

@@ -13,7 +13,7 @@ from napsim.api.registry import KINDS
 from napsim.cluster import Cluster, restart_component
 from tests.e2e.commands import NAPSIM, on_terminal, piped
 from tests.e2e.conftest import MakeCluster
-from tests.e2e.kubectl import apply, eventually, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, apply, eventually, kubectl
 
 LABEL = "kubernetes.azure.com/node-image-version"
 POOL = {
@@ -79,7 +79,7 @@ def populated(make_cluster: MakeCluster) -> Cluster:
 
 def watch_once(cluster: Cluster, *options: str) -> str:
     command = [*NAPSIM, "watch", "--kubeconfig", str(cluster.kubeconfig), "--once", *options]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout
 
 
 def test_karpenter_alone_is_watched_live(populated: Cluster) -> None:

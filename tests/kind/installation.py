@@ -36,7 +36,7 @@ FIRST_VERSION: Final = "202601.27.0"
 FACTOR: Final = 120.0
 # What the pods of the workload take to end, of the grace that they are given: they finish what they have begun.
 FAREWELL_SECONDS: Final = 3
-GRACE_SECONDS: Final = 20
+GRACE_SECONDS: Final = 60
 REPLICAS: Final = 4
 _STEP_SECONDS: Final = 0.5
 _FAREWELL: Final = f"""
@@ -85,7 +85,7 @@ class Installation:
     def install(self, *values: str) -> None:
         """Install or upgrade, and wait until what runs is what was asked for."""
         told = [f"--set={value}" for value in (f"image.tag={TAG}", "lease.seconds=5", *values)]
-        self._helm("upgrade", "--install", RELEASE, str(ROOT / "charts/napsim"), "--wait", "--timeout=120s", *told)
+        self._helm("upgrade", "--install", RELEASE, str(ROOT / "charts/napsim"), "--wait", "--timeout=300s", *told)
 
     def opt_in(self) -> None:
         """Two workers into pool default, one into pool system, as manifests/kind.yaml; an uninstall opts them out."""
@@ -95,7 +95,7 @@ class Installation:
 
     def uninstall(self) -> None:
         begun = datetime.now(UTC)
-        self._helm("uninstall", RELEASE, "--wait", "--timeout=120s")
+        self._helm("uninstall", RELEASE, "--wait", "--timeout=300s")
         self.uninstalls.append((begun, datetime.now(UTC) + timedelta(seconds=10)))
 
     def _helm(self, *arguments: str) -> None:
@@ -162,7 +162,7 @@ class Installation:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
-    def watch(self, what: str, condition: Callable[[Watched], bool], within_seconds: float = 90.0) -> Watched:
+    def watch(self, what: str, condition: Callable[[Watched], bool], within_seconds: float = 240.0) -> Watched:
         """Wait until it is so, and say what was seen meanwhile. Fails with the story so far when it is not.
 
         ``condition`` is given what was seen, of which its own look at the cluster may miss the end.
@@ -175,7 +175,7 @@ class Installation:
             assert time.monotonic() < deadline, f"in {within_seconds:.0f} s not seen: {what}\n{self.story()}"
             time.sleep(_STEP_SECONDS)
 
-    def rolled_out(self, version: str, within_seconds: float = 150.0) -> Watched:
+    def rolled_out(self, version: str, within_seconds: float = 300.0) -> Watched:
         """Wait until every worker counts as running that version."""
         return self.watch(f"all workers on {version}", lambda _: self._all_on(version), within_seconds)
 

@@ -26,7 +26,7 @@ def inside(*command: str) -> subprocess.CompletedProcess[str]:
     """What a program says in a container that may write nowhere and has no capability."""
     bare = ("--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--entrypoint", command[0])
     return subprocess.run(
-        ["docker", "run", *bare, IMAGE, *command[1:]], capture_output=True, text=True, check=False, timeout=60
+        ["docker", "run", *bare, IMAGE, *command[1:]], capture_output=True, text=True, check=False, timeout=180
     )
 
 

@@ -46,13 +46,13 @@ def test_the_operator_runs_where_only_restricted_pods_may(napsim: Installation) 
 
 def test_a_window_holds_an_image_back_and_then_real_workers_get_its_label(napsim: Installation) -> None:
     control_plane = the_control_plane(napsim)
-    opens = (napsim.virtual_now() + timedelta(minutes=55)).replace(second=0)
+    opens = (napsim.virtual_now() + timedelta(minutes=115)).replace(second=0)
     napsim.apply(window(opens))
     closed_from = napsim.virtual_now() + timedelta(minutes=35)  # a change counts half an hour later
     napsim.watch("the window counts, and is closed", lambda _: napsim.virtual_now() >= closed_from)
     before = napsim.versions()
     version = napsim.publish()
-    held = napsim.watch("the window is about to open", lambda _: napsim.virtual_now() >= opens - timedelta(minutes=4))
+    held = napsim.watch("the window is about to open", lambda _: napsim.virtual_now() >= opens - timedelta(minutes=30))
     assert held.disrupted == [], "the window gates the pick-up"
     assert napsim.versions() == before
 
@@ -151,7 +151,7 @@ def fake_pool(napsim: Installation, kwok_image: str) -> Iterator[str]:
     pool["metadata"]["annotations"] = {"napsim.dev/node-provider": "kwok"}
     napsim.apply(pool)
     yield "fake"
-    napsim.kubectl("delete", "nodepool", "fake", "--wait=true", "--timeout=90s")
+    napsim.kubectl("delete", "nodepool", "fake", "--wait=true", "--timeout=180s")
 
 
 def test_fake_nodes_beside_real_ones_are_replaced_too(napsim: Installation, fake_pool: str) -> None:

@@ -15,7 +15,7 @@ from tests.e2e.model.real import Real
 from tests.e2e.model.requests import Request, namespaces
 from tests.e2e.model.states import State
 
-PATIENCE_SECONDS: Final = 12.0
+PATIENCE_SECONDS: Final = 90.0
 """For controllers to follow a request. What is still different then, is."""
 _LOOK_AGAIN_SECONDS: Final = 0.05
 _LATER_SECONDS: Final = 0.5

@@ -69,7 +69,7 @@ _JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _SEEN: Final = ("NodePool", "NodeClaim", "NodeImage")
 _NOT_SERVED_YET: Final = "storage is (re)initializing"  # a kind whose CRD has just been made
-_SERVED_SECONDS: Final = 20.0
+_SERVED_SECONDS: Final = 180.0
 WORLD: Final = "world"
 """The label of objects of no namespace: whose they are."""
 
@@ -84,7 +84,9 @@ class Real:
         connection = load_connection(cluster.kubeconfig)
         parts = urlsplit(connection.server)
         assert parts.hostname is not None
-        self._http: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, context=connection.tls, timeout=30)
+        self._http: HTTPConnection = HTTPSConnection(
+            parts.hostname, parts.port, context=connection.tls, timeout=_SERVED_SECONDS
+        )
 
     def found(self) -> None:
         """Make its namespaces."""
