@@ -258,6 +258,7 @@ def test_a_list_of_a_live_cluster_is_read_and_what_is_not_known_of_it_is_left_ou
 
 
 def test_without_a_nodepool_there_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "node.json").write_text(documents(node("a", "none")))
     done = run(tmp_path)
     assert done.exit_code == 2
     assert "there is no NodePool in it" in done.stderr
