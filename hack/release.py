@@ -30,6 +30,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PROGRAM: Final = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE: Final = re.compile(r'^(image:\n  repository: )napsim(\n  tag: .*\n  digest: )""\n', re.MULTILINE)
+_IMAGES: Final = re.compile(r"\bnapsim:(\d[\w.]*)")  # as pages name it
 _PRERELEASE: Final = "artifacthub.io/prerelease"
 
 
@@ -74,6 +75,9 @@ def mistakes(root: Path, tag: str | None, repository: str = "") -> Iterator[str]
             str(release.is_prerelease).lower(),
         ),
     }
+    for page in sorted((root / "docs").glob("*.md")):
+        for version in set(_IMAGES.findall(page.read_text())) - {release.python}:
+            said[f"docs/{page.name}: image napsim"] = (version, release.python)
     if tag is not None:
         said["tag"] = (tag, f"v{release.semantic}")
     for place, (value, wanted) in said.items():

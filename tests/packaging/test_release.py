@@ -62,6 +62,13 @@ def test_a_release_that_is_as_it_has_to_be_has_no_mistakes(repository: Path) -> 
     assert list(mistakes(repository, "v1.10.0")) == []
 
 
+def test_a_page_that_names_the_image_of_another_version_is_told(repository: Path) -> None:
+    (repository / "docs").mkdir()
+    (repository / "docs/kind.md").write_text("kind load docker-image napsim:1.9.0\ndocker push napsim:1.10.0\n")
+    (mistake,) = mistakes(repository, None)
+    assert mistake == "docs/kind.md: image napsim is 1.9.0, and has to be 1.10.0, as pyproject.toml has 1.10.0"
+
+
 def test_a_tag_that_names_another_version_is_refused(repository: Path) -> None:
     assert list(mistakes(repository, "v1.1.0")) == [
         "tag is v1.1.0, and has to be v1.10.0, as pyproject.toml has 1.10.0"
