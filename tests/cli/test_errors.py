@@ -182,6 +182,11 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("metrics nofolder/x", 2, ("nofolder/x: ", *UNWRITABLE)),
     ("cluster create --name Nope_", 2, ("cluster name 'Nope_': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
     ("cluster create --runtime docker", 2, ("no runtime 'docker': there are kwok, kind",)),
+    (
+        "cluster create --workers 2 --fake-nodes",
+        2,
+        ("--workers, --fake-nodes: runtime kwok has no real nodes: leave it out, or say --runtime kind",),
+    ),
     ("cluster delete --name ../x", 2, ("cluster name '../x': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
     ("demo --name a/b", 2, ("cluster name 'a/b': allowed are 1 to 40 of a-z, 0-9 and '-'",)),
     ("cluster create --workers 50", 2, ("'--workers': '50': must be less than or equal to 20",)),

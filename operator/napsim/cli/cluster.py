@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated
@@ -33,6 +33,7 @@ from napsim.cluster import (
 _FAILED = 1
 _BAD_OPTION = 2
 _NOT_AS_ASKED = 3
+_WORKERS = 3
 _PREREQUISITE_MISSING = 4
 _INTERRUPTED = 130
 
@@ -42,7 +43,7 @@ def _exits(not_as_asked: str = "") -> dict[int, str]:
     return {
         0: "done",
         _FAILED: "failed",
-        _BAD_OPTION: "wrong usage, or a name that no cluster may have",
+        _BAD_OPTION: "wrong usage, a name that no cluster may have, or an option of another runtime",
         **({_NOT_AS_ASKED: not_as_asked} if not_as_asked else {}),
         _PREREQUISITE_MISSING: "a prerequisite is missing",
         _INTERRUPTED: "interrupted, and cleaned up",
@@ -85,8 +86,9 @@ def create(
         ),
     ] = False,
     workers: Annotated[
-        int, typer.Option(min=0, max=20, help="Real nodes besides the control plane; runtime kind only.")
-    ] = 3,
+        int | None,
+        typer.Option(min=0, max=20, help="Real nodes besides the control plane, by default 3; runtime kind only."),
+    ] = None,
     fake_nodes: Annotated[
         bool,
         typer.Option(
@@ -97,19 +99,27 @@ def create(
 ) -> None:
     """Create and start a cluster; the first time on a machine runtime kwok builds the control plane, in minutes."""
     with _errors_as_exit_codes():
+        _only_of_kind(runtime, {"--workers": workers is not None, "--fake-nodes": fake_nodes})
         with shown_progress() as progress:
             cluster = create_cluster(
                 name,
                 runtime=runtime,
                 audit=audit,
                 disable_qps_limits=disable_qps_limits,
-                workers=workers,
+                workers=_WORKERS if workers is None else workers,
                 fake_nodes=fake_nodes,
                 progress=progress,
             )
         _say(f"cluster {name} runs; look at it with")
         _say(f"  export KUBECONFIG={cluster.kubeconfig}")
         _say(f"  {cluster.kubectl} get nodes")
+
+
+def _only_of_kind(runtime: str, given: Mapping[str, bool]) -> None:
+    """Raises BadOption for options that would have no effect: nodes of runtime kwok are made by NodePools."""
+    found = [option for option, is_given in given.items() if is_given]
+    if found and runtime == "kwok":
+        raise BadOption(f"{', '.join(found)}: runtime kwok has no real nodes: leave it out, or say --runtime kind")
 
 
 @app.command(epilog=ending("napsim cluster build", exits=_exits()))

@@ -76,7 +76,7 @@ class _Shown(Protocol):
         exits={
             0: "the rollout was seen from pick-up to the last node",
             1: "it was not, and what was missing is said",
-            2: "wrong usage",
+            2: "wrong usage, or a name that no cluster may have",
             4: "a prerequisite is missing",
             130: "interrupted, and everything removed",
         },
