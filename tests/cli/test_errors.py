@@ -141,7 +141,7 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ("why defalt E", 2, ("'defalt': is neither a Node, a NodePool nor an image here; there are NodePools: default",)),
     ("why default nowhere", 2, NO_FILE),
     ("why default empty", 2, EMPTY),
-    ("why default", 2, NO_CONFIG),
+    ("why default", 2, (*NO_CONFIG, "or name manifests, files or folders, to be answered from those")),
     ("check", 2, ("napsim-checks.yaml: cannot be read: No such file", BEGIN)),
     ("check empty --checks CHECKS", 2, EMPTY),
     ("check --checks checks.yaml", 2, ("Checks/x: spec.checks[0].finishs: unknown field; did you mean finishes?",)),

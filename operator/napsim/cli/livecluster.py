@@ -55,6 +55,8 @@ def live_cluster(choice: LiveChoice, command: str, kinds: Iterable[str] | None =
     try:
         found = read_cluster(choice.kubeconfig, choice.context, command, resources)
     except typer.Exit as error:
+        if not choice.is_made(()):
+            typer.echo(f"napsim {command}: or name manifests, files or folders, to be answered from those", err=True)
         raise typer.Exit(BAD_INPUT) from error
     for note in found.notes:
         typer.echo(f"napsim {command}: {note}", err=True)
