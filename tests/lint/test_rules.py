@@ -104,6 +104,21 @@ FINDINGS: Final = {
     "replicas that nobody says": ([], together(workload(None), pdb("minAvailable: 1"))),
     "half of one is one": (["NAP402"], together(workload(1), pdb('minAvailable: "50%"'))),
     "half of two is one": ([], together(workload(2), pdb('minAvailable: "50%"'))),
+    "a PDB without a number": (["NAP401"], together(workload(3), pdb("unhealthyPodEvictionPolicy: AlwaysAllow"))),
+    "a DaemonSet has no size to count from": (
+        ["NAP401"],
+        together(workload(None, kind="DaemonSet"), pdb("maxUnavailable: 1")),
+    ),
+    "nor one to take a share of": (["NAP401"], together(workload(None, kind="DaemonSet"), pdb('minAvailable: "50%"'))),
+    "a DaemonSet whose pods stay": (
+        [],
+        together(
+            workload(None, kind="DaemonSet", more="tolerations: [{operator: Exists}]"),
+            pdb("maxUnavailable: 1"),
+            pdb("maxUnavailable: 1", name="too"),
+        ),
+    ),
+    "a DaemonSet's pods are counted": ([], together(workload(None, kind="DaemonSet"), pdb("minAvailable: 1"))),
     "two workloads share a PDB": (
         [],
         together(

@@ -11,22 +11,41 @@ from typing import Final
 
 from napsim.core.objects import LabelSelector, PodDisruptionBudget
 from napsim.core.pdbs import is_fully_blocking
+from napsim.core.pods import DISRUPTED, tolerates
 from napsim.lint.findings import Found
 from napsim.lint.subjects import Read, Subjects, Workload, namespace_of
 from napsim.reading.sources import Place
 
 # What `expressions` says in CEL as well, of objects that are applied.
 NO_EVICTION: Final = "no pod may ever be evicted: a node that has one is not replaced for a new image"
+NO_NUMBER: Final = f"without minAvailable and maxUnavailable {NO_EVICTION}"
 NO_SELECTOR: Final = "without a selector it selects no pod, and protects nothing"
 
 
 def allows_nothing(subjects: Subjects) -> Iterator[Found]:
     for item in subjects.pdbs:
         spec = item.value.spec
-        if is_fully_blocking(item.value):
-            field = "spec.minAvailable" if spec.max_unavailable is None else "spec.maxUnavailable"
-            value = spec.min_available if spec.max_unavailable is None else spec.max_unavailable
+        field = "spec.minAvailable" if spec.max_unavailable is None else "spec.maxUnavailable"
+        value = spec.min_available if spec.max_unavailable is None else spec.max_unavailable
+        if value is None:
+            yield Found(item.document, "spec", NO_NUMBER, None, "say how many may go at once: maxUnavailable: 1")
+        elif is_fully_blocking(item.value):
             yield Found(item.document, field, NO_EVICTION, value, "leave at least one that may go: maxUnavailable: 1")
+        elif daemons := _without_scale(subjects, item):
+            message = f"{daemons.document.named} has no replicas to count from, so that {NO_EVICTION}"
+            yield Found(item.document, field, message, value, "give the least number of its pods: minAvailable: 1")
+
+
+def _without_scale(subjects: Subjects, item: Read[PodDisruptionBudget]) -> Workload | None:
+    """A DaemonSet whose pods it selects, where it takes more than a count of pods to say how many may go."""
+    if item.value.spec.max_unavailable is None and isinstance(item.value.spec.min_available, int):
+        return None
+    return next((it for it in _selected(subjects, item) if it.kind == "DaemonSet" and not _stays(it)), None)
+
+
+def _stays(workload: Workload) -> bool:
+    """Whether its pods tolerate the taint of a node on its way out: nobody evicts those."""
+    return tolerates(workload.template.spec.tolerations, DISRUPTED)
 
 
 def nothing_to_spare(subjects: Subjects) -> Iterator[Found]:
@@ -59,7 +78,7 @@ def two_for_one_pod(subjects: Subjects) -> Iterator[Found]:
     for item in subjects.pdbs:
         for workload in _selected(subjects, item):
             known = first.setdefault(workload.document.place, item)
-            if known is item or not subjects.layout.together(known.document, item.document):
+            if known is item or _stays(workload) or not subjects.layout.together(known.document, item.document):
                 continue
             message = (
                 f"{workload.document.named} has pods that {known.document.named} selects as well: the eviction API"

@@ -265,14 +265,13 @@ def _workload_of(pods: Sequence[tuple[Document, Pod]], kind: str, name: str) -> 
 def _selection(
     pdbs: Iterable[Read[PodDisruptionBudget]], workloads: Iterable[Workload], layout: Layout
 ) -> dict[Place, tuple[Workload, ...]]:
-    """What each PDB selects. DaemonSets are left out: their pods stay with their node."""
+    """What each PDB selects."""
     by_namespace: dict[str, list[Workload]] = {}
     by_label: dict[tuple[str, str, str], list[Workload]] = {}
     for workload in workloads:
-        if workload.kind != "DaemonSet":
-            by_namespace.setdefault(workload.namespace, []).append(workload)
-            for key, value in workload.template.metadata.labels.items():
-                by_label.setdefault((workload.namespace, key, value), []).append(workload)
+        by_namespace.setdefault(workload.namespace, []).append(workload)
+        for key, value in workload.template.metadata.labels.items():
+            by_label.setdefault((workload.namespace, key, value), []).append(workload)
     found = {}
     for item in pdbs:
         namespace, selector = namespace_of(item.document), item.value.spec.selector
