@@ -92,6 +92,15 @@ def test_what_cannot_be_read_is_an_error_that_keeps_the_images(data: Mapping[str
     assert error in found.error
 
 
+@pytest.mark.parametrize(
+    "start",
+    ["2025-01-08T9:30:00Z", "2025-01-08T09:30:00,5Z", "2025-01-08T15:15:00.5+05:45", "2025-01-08T09:00:00-00:30"],
+)
+def test_an_instant_is_read_as_go_reads_it(start: str) -> None:
+    assert seen(config_map(start, "2025-01-08T13:00:00Z")).open
+    assert not seen(config_map(start, "2025-01-08T13:00:00Z"), NOW - 3 * HOUR).open
+
+
 @pytest.mark.row("nap:X12")
 def test_a_new_class_takes_its_images_whatever_is_wrong_with_the_window() -> None:
     found = pick_up(node_class(), entries(NEW), seen(config_map("x", "y")), SETTINGS, NOW)

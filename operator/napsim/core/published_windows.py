@@ -29,9 +29,9 @@ from napsim.core.windows import RESOLUTION, WindowReason, WindowVerdict, describ
 from napsim.core.windows import Window as Span
 
 CONFIG_MAP: Final = "upcoming-maintenance-window"
-# What Go's time.RFC3339 takes: any fraction of a second, a zone, and no leap second.
+# What Go's time.RFC3339 takes: an hour of one digit too, any fraction of a second, a zone, and no leap second.
 _RFC3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?P<hours>[0-9]{2}):[0-9]{2}:[0-9]{2}(?P<fraction>[.,][0-9]+)?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})T(?P<hour>[0-9]{1,2}):(?P<rest>[0-9]{2}:[0-9]{2})(?P<fraction>[.,][0-9]+)?"
     r"(?P<zone>Z|[+-](?:[01][0-9]|2[0-4]):[0-5][0-9])"
 )
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -131,7 +131,7 @@ def _parsed(text: str) -> datetime | None:
         return None
     fraction = (match["fraction"] or "")[1:7]
     try:
-        local = datetime.fromisoformat(text[:19])
+        local = datetime.fromisoformat(f"{match['day']}T{match['hour']:0>2}:{match['rest']}")
         zone = match["zone"].replace("Z", "+00:00")
         return datetime.fromisoformat(f"{local.isoformat()}.{fraction.ljust(6, '0')}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):  # a month 13, an offset of 24:00, the edges of the calendar
