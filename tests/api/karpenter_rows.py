@@ -105,6 +105,11 @@ NODE_POOL_ACCEPTED: Final[tuple[Row, ...]] = (
     ("static pool of nothing", STATIC_POOL, {"spec.replicas": 0, "spec.limits": GONE}),
     ("limits as numbers", POOL, {"spec.limits": {"cpu": 100, "memory": "1e3"}}),
     ("null means absent", POOL, {"spec.weight": None, "spec.disruption": None, "metadata.labels": None}),
+    (
+        "null in a map means absent",
+        POOL,
+        {f'{_LABELS}["example.com/none"]': None, "spec.limits": {"cpu": None}},
+    ),
     ("termination grace period of nothing", POOL, {"spec.template.spec.terminationGracePeriod": "0s"}),
 )
 NODE_POOL_REFUSED: Final[tuple[Refusal, ...]] = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -79,6 +79,10 @@ class Transition:
         return {"rule": self.cel, "message": self.message}
 
 
+def _without_nulls(value: Mapping[object, object]) -> dict[object, object]:
+    return {key: item for key, item in value.items() if item is not None}
+
+
 class Model(BaseModel):
     """Base of all parts of manifests.
 
@@ -106,7 +110,19 @@ class Model(BaseModel):
         if not isinstance(data, Mapping):
             return data
         known = {field.alias for field in cls.model_fields.values()} if None in data.values() else ()
-        return {key: value for key, value in data.items() if value is not None or key not in known}
+        return {
+            key: _without_nulls(value) if cls._is_map(key, value) else value
+            for key, value in data.items()
+            if value is not None or key not in known
+        }
+
+    @classmethod
+    def _is_map(cls, key: object, value: object) -> bool:
+        """Whether a value with nulls is a map of texts or quantities: there they are pruned too."""
+        if not isinstance(value, Mapping) or None not in value.values():
+            return False
+        found = next((field.annotation for field in cls.model_fields.values() if field.alias == key), None)
+        return get_origin(found) is Mapping and JsonValue not in get_args(found)
 
     @model_validator(mode="after")
     def _keep_the_rules(self) -> Self:

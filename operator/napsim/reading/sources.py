@@ -348,7 +348,7 @@ def _may_have_nulls(document: Document) -> bool:
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
     """Objects of a cluster, also those within a Scenario, without their fields that are null, as an API server has it.
 
-    Those of which more is to be said stay: of a name that is not known, and in a map of texts.
+    Those of a name that is not known stay, to be told.
     """
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
