@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +12,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from napsim.api import names
 from napsim.api.metrics import BY_SERIES, METRICS
+from napsim.cluster.ports import free_ports
 from tests.e2e import manifests as m
-from tests.e2e.kubectl import kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, kubectl
 from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
 
 NODES = 6
 PUBLISHED = "2026-02-01T00:00:00Z"
-# A replacement takes 75 minutes: 5 s of the test, long enough to look at the middle of a rollout.
+# A replacement takes 75 minutes: 5 s of the test.
 SLOW = {"launch": {"fixed": "1m"}, "registration": {"fixed": "60m"}, "initialization": {"fixed": "15m"}}
+# The one in the middle of the rollout that is looked at takes most of a minute of the test.
+STEADY = {"launch": {"fixed": "1m"}, "registration": {"fixed": "6m"}, "initialization": {"fixed": "1m"}}
+SETTLING, FAST, STANDING = 60, 900, 10
+KEEP = "karpenter.sh/do-not-disrupt"
 # Told only when a replacement fails, when an image waits, when the rollout is over.
 NOT_IN_THIS_ROLLOUT = {
     "karpenter_voluntary_disruption_failed_validations_total",
@@ -49,21 +53,14 @@ def table(world: Rehearsal, *arguments: str) -> list[dict[str, str]]:
     return [{name: row[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)} for row in rows]
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def shown() -> Iterator[Shown]:
     """Three of six nodes of one pool are replaced, one at a time; the one of another pool is blocked."""
-    port = free_port()
+    (port,) = free_ports(1)
     with rehearsal() as world:
         pool = m.pool(budgets=[{"nodes": "1"}])
         pool["spec"]["limits"] = {"cpu": "100", "memory": "1Ti"}
-        world.apply(m.nap(factor=900), m.window(), m.node_class(), m.image(OLD, PUBLISHED), pool)
+        world.apply(m.nap(factor=SETTLING), m.window(), m.node_class(), m.image(OLD, PUBLISHED), pool)
         there, elsewhere = ({"nodeSelector": {names.NODEPOOL: name}} for name in ("default", "held"))
         world.apply(m.pool("held"), m.deployment("web", NODES * 10, **there), m.deployment("ledger", 1, **elsewhere))
         world.apply(m.pdb("ledger", maxUnavailable=0))
@@ -71,17 +68,19 @@ def shown() -> Iterator[Shown]:
         world.eventually(f"{NODES} nodes on {OLD}", lambda: world.versions() == {OLD: NODES})
         world.eventually("the other pool has its node", lambda: world.versions("held") == {OLD: 1})
         world.eventually("the window is in force", lambda: "closed" in world.nap().get("window", ""))
-        world.apply(m.nap(factor=900, timings=SLOW), m.image(NEW))
-        world.eventually(
-            "three nodes are replaced and one is blocked",
-            lambda: world.nap()["pools"][0]["replaced"] == 3 and world.nap()["progress"]["blocked"] == 1,
-            within_seconds=180,
-        )
+        kept = [node["metadata"]["name"] for node in world.items("nodes", f"--selector={names.NODEPOOL}=default")][:3]
+        kubectl(world.cluster, "annotate", "node", *kept, f"{KEEP}=true")
+        world.apply(m.nap(factor=FAST, timings=SLOW), m.image(NEW))
+        world.eventually("three nodes are replaced", lambda: world.nap()["pools"][0]["replaced"] == 3)
+        world.apply(m.nap(factor=STANDING, timings=STEADY))
+        world.eventually("the clock is slow", lambda: world.nap()["clock"]["factor"] == STANDING)
+        kubectl(world.cluster, "annotate", "node", *kept, f"{KEEP}-")
+        world.eventually("one alone is blocked", lambda: world.nap()["progress"]["blocked"] == 1)
         world.eventually("there is a forecast", lambda: "estimatedFinish" in world.nap())
         world.eventually("images tell their pools", lambda: _pools_of_new(world).startswith("default 3/"))
         kinds = {"nap": "nap", "mc": "mc", "ni": "nodeimages", "nodepools": "nodepools", "nodeclaims": "nodeclaims"}
         tables = {short: table(world, kind, "--output=wide") for short, kind in kinds.items()}
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_SECONDS) as answer:
             scrape = answer.read().decode()
         yield Shown(world, tables, scrape, world.items("nodes"), world.items("nodeclaims"))
 
@@ -99,7 +98,7 @@ def test_the_rollout_is_one_line(shown: Shown) -> None:
     assert (nap["PHASE"], nap["TARGET"], nap["BLOCKED"]) == ("RollingOut", NEW, "1")
     assert re.fullmatch(rf"[34]/({NODES + 1}|{NODES + 2})", nap["PROGRESS"]), "a replacement may be on its way"
     assert re.fullmatch(r"about Sun 2026-02-15 \d\d:\d[05] UTC, without 1 blocked", nap["FINISH"])
-    assert re.fullmatch(r"\w{3} 2026-02-15 \d\d:\d\d(:\d\d)? UTC x900", nap["CLOCK"])
+    assert re.fullmatch(r"\w{3} 2026-02-15 \d\d:\d\d(:\d\d)? UTC x10", nap["CLOCK"])
     assert nap["ROLLEDOUT"] == "False"
     assert nap["WINDOW"].startswith("node-os: ")
 
@@ -166,7 +165,7 @@ def test_the_values_are_those_of_the_cluster(shown: Shown) -> None:
         return values[name, *sorted(labels.items())]
 
     assert value("napsim_leader") == 1
-    assert value("napsim_clock_factor") == 900
+    assert value("napsim_clock_factor") == STANDING
     assert value("napsim_rollout_in_progress") == 1
     assert not [key for key in values if key[0] == "napsim_images_waiting"], "it is picked up"
     assert value("napsim_rollout_nodes", nodepool="held", state="blocked") == 1
