@@ -23,14 +23,16 @@ from tests.e2e.rehearsal import DRIFT, NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Re
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 BROKEN: Final = "61 * * * *"
-ACTIVE_HOURS: Final = 2
-PATIENCE_SECONDS: Final = 150.0
+ACTIVE_MINUTES: Final = 6
+PATIENCE_SECONDS: Final = 240.0
+FACTOR: Final = 20
 TIMINGS: Final = {
-    "launch": {"fixed": "5m"},
-    "registration": {"fixed": "25m"},
-    "initialization": {"fixed": "1m"},
-    "detach": {"fixed": "1m"},
-}  # at factor 600 a replacement takes about 3 s: long enough to see who waits for whom
+    "launch": {"fixed": "40s"},
+    "registration": {"fixed": "20s"},
+    "initialization": {"fixed": "2s"},
+    "detach": {"fixed": "2s"},
+}  # a replacement takes 3 s, most of them to be launched: long enough to see who waits for whom, and far from half a
+# minute, after which a command is given up on that clock
 
 DYNAMIC: Final = {"tenth": (12, [{"nodes": "10%"}])}
 STATIC: Final[dict[str, tuple[int, list[m.Manifest]]]] = {
@@ -81,21 +83,21 @@ def rollout() -> Iterator[Rollout]:
     Static pools get their budgets when all of their nodes have drifted, so that one pass sees all of them.
     """
     with rehearsal() as world:
-        world.apply(m.nap(), m.node_class(), m.image(OLD, PUBLISHED))
+        world.apply(m.nap(FACTOR, listCacheDuration="30s"), m.node_class(), m.image(OLD, PUBLISHED))
         world.apply(*(m.pool(name, budgets) for name, (_, budgets) in DYNAMIC.items()), *map(_filling, DYNAMIC))
         world.apply(*(_static(name, [{"nodes": "0"}]) for name in STATIC))
         world.operator()
         world.eventually("all nodes are there", lambda: all(_full(world, name) for name in NODES), PATIENCE_SECONDS)
-        world.apply(m.nap(timings=TIMINGS), m.image(NEW))
+        world.apply(m.nap(FACTOR, listCacheDuration="30s", timings=TIMINGS), m.image(NEW))
         drifted = {"ImageDrift"}
         world.eventually(
             "they drift", lambda: all(_drifts(world, name) == drifted for name in STATIC), PATIENCE_SECONDS
         )
         active_from = world.virtual_now().replace(second=0, microsecond=0)
-        daily = {"schedule": f"{active_from.minute} {active_from.hour} * * *", "duration": f"{ACTIVE_HOURS}h"}
+        daily = {"schedule": f"{active_from.minute} {active_from.hour} * * *", "duration": f"{ACTIVE_MINUTES}m"}
         budgets = {name: budgets for name, (_, budgets) in STATIC.items()} | {"scheduled": [{"nodes": "1", **daily}]}
         world.apply(*(_static(name, budgets[name]) for name in STATIC))
-        yield Rollout(world, active_from, active_from + timedelta(hours=ACTIVE_HOURS))
+        yield Rollout(world, active_from, active_from + timedelta(minutes=ACTIVE_MINUTES))
 
 
 def _static(name: str, budgets: list[m.Manifest]) -> m.Manifest:
