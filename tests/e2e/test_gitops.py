@@ -36,10 +36,7 @@ def rolled_out() -> Iterator[Rehearsal]:
     with rehearsal() as made:
         with_server_side_apply(made, "--field-manager", GITOPS)
         made.operator()
-        made.eventually("specs are taken up", lambda: made.nap().get("phase") == "RolledOut", 90)
-        made.eventually("a rollout", lambda: made.nap()["phase"] == "RollingOut", 90)
-        made.eventually("nodes of the new version", lambda: sum(made.versions().values()) > 4, 90)
-        made.eventually("its end", lambda: made.nap()["phase"] == "Blocked", 150)
+        made.eventually("its end", lambda: made.nap().get("phase") == "Blocked", 300)
         yield made
 
 
