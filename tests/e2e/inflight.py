@@ -1,7 +1,7 @@
 """A rollout that is slow enough to be disturbed, and what of it was in flight at an instant.
 
-The clock runs at ten times its speed: a node takes about two seconds to come up, and all limits that the core has for
-commands and launches (10 and 5 virtual minutes) are far longer than any outage that a test makes.
+The clock runs at five times its speed: a node takes about two seconds to come up, and all limits that the core has for
+commands and launches (10 and 5 virtual minutes: two and one of the test) are longer than any outage that a test makes.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ LEASE: Final = "napsim-system/napsim"
 KEPT: Final = "karpenter.sh/do-not-disrupt"
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 TIMINGS: Final = {
-    "launch": {"fixed": "5s"},
-    "registration": {"fixed": "10s"},
-    "initialization": {"fixed": "5s"},
-    "detach": {"fixed": "5s"},
+    "launch": {"fixed": "2s"},
+    "registration": {"fixed": "6s"},
+    "initialization": {"fixed": "2s"},
+    "detach": {"fixed": "2s"},
 }
 
 
 def declare(world: Rehearsal, nodes: int, budget: str = "2") -> None:
     """A pool that wants ``nodes`` nodes full of pods, on the old image; no window holds images up."""
     world.apply(
-        m.nap(factor=10, listCacheDuration="30s", timings=TIMINGS),
+        m.nap(factor=5, listCacheDuration="15s", timings=TIMINGS),
         m.node_class(),
         m.image(OLD, PUBLISHED),
         m.pool(budgets=[{"nodes": budget}]),
@@ -109,18 +109,21 @@ def _is_coming(claim: m.Manifest) -> bool:
     return REPLACES in claim["metadata"].get("annotations", {}) and not done
 
 
-def finish(world: Rehearsal, nodes: int) -> None:
+def finish(world: Rehearsal, nodes: int, version: str = NEW) -> None:
     """All nodes are on the new image, all pods run, and nothing is left over that the status does not tell of."""
     world.eventually(
-        f"all nodes on {NEW}", lambda: world.versions() == {NEW: nodes} and not world.disrupted(), WAIT_SECONDS
+        f"all nodes on {version}", lambda: world.versions() == {version: nodes} and not world.disrupted(), WAIT_SECONDS
     )
     world.eventually("the claims that were replaced are gone", lambda: len(world.items("nodeclaims")) == nodes)
     world.eventually("the rollout is over", lambda: world.nap()["phase"] == "RolledOut", WAIT_SECONDS)
     world.eventually("every pod runs", lambda: _running(world) == nodes * 10, WAIT_SECONDS)
 
 
-def assert_sound(world: Rehearsal, nodes: int, budget: str = "2", *, torn_lines_allowed: int = 0) -> Record:
+def assert_sound(
+    world: Rehearsal, nodes: int, budget: str = "2", *, rollouts: int = 1, torn_lines_allowed: int = 0
+) -> Record:
     """Budgets held throughout, one at a time led and wrote, nothing leaked, and no claim too many was ever made."""
+    world.await_rest({"default": nodes}, torn_lines_allowed=torn_lines_allowed)
     record = read(world.cluster.audit_log, torn_lines_allowed=torn_lines_allowed)
     budgets = {"default": budget}
     line = world.virtual_line()
@@ -132,7 +135,7 @@ def assert_sound(world: Rehearsal, nodes: int, budget: str = "2", *, torn_lines_
     )
     found = audit(record, rules)
     assert not found, "\n".join(str(item) for item in found) + "\n" + world.story()
-    assert replaced(record) == nodes
+    assert replaced(record) == nodes * rollouts
     assert len(record.timeline.milestones) == nodes + replaced(record), "every claim that was ever made"
     return record
 

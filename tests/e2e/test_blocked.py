@@ -26,7 +26,7 @@ PROTECT: Final = "karpenter.sh/do-not-disrupt"
 PATIENCE_SECONDS: Final = 180.0
 MIXED: Final = ("tight", "twice", "protected", "timed", "kept", "junk", "marked", "free")
 HELD: Final = MIXED[:5]  # what holds them is in the fixture; nothing holds the others
-SLOW: Final = {"launch": {"fixed": "5s"}, "registration": {"fixed": "10m"}, "initialization": {"fixed": "10s"}}
+SLOW: Final = {"launch": {"fixed": "5s"}, "registration": {"fixed": "8m"}, "initialization": {"fixed": "10s"}}
 REASON: Final = "DisruptionBlocked"
 
 
@@ -246,7 +246,7 @@ def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the
     world.apply(m.pdb("mid", maxUnavailable=1))
     pool.fill("2")
     before = pool.places()
-    world.apply(m.nap(factor=10, timings=SLOW))  # a minute between the command and the drain
+    world.apply(m.nap(factor=10, timings=SLOW))  # three quarters of a minute between the command and the drain
     pool.drift()
     world.eventually("the node is taken", lambda: before["mid"] in world.disrupted(), PATIENCE_SECONDS)
     world.patch("pdb", "mid", '{"spec": {"maxUnavailable": 0}}', "--namespace=default")
