@@ -112,4 +112,4 @@ def test_the_clock_is_slowed_down_while_the_window_would_open_on_pools_that_are_
             await player._keep_time(view)
 
     asyncio.run(see(early, full, filling, filling, full, full))
-    assert client.bodies == [{"spec": {"clock": {"factor": factor}}} for factor in (30, 600)]
+    assert client.bodies == [{"spec": {"clock": {"factor": factor}}} for factor in (15, 600)]

@@ -41,12 +41,12 @@ _FAILED: Final = 1
 _BAD_OPTION: Final = 2
 _PREREQUISITE_MISSING: Final = 4
 _INTERRUPTED: Final = 130
-_SYNC_SECONDS: Final = 30.0
+_SYNC_SECONDS: Final = 120.0
 _FRAME_SECONDS: Final = 0.25
 _LINES_SECONDS: Final = 1.0
 # A machine too slow to fill the pools before the window opens gets the time it needs: the clock is slowed down.
-_TOO_CLOSE_SECONDS: Final = 2.5
-_SLOWER: Final = 20.0
+_TOO_CLOSE_SECONDS: Final = 5.0
+_SLOWER: Final = 40.0
 _DEFINITION: Final = "2404gen2containerd"
 _FORTNIGHT: Final = timedelta(days=14)
 _NOTE: Final = (

@@ -130,14 +130,14 @@ UNTIL_BLOCKED: Final = (
         _told_filling,
         lambda view, _: is_full(view) and bool(view.window),
         _state,
-        60.0,
+        180.0,
     ),
     Scene(
         "A new image, a closed window",
         _told_closed,
         lambda view, journal: bool(journal.pickups) or (view.window is not None and view.window.open),
         lambda view, _: f"the window did not open: {view.window}",
-        30.0,
+        180.0,
         until_window_changes=True,
     ),
     Scene(
@@ -145,14 +145,14 @@ UNTIL_BLOCKED: Final = (
         _told_opening,
         lambda _, journal: bool(journal.pickups),
         lambda view, _: f"no image was picked up; {phrases.plural(len(view.waiting), 'image')} waiting",
-        30.0,
+        180.0,
     ),
     Scene(
         "The rollout",
         _told_rolling,
         _closed_after_pick_up,
         lambda view, _: f"the window did not close: {view.window}",
-        30.0,
+        180.0,
         until_window_changes=True,
     ),
     Scene(
@@ -160,7 +160,7 @@ UNTIL_BLOCKED: Final = (
         _told_closing,
         _nothing_left_but_blocked,
         lambda view, journal: f"all nodes but the blocked one were to be replaced: {_state(view, journal)}",
-        90.0,
+        240.0,
     ),
 )
 THEN: Final = Scene(
@@ -168,6 +168,6 @@ THEN: Final = Scene(
     _told_relaxing,
     lambda _, journal: journal.finished_at is not None,
     lambda view, journal: f"the last node was to be replaced: {_state(view, journal)}",
-    60.0,
+    180.0,
 )
 COUNT: Final = len(UNTIL_BLOCKED) + 1
