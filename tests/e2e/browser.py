@@ -107,6 +107,12 @@ class Tab:
         await self.ask("Page.navigate", url=address)
         await asyncio.wait_for(self._loaded.wait(), _ANSWER_SECONDS)
 
+    async def reload(self) -> None:
+        """Load it again, and wait until it has."""
+        self._loaded.clear()
+        await self.ask("Page.reload")
+        await asyncio.wait_for(self._loaded.wait(), _ANSWER_SECONDS)
+
     async def value(self, expression: str) -> Any:
         """What an expression of JavaScript comes to in the page."""
         told = await self.ask("Runtime.evaluate", expression=expression, returnByValue=True)

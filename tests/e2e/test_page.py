@@ -160,8 +160,7 @@ def test_many_blocked_nodes_are_counted_by_reason_and_few_are_named(browser: str
         assert "blocked here: PodDisruptionBudget" in told
         assert re.search(r"aks-default-0000, .* and \d+ more; zoom in for each", told)
         await opened.value(f"location.hash = {closely!r}")
-        await opened.ask("Page.reload")
-        await asyncio.sleep(1)
+        await opened.reload()
         await focus(opened, '[data-chart="0"] g.blocked')
         told = await opened.value("document.getElementById('tip').textContent")
         assert "aks-default-0000 blocked: PodDisruptionBudget, from Wed 2026-03-04 02:00:00 CET" in told
