@@ -138,11 +138,11 @@ def test_a_static_pool_goes_two_by_two() -> None:
 
 
 def test_a_static_pool_at_100_percent_goes_at_once() -> None:
-    """Sooner than Karpenter's, which tries a refused eviction again after up to 10 s (docs/forecast.md)."""
-    run, (found,) = RUNS["static-n20-b100"], forecast("static-n20-b100", seeds=1, replicas=20)
-    assert found.most == run.rollout.most == 20
-    assert max(found.starts) - min(found.starts) < 0.2
-    assert found.finish < run.rollout.finish
+    """Refused evictions wait for their next try. Karpenter's run had three quarters of a core (docs/forecast.md)."""
+    run, found = RUNS["static-n20-b100"], forecast("static-n20-b100", replicas=20)
+    assert all(item.most == run.rollout.most == 20 for item in found)
+    assert all(max(item.starts) - min(item.starts) < 0.2 for item in found)
+    assert run.rollout.finish / 2 < middle(found) < run.rollout.finish
 
 
 # --- what blocks ------------------------------------------------------------------------------------------------------

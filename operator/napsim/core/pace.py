@@ -22,9 +22,9 @@ NOTHING: Final = timedelta(0)
 class Pace:
     """What a pass takes before it judges the first candidate, and for each; both grow with the nodes there are.
 
-    ``evictions``: from one eviction of a node's pods to the next. What a control plane takes for one is nothing beside
-    a pod's start; where pods start at once, as KWOK's, it shows. ``retries``: when evictions that were refused are
-    tried again; None: as soon as their PodDisruptionBudget has room.
+    ``evictions``: from one eviction to the next, of whichever node: one control plane answers them. What it takes for
+    one is nothing beside a pod's start; where pods start at once, as KWOK's, it shows. ``retries``: when evictions that
+    were refused are tried again; None: as soon as their PodDisruptionBudget has room.
     """
 
     candidates: timedelta

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import EvictPod
@@ -29,8 +28,8 @@ class Evictor:
         self.api = api
         self.on_evicted = on_evicted
         self.refused = 0
-        self.apart = NOTHING  # two evictions of one node's pods, where they do not come at once
-        self._next: dict[str, datetime] = {}  # node -> when its next pod is asked for
+        self.apart = NOTHING  # two evictions, where they do not come at once: one control plane answers them all
+        self._next = kernel.now  # when the next pod is asked for
         self._wanted: dict[str, str] = {}  # pod -> uid
         self._waiting: dict[str, dict[str, None]] = {}  # PDB -> pods that it holds back, in order
         self._held: dict[str, tuple[str, ...]] = {}  # pod -> PDBs
@@ -47,12 +46,11 @@ class Evictor:
                 self._enqueue(key)
 
     def _enqueue_after_others(self, pod: Pod) -> None:
-        """After those of its node that are asked for already."""
-        node = pod.spec.node_name
-        at = self._next[node] = max(self._next.get(node, self.kernel.now), self.kernel.now) + self.apart
+        """After those that are asked for already."""
+        self._next = max(self._next, self.kernel.now) + self.apart
         if pod.key not in self._queued:
             self._queued.add(pod.key)
-            self.kernel.at(at, self._attempt, pod.key)
+            self.kernel.at(self._next, self._attempt, pod.key)
 
     def holds_back_for(self, pdb: str) -> bool:
         """Whether pods wait for that PDB."""
