@@ -132,11 +132,10 @@ class Provisioner:
 
     def _stand_ins(self, claims: set[str]) -> set[str]:
         """Of the claims of a pool, those that replace one under a command. No walk over all: a pool may be large."""
-        found = set()
+        found: set[str] = set()
         for replaced, by in self.state.being_succeeded():
-            here = by & claims
-            if here and self._is_under_command(replaced):
-                found |= {name for name in here if self._replaces(name, replaced)}
+            if self._is_under_command(replaced):
+                found.update(name for name in by if name in claims and self._replaces(name, replaced))
         return found
 
     def _replaces(self, name: str, replaced: str) -> bool:

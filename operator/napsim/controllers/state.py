@@ -151,7 +151,7 @@ class ClusterState:
 
     def being_succeeded(self) -> Iterator[tuple[str, set[str]]]:
         """Claims that are there, with those that were seen to replace them."""
-        return ((name, seen) for name, seen in self._seen_for.items() if name in self.claims)
+        return iter(self._seen_for.items())
 
     def count(self, pool: str) -> PoolCount:
         """The nodes of the pool that budgets are measured against."""
