@@ -140,20 +140,16 @@ class Kernel:
                     raise Stuck(
                         f"{self.now.isoformat()}: more than {MOST_AT_ONE_INSTANT} calls at one instant, last {call!r}"
                     )
-            if not self._is_due():
+            if self._frozen_until is not None and self.now < self._frozen_until:
                 break
+            if not self._line:
+                if not self._instants or self._instants[0] > self.now:
+                    break
+                self._line_at = heappop(self._instants)
+                self._line = self._lines.pop(self._line_at)
+                self._line.reverse()
             ready.append(self._line.pop())
         self.steps += steps
-
-    def _is_due(self) -> bool:
-        """Whether anything that was asked for by instant has its turn; it is the last of ``_line`` then."""
-        if self._frozen_until is not None and self.now < self._frozen_until:
-            return False
-        if not self._line and self._instants and self._instants[0] <= self.now:
-            self._line_at = heappop(self._instants)
-            self._line = self._lines.pop(self._line_at)
-            self._line.reverse()
-        return bool(self._line)
 
 
 def _never() -> bool:
