@@ -36,7 +36,7 @@ def test_it_finds_what_a_walk_finds(steps: list[tuple[str, str, dict[str, int] |
         elif step == "change":
             if name in nodes:
                 nodes[name] = {**nodes[name], **{key: amounts[key] for key in amounts if key in nodes[name]}}
-                fit.change(name, nodes[name], amounts)
+                fit.change(name, nodes[name])
         else:
             walk = (each for each in sorted(nodes) if each != name and has(nodes[each], amounts))
             assert fit.first(amounts, lambda each, refused=name: each != refused) == next(walk, None)  # type: ignore[misc]  # mypy cannot infer a default

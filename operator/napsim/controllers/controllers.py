@@ -34,6 +34,7 @@ from napsim.controllers.state import ClusterState
 from napsim.controllers.windows import WindowController
 from napsim.core.clock import Timeline
 from napsim.core.commands import Command
+from napsim.core.emptiness import is_pod_event
 from napsim.core.objects import ConfigMap, Node, NodeClaim, Pod, PodDisruptionBudget
 from napsim.core.pdbs import room_made
 from napsim.core.pods import is_terminal
@@ -390,7 +391,7 @@ class Controllers(ABC):
 
     def _on_pod_of(self, claim: NodeClaim, old: Pod | None, new: Pod | None) -> None:
         """A pod of a claim's Node, which is not drained, has changed."""
-        if self.claims.pod_events.on_pod(old, new, claim, self.clock.now()):
+        if is_pod_event(old, new) and self.claims.pod_events.on_pod(old, new, claim, self.clock.now()):
             self.queues["nodeclaims"].add(claim.name)
         if _is_disruptable(claim):
             self.disruption.on_claim(claim, claim.name)
@@ -403,7 +404,10 @@ class Controllers(ABC):
 
     def _drain_stands(self, node: str) -> bool:
         """Whether nothing on a draining node is on its way any more, so that the drain has to be looked at."""
-        return not any(pod.deleting or self.evictions.wants(pod) for pod in self.state.bound_to(node))
+        for pod in self.state.bound_to(node):
+            if pod.metadata.deletion_timestamp is not None or self.evictions.wants(pod):
+                return False
+        return True
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         self.state.on_node(old, new)

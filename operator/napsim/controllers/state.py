@@ -86,6 +86,7 @@ class ClusterState:
     _used_on: dict[str, Resources] = field(default_factory=dict)
     _ordered_on: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     _budgets_on: dict[str, Budgets] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)  # Nodes of which one of the three is known
     _claim_by_provider: dict[str, str] = field(default_factory=dict)
     _node_by_provider: dict[str, str] = field(default_factory=dict)
     _contributions: dict[str, _Contribution] = field(default_factory=dict)
@@ -103,6 +104,7 @@ class ClusterState:
             bound = self._pods_on.get(node)
             if not bound:
                 return ()
+            self._asked.add(node)
             pods = self._ordered_on[node] = tuple(bound[key] for key in sorted(bound))
         return pods
 
@@ -122,6 +124,7 @@ class ClusterState:
             bound = self._pods_on.get(node)
             if not bound:
                 return _NO_BUDGETS
+            self._asked.add(node)
             budgets = self._budgets_on[node] = self.pdbs.of_all(bound.values())
         return budgets
 
@@ -130,6 +133,7 @@ class ClusterState:
         used = self._used_on.get(node)
         if used is None:
             bound = self._pods_on.get(node, _NO_PODS)
+            self._asked.add(node)
             used = self._used_on[node] = total(requests(pod) for pod in bound.values() if not is_terminal(pod))
         return used
 
@@ -159,7 +163,7 @@ class ClusterState:
 
     def is_draining(self, node: Node) -> bool:
         """Whether pods are to leave the Node: it, or the claim it is in place of, is deleted, or it is reimaged."""
-        if node.deleting or is_reimaged_next(node):
+        if node.metadata.deletion_timestamp is not None or is_reimaged_next(node):
             return True
         claim = self.claim_of(node) if node.name in self._adopting else None
         return claim is not None and claim.deleting and inplace.stands_for(claim, node)
@@ -183,8 +187,10 @@ class ClusterState:
             self._unbind(old)
         if new is None:
             assert old is not None
-            self.pods.pop(old.key, None)
-            self.shifts += self.pending.pop(old.key, None) is not None
+            key = old.key
+            self.pods.pop(key, None)
+            if self.pending:
+                self.shifts += self.pending.pop(key, None) is not None
             self.places.unbind(old)
             return
         key, node = new.key, new.spec.node_name
@@ -225,7 +231,7 @@ class ClusterState:
         self._on_pods(node)
         if old is None or not _asks_alike(old, new):
             self.places.bind(new)
-        elif new.deleting is not old.deleting:
+        elif new.metadata.deletion_timestamp is not old.metadata.deletion_timestamp and new.deleting != old.deleting:
             (self.places.leave if new.deleting else self.places.bind)(new)
 
     def _unbind(self, pod: Pod) -> None:
@@ -239,9 +245,11 @@ class ClusterState:
 
     def _on_pods(self, node: str) -> None:
         """The pods of the node have changed: what is known of them all is not so any more."""
-        self._used_on.pop(node, None)
-        self._ordered_on.pop(node, None)
-        self._budgets_on.pop(node, None)
+        if node in self._asked:
+            self._asked.discard(node)
+            self._used_on.pop(node, None)
+            self._ordered_on.pop(node, None)
+            self._budgets_on.pop(node, None)
         self._forget_movers(node)
 
     def on_node(self, old: Node | None, new: Node | None) -> None:

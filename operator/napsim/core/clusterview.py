@@ -343,12 +343,12 @@ class ClusterView:
         if self._seats or pod.of_daemonset:
             self._refresh(place)
             return
-        free, allocatable, wanted = dict(place.free), place.target.allocatable, pod.shape.requests
-        for resource, amount in wanted.items():
+        free, allocatable = dict(place.free), place.target.allocatable
+        for resource, amount in pod.shape.requests.items():
             if resource in allocatable:
                 free[resource] += sign * amount
         place.free = free
-        place.alike.fit.change(place.id, free, wanted)
+        place.alike.fit.change(place.id, free)
 
     # --- pods ---------------------------------------------------------------------------------------------------------
 
@@ -386,7 +386,8 @@ class ClusterView:
         place = self._by_node.get(bound.node)
         if place is not None:
             self._reserve(place, bound)
-            self._count(bound, 1)
+            if self._counts or bound.shape.repels:
+                self._count(bound, 1)
             self._shift_free(place, bound, -1)
 
     def leave(self, key: str) -> None:
@@ -441,7 +442,8 @@ class ClusterView:
         self._changes += 1
         place = self._by_node.get(pod.node)
         if place is not None:
-            self._count(pod, -1)
+            if self._counts or pod.shape.repels:
+                self._count(pod, -1)
             self._release(place, pod)
             self._shift_free(place, pod, 1)
         members = self._pods_on[pod.node]
@@ -463,7 +465,8 @@ class ClusterView:
         _shift(place.used, pod.shape.requests, -1)
         if pod.of_daemonset:
             _shift(place.used_by_daemons, pod.shape.requests, -1)
-        place.ports.pop(pod.key, None)
+        if pod.shape.host_ports:
+            place.ports.pop(pod.key, None)
 
     def _count(self, pod: BoundPod, sign: int) -> None:
         for rule, counts in self._counts.items():

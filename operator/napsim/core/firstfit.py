@@ -7,7 +7,7 @@ largest free amount below each of its points; nodes have slots in the order of t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 
 _NOTHING = -1  # an empty slot: less than any request
@@ -18,12 +18,13 @@ _MANY = 8  # so many new nodes at once are cheaper to lay out anew than to fit i
 class FirstFit:
     """Free capacity of nodes by name. ``set`` and ``discard`` change it, ``first``, ``each`` and ``freest`` ask."""
 
-    __slots__ = ("_free", "_names", "_new", "_occupant", "_size", "_slots", "_trees")
+    __slots__ = ("_free", "_names", "_new", "_occupant", "_size", "_slots", "_stale", "_trees")
 
     def __init__(self) -> None:
         self._size = _SMALLEST
         self._free: dict[str, Mapping[str, int]] = {}
         self._new: set[str] = set()  # nodes that have no slot yet
+        self._stale: dict[str, None] = {}  # nodes of which the trees do not know yet what is free
         self._names: list[str] = []  # those that have one, sorted
         self._slots: dict[str, int] = {}
         self._occupant: list[str | None] = [None] * _SMALLEST
@@ -41,19 +42,17 @@ class FirstFit:
         else:
             self._write(slot, free)
 
-    def change(self, name: str, free: Mapping[str, int], resources: Iterable[str]) -> None:
-        """As ``set``, of a node that is there and has another amount of no other than these resources free."""
+    def change(self, name: str, free: Mapping[str, int]) -> None:
+        """As ``set``, of a node that is there. Written when somebody asks: it may have changed many times by then."""
         self._free[name] = free
-        slot = self._slots.get(name)
-        if slot is not None:
-            for resource in resources:
-                if resource in free:
-                    _climb(self._trees[resource], self._size + slot, free[resource])
+        if name in self._slots:
+            self._stale[name] = None
 
     def discard(self, name: str) -> None:
         """The node is gone, or takes no pods."""
         if self._free.pop(name, None) is None:
             return
+        self._stale.pop(name, None)
         self._new.discard(name)
         slot = self._slots.pop(name, None)
         if slot is not None:
@@ -70,7 +69,7 @@ class FirstFit:
 
         Meanwhile ``set`` may be told of less room on nodes that are there, and of nothing else.
         """
-        if self._new:
+        if self._new or self._stale:
             self._settle()
         checks = []
         for resource, amount in wanted.items():
@@ -99,7 +98,7 @@ class FirstFit:
 
         The first by name of several. None when there is none.
         """
-        if self._new:
+        if self._new or self._stale:
             self._settle()
         best = self._trees.get(resource)
         checks = self._checks(wanted)
@@ -147,7 +146,14 @@ class FirstFit:
     # --- slots --------------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Give slots to the nodes that have none."""
+        """Write what has changed, and give slots to the nodes that have none."""
+        for name in self._stale:
+            self._write(self._slots[name], self._free[name])
+        self._stale.clear()
+        if self._new:
+            self._place_new()
+
+    def _place_new(self) -> None:
         new = sorted(self._new)
         self._new.clear()
         if len(new) > _MANY or len(self._free) * 2 > self._size:
@@ -241,7 +247,8 @@ def _climb(tree: list[int], point: int, value: int) -> None:
     while point > 1:
         other = tree[point ^ 1]
         point >>= 1
-        value = max(value, other)
+        if other > value:  # noqa: PLR1730 - a call of max costs more than all the rest
+            value = other
         if tree[point] == value:
             return
         tree[point] = value

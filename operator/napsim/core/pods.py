@@ -29,7 +29,7 @@ from napsim.core.resources import PODS, Resources, amounts, largest, total
 CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
 STUCK_AFTER: Final = timedelta(minutes=1)
-_ENDED: Final = ("Succeeded", "Failed")
+ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def owned_by(pod: Pod, kind: str) -> bool:
 
 
 def is_terminal(pod: Pod) -> bool:
-    return pod.status.phase in _ENDED
+    return pod.status.phase in ENDED
 
 
 def is_active(pod: Pod) -> bool:
-    return pod.metadata.deletion_timestamp is None and pod.status.phase not in _ENDED
+    return pod.metadata.deletion_timestamp is None and pod.status.phase not in ENDED
 
 
 def is_mirror(pod: Pod) -> bool:

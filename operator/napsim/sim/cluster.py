@@ -163,6 +163,12 @@ class Store(Generic[Stored]):
         self.objects.update(stored)
         self._tell_alike(old, stored)
 
+    def change(self, key: str, old: Stored, new: Stored) -> None:
+        """As ``update``, where it is known what is there, that it changes, and that neither finalizers nor spec do."""
+        stored: Stored = replace(new, metadata=replace(new.metadata, resource_version=self.versions.next()))
+        self.objects[key] = stored
+        self._tell(old, stored)
+
     def delete(self, key: str, uid: str = "") -> bool:
         """Ask an object to go: it goes with its last finalizer. False: not there, another uid, or asked before."""
         item = self.objects.get(key)
@@ -230,7 +236,7 @@ class Cluster:
         ``pkg/registry/core/pod/strategy.go`` and ``registry/rest/delete.go``: a shorter period counts from when the
         pod was first asked. Finalizers of pods are not waited for.
         """
-        pod = self.pods.get(key)
+        pod = self.pods.objects.get(key)
         if pod is None or pod.metadata.uid != uid:
             return False
         ends, before = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
@@ -244,7 +250,7 @@ class Cluster:
             asked = self.kernel.now if ends is None else ends - timedelta(seconds=before)
             until = asked + timedelta(seconds=seconds)
             metadata = replace(pod.metadata, deletion_timestamp=until, deletion_grace_period_seconds=seconds)
-            self.pods.update(replace(pod, metadata=metadata))
+            self.pods.change(key, pod, replace(pod, metadata=metadata))
         return True
 
 

@@ -118,20 +118,24 @@ class Disruptions:
 
         False: nothing is done, as somebody could tell it from the two writes of ``_counted`` and the controller.
         """
-        pdb = self.cluster.pdbs.objects[key]
-        status, tally = pdb.status, self._tallies[key]
-        is_plain = uid == pod.metadata.uid and pod.spec.node_name and pod.spec.termination_grace_period_seconds > 0
-        if not is_plain or status.disruptions_allowed <= 0 or status.disrupted_pods or not self._parts[pod.key][0]:
+        pdb, tally = self.cluster.pdbs.objects[key], self._tallies[key]
+        if pdb.status.disruptions_allowed <= 0 or self._dirty or pdb.deleting or self.is_waited_for(key):
             return False
-        if self._dirty or pdb.deleting or self.is_waited_for(key) or self._status(pdb) is not status:
+        name, wanted = pod.key, self._wanted(pdb, tally)
+        healthy, controller = self._parts[name]
+        is_plain = uid == pod.metadata.uid and pod.spec.node_name and pod.spec.termination_grace_period_seconds > 0
+        if not is_plain or not healthy or wanted is None:
+            return False
+        expected, desired = wanted
+        allowed, generation = tally.healthy - desired, pdb.metadata.generation
+        settled = PodDisruptionBudgetStatus(allowed, tally.healthy, desired, expected, generation)
+        if expected <= 0 or pdb.status != settled:
             return False
         tally.healthy -= 1
-        seen = self._status(pdb)
-        tally.healthy += 1
-        if seen.disruptions_allowed != status.disruptions_allowed - 1:
-            return False
-        self.cluster.pdbs.update(replace(pdb, status=seen))
-        self.cluster.delete_pod(pod.key, uid)
+        self._parts[name] = (False, controller)
+        seen = replace(settled, disruptions_allowed=allowed - 1, current_healthy=tally.healthy)
+        self.cluster.pdbs.change(key, pdb, replace(pdb, status=seen))
+        self.cluster.delete_pod(name, uid)
         self.cluster.versions.next()  # of the write that is left out
         return True
 
@@ -173,17 +177,26 @@ class Disruptions:
             assert new is not None
             kind = self._kind_of(new)
             if kind.pdbs:
-                self._pdbs_of[new.key] = kind.pdbs
-                self._take(new.key, kind.pdbs, (_is_healthy(new), kind.controller))
+                key = new.key
+                self._pdbs_of[key] = kind.pdbs
+                self._take(key, kind.pdbs, (_is_healthy(new), kind.controller))
         elif new is None:
             self._leave(old.key)
-            self._settle_all()
+            if self._dirty:
+                self._settle_all()
         elif old.metadata.labels is not new.metadata.labels and old.metadata.labels != new.metadata.labels:
             self._select_anew(new)
-        elif old.status is not new.status or old.deleting is not new.deleting or _owners_differ(old, new):
-            matching = self._pdbs_of.get(new.key)
-            if matching is not None:
-                self._take(new.key, matching, (_is_healthy(new), self._kind_of(new).controller))
+        elif _owners_differ(old, new):
+            key = new.key
+            if key in self._parts:
+                self._take(key, self._pdbs_of[key], (_is_healthy(new), self._kind_of(new).controller))
+        elif (
+            old.status is not new.status or old.metadata.deletion_timestamp is not new.metadata.deletion_timestamp
+        ) and self._parts:
+            key = new.key
+            part = self._parts.get(key)
+            if part is not None:
+                self._turn(key, part, _is_healthy(new))
 
     def _kind_of(self, pod: Pod) -> _Kind:
         metadata = pod.metadata
@@ -217,14 +230,20 @@ class Disruptions:
         if known == part:
             return
         self._parts[key] = part
-        if known is not None and known[1] == part[1]:
-            for pdb in pdbs:
-                self._tallies[pdb].healthy += part[0] - known[0]
-            self._dirty.update(pdbs)
-        else:
-            if known is not None:
-                self._add(pdbs, known, -1)
-            self._add(pdbs, part, 1)
+        if known is not None:
+            self._add(pdbs, known, -1)
+        self._add(pdbs, part, 1)
+        if self._dirty:
+            self._settle_all()
+
+    def _turn(self, key: str, part: _Part, healthy: bool) -> None:
+        """The pod is healthy from now on, or is not any more."""
+        if part[0] is healthy:
+            return
+        self._parts[key] = (healthy, part[1])
+        for pdb in self._pdbs_of[key]:
+            self._tallies[pdb].healthy += 1 if healthy else -1
+            self._dirty.add(pdb)
         self._settle_all()
 
     def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
@@ -239,9 +258,9 @@ class Disruptions:
                 self._add(matching, part, len(new))
                 self._settle_all()
         elif _is_healthy(next(iter(old.values()))) != part[0]:
-            self._turn(old, new, part)
+            self._turn_alike(old, new, part)
 
-    def _turn(self, old: Mapping[str, Pod], new: Mapping[str, Pod], part: _Part) -> None:
+    def _turn_alike(self, old: Mapping[str, Pod], new: Mapping[str, Pod], part: _Part) -> None:
         """Their health has changed. Versions go on as if each had been written: names rest on them."""
         key = next(iter(new))
         matching, known, versions = self._pdbs_of.get(key, ()), self._parts.get(key), self.cluster.versions
@@ -263,14 +282,24 @@ class Disruptions:
             tally = self._tallies[key]
             tally.pods += number
             tally.healthy += number * healthy
+            as_owned = True
             if controller[0]:
-                left = tally.owners.get(controller, 0) + number
-                tally.owners[controller] = left
+                before = tally.owners.get(controller, 0)
+                left = tally.owners[controller] = before + number
+                as_owned = bool(before and left)
                 if not left:
                     del tally.owners[controller]
             else:
                 tally.unmanaged += number
-            self._dirty.add(key)
+            if healthy or not as_owned or self._rests_on_more(key):
+                self._dirty.add(key)
+
+    def _rests_on_more(self, key: str) -> bool:
+        """Whether the PDB's status rests on more than its healthy pods and the sizes of their controllers."""
+        pdb = self.cluster.pdbs.objects.get(key)
+        if pdb is None or pdb.status.disrupted_pods or pdb.status.observed_generation != pdb.metadata.generation:
+            return True
+        return pdb.spec.max_unavailable is None and isinstance(pdb.spec.min_available, int)
 
     def on_pdb(self, old: PodDisruptionBudget | None, new: PodDisruptionBudget | None) -> None:
         """A PDB came, went, or selects others."""
@@ -326,23 +355,23 @@ class Disruptions:
         while self._dirty:
             key = self._dirty.pop() if len(self._dirty) == 1 else min(self._dirty)
             self._dirty.discard(key)
-            pdb = self.cluster.pdbs.get(key)
-            if pdb is not None and not pdb.deleting:
-                status = self._status(pdb)
-                if status is not pdb.status:
-                    self.cluster.pdbs.update(replace(pdb, status=status))
+            pdb = self.cluster.pdbs.objects.get(key)
+            if pdb is not None and pdb.metadata.deletion_timestamp is None:
+                status = self._status(key, pdb)
+                if status is not pdb.status and status != pdb.status:
+                    self.cluster.pdbs.change(key, pdb, replace(pdb, status=status))
 
-    def _status(self, pdb: PodDisruptionBudget) -> PodDisruptionBudgetStatus:
+    def _status(self, key: str, pdb: PodDisruptionBudget) -> PodDisruptionBudgetStatus:
         """As the controller writes it; where it cannot tell the size of a pod's owner, only that nothing is allowed.
 
         The status itself where nothing of it has changed.
         """
-        status, tally, now = pdb.status, self._tallies[pdb.key], self.cluster.kernel.now
+        status, tally = pdb.status, self._tallies[key]
         wanted = self._wanted(pdb, tally)
         if wanted is None:
             return replace(status, disruptions_allowed=0)
         expected, desired = wanted
-        disrupted = self._still_disrupted(pdb, now) if status.disrupted_pods else {}
+        disrupted = self._still_disrupted(pdb, self.cluster.kernel.now) if status.disrupted_pods else {}
         healthy = tally.healthy - sum(self._is_counted(pdb, name) for name in disrupted) if disrupted else tally.healthy
         allowed = max(healthy - desired, 0) if expected > 0 else 0
         if (
@@ -423,7 +452,7 @@ def _owners_differ(old: Pod, new: Pod) -> bool:
 
 
 def _is_healthy(pod: Pod) -> bool:
-    return not pod.deleting and ready_status(pod) == "True"
+    return pod.metadata.deletion_timestamp is None and ready_status(pod) == "True"
 
 
 def _controller(pod: Pod) -> tuple[str, str]:

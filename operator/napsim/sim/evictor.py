@@ -60,9 +60,11 @@ class Evictor:
         return self._wanted.get(pod.key) == pod.metadata.uid
 
     def on_pod(self, pod: Pod) -> None:
-        if self.wants(pod):
-            del self._wanted[pod.key]
-        self._release(pod.key)
+        key = pod.key
+        if self._wanted.get(key) == pod.metadata.uid:
+            del self._wanted[key]
+        if self._held:
+            self._release(key)
 
     def on_pdb(self, key: str, room: int | None) -> None:
         """As many of the pods it held back as it has room for now are tried again, all if None."""
@@ -74,7 +76,13 @@ class Evictor:
 
     def on_change(self, old: Pod | None, new: Pod | None) -> None:
         """A pod that is held back is not ready any more, or is again: other rules hold for it."""
-        if old is not None and new is not None and new.key in self._held and ready_status(old) != ready_status(new):
+        if (
+            self._held
+            and old is not None
+            and new is not None
+            and new.key in self._held
+            and ready_status(old) != ready_status(new)
+        ):
             self._release(new.key)
             self._enqueue(new.key)
 

@@ -16,7 +16,7 @@ from typing import Final
 from napsim.api import names
 from napsim.core.instances import is_failed
 from napsim.core.objects import Condition, Node, Pod, PodStatus, Taint
-from napsim.core.pods import is_terminal, owned_by
+from napsim.core.pods import ENDED, owned_by
 from napsim.core.timings import Distribution
 from napsim.sim.cluster import Cluster, replace
 from napsim.sim.scenario import PodTimings
@@ -145,7 +145,7 @@ class Kubelets:
                 self._on.get(old.spec.node_name, set()).discard(old.key)
             return
         node = new.spec.node_name
-        if not node or is_terminal(new):
+        if not node or new.status.phase in ENDED:
             return
         if old is None or not old.spec.node_name:
             self._on.setdefault(node, set()).add(new.key)
@@ -188,9 +188,9 @@ class Kubelets:
 
     def _start(self, identity: tuple[str, str]) -> None:
         pod = self._same(identity)
-        if pod is None or pod.deleting or not self._hears(pod.spec.node_name):
+        if pod is None or pod.metadata.deletion_timestamp is not None or not self._hears(pod.spec.node_name):
             return
-        self.cluster.pods.update(replace(pod, status=self._running()))
+        self.cluster.pods.change(identity[0], pod, replace(pod, status=self._running()))
 
     def _end(self, pod: Pod) -> None:
         """The pod is asked to go: it takes its time, within what it was given. A silent kubelet does not hear it.
@@ -222,7 +222,7 @@ class Kubelets:
             self.cluster.pods.remove(pod)
 
     def _same(self, identity: tuple[str, str]) -> Pod | None:
-        pod = self.cluster.pods.get(identity[0])
+        pod = self.cluster.pods.objects.get(identity[0])
         return pod if pod is not None and pod.metadata.uid == identity[1] else None
 
     def _set_ready(self, key: str, status: str) -> None:

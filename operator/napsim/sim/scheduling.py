@@ -78,7 +78,7 @@ class Scheduling:
                 self._try_again()
         elif new.spec.node_name:
             if old is not None and old.spec is new.spec and not is_terminal(new):
-                if old.deleting is not new.deleting:
+                if old.metadata.deletion_timestamp is None and new.metadata.deletion_timestamp is not None:
                     self.view.leave(new.key)
             elif old is None or not old.spec.node_name or old.deleting != new.deleting or is_terminal(new):
                 self._forget(new.key)
@@ -194,13 +194,13 @@ class Scheduling:
         return shape in self._unplaced and not shape.rules
 
     def _bind(self, key: str, shape: PodShape) -> bool:
-        pod = self.cluster.pods.get(key)
+        pod = self.cluster.pods.objects.get(key)
         if pod is None:
             return True
         node = self._node_for(pod, shape)
         if node is None:
             return False
-        self.cluster.pods.update(_Bound(node)(pod))
+        self.cluster.pods.change(key, pod, _Bound(node)(pod))
         return True
 
     def _node_for(self, pod: Pod, shape: PodShape) -> str | None:
@@ -228,10 +228,10 @@ class Scheduling:
         """Free CPU, negative, and the place."""
         special = _is_special(shape)
 
-        def accept(place_id: str) -> bool:
+        def takes(place_id: str) -> bool:
             return place_id != but and (not special or _takes(self.view.place_of(place_id), shape))
 
-        best = alike.fit.freest(CPU, shape.requests, accept)
+        best = alike.fit.freest(CPU, shape.requests, takes if special or but else _anything)
         return None if best is None else (-self.view.place_of(best).free.get(CPU, 0), best)
 
     def _by_rules(self, pod: Pod, shape: PodShape) -> str | None:
@@ -262,6 +262,10 @@ def _template(pod: Pod) -> object:
 def _is_special(shape: PodShape) -> bool:
     """Whether a node with enough room may still not take the pod."""
     return bool(shape.host_ports) or names.HOSTNAME in shape.requirements or names.HOSTNAME in shape.volumes
+
+
+def _anything(_: str) -> bool:
+    return True
 
 
 def _takes(place: Place, shape: PodShape) -> bool:

@@ -36,11 +36,12 @@ from napsim.core.objects import (
     PodTemplate,
     Toleration,
 )
-from napsim.core.pods import is_active, is_terminal, ready_status
+from napsim.core.pods import ENDED, is_active, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
+_PAIRS: Final = tuple(f"{first}{second}" for second in _ALPHABET for first in _ALPHABET)
 DAEMON_TOLERATIONS: Final = tuple(
     Toleration(key=f"node.kubernetes.io/{condition}", operator="Exists", effect=effect)
     for condition, effect in (
@@ -76,12 +77,14 @@ class Workload:
     made: int = 0
     daemon: Daemon | None = None
     key: str = field(init=False)
+    identity: tuple[str, str] = field(init=False)
     declared_key: str = field(init=False)
     """``namespace/kind/name`` as people know it."""
     _owners: tuple[OwnerReference, ...] = ()
 
     def __post_init__(self) -> None:
         self.key = f"{self.namespace}/{self.name}"
+        self.identity = (self.kind, self.key)
         name = self.name if self.declared_as == self.kind else self.name.rsplit("-", 1)[0]
         self.declared_key = f"{self.namespace}/{self.declared_as}/{name}"
 
@@ -143,7 +146,7 @@ class Workloads:
     def identity_of(self, kind: str, key: str) -> tuple[str, str]:
         """The controller that has the scale, as ``by_key`` has it; any ReplicaSet of a Deployment stands for it."""
         workload = self._find(kind, key)
-        return (kind, key) if workload is None else (workload.kind, workload.key)
+        return (kind, key) if workload is None else workload.identity
 
     def of(self, pod: Pod) -> Workload | None:
         """The pod's controller; any ReplicaSet of a Deployment stands for it."""
@@ -181,13 +184,13 @@ class Workloads:
         deployed = self._find("ReplicaSet", new.key) if new.declared_as == "ReplicaSet" else None
         if deployed is not None and deployed.declared_as == "Deployment":
             return deployed
-        known = self.by_key.get((new.kind, new.key))
+        known = self.by_key.get(new.identity)
         if known is not None:
             new.pods, new.active, new.made, new.uid = known.pods, known.active, known.made, known.uid
             if known in self._daemon_sets:
                 self._daemon_sets.remove(known)
         self._of.clear()
-        self.by_key[new.kind, new.key] = new
+        self.by_key[new.identity] = new
         if new.declared_as == "Deployment":
             self._deployments[new.key.rpartition("-")[0]] = new
         if new.kind == "DaemonSet":
@@ -214,9 +217,9 @@ class Workloads:
         if found is None:
             return None
         self._of.clear()
-        del self.by_key[found.kind, found.key]
+        del self.by_key[found.identity]
         self._deployments.pop(found.key.rpartition("-")[0], None)
-        self._short.discard((found.kind, found.key))
+        self._short.discard(found.identity)
         if found in self._daemon_sets:
             self._daemon_sets.remove(found)
             self.on_daemon_set(_daemon_set(found), None)
@@ -229,8 +232,10 @@ class Workloads:
     # --- what the cluster tells ---------------------------------------------------------------------------------------
 
     def on_pod(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and new is not None and old.status is new.status and old.deleting is new.deleting:
-            return
+        if old is not None and new is not None and old.status is new.status:
+            before, after = old.metadata.deletion_timestamp, new.metadata.deletion_timestamp
+            if before is after or (before is None) is (after is None):
+                return
         pod = new or old
         assert pod is not None
         key = pod.key
@@ -238,7 +243,7 @@ class Workloads:
         workload = self.of(pod)
         if workload is None:
             return
-        more = _is_active(new) - _is_active(old)
+        more = (new is not None and is_active(new)) - (old is not None and is_active(old))
         if more:
             workload.active += more
             self._count(workload)
@@ -249,7 +254,7 @@ class Workloads:
         elif old is None:
             workload.pods.add(key)
             if workload.kind == "DaemonSet":
-                self._nodes_of.setdefault(pod.spec.node_name, {})[workload.kind, workload.key] = key
+                self._nodes_of.setdefault(pod.spec.node_name, {})[workload.identity] = key
             return
         elif workload.kind == "StatefulSet":
             if ready_status(old) == ready_status(new) and old.status.phase == new.status.phase:
@@ -276,12 +281,12 @@ class Workloads:
 
     def _count(self, workload: Workload) -> None:
         short = workload.kind != "DaemonSet" and workload.active < workload.replicas
-        (self._short.add if short else self._short.discard)((workload.kind, workload.key))
+        (self._short.add if short else self._short.discard)(workload.identity)
 
     def _daemon_is_gone(self, workload: Workload, pod: Pod) -> None:
         there = self._nodes_of.get(pod.spec.node_name, {})
-        if there.get((workload.kind, workload.key)) == pod.key:
-            del there[workload.kind, workload.key]
+        if there.get(workload.identity) == pod.key:
+            del there[workload.identity]
         self._look_at(workload, pod.spec.node_name)
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
@@ -297,10 +302,10 @@ class Workloads:
             self._look(workload)
 
     def _look_at(self, workload: Workload, node: str) -> None:
-        self._missing.setdefault((workload.kind, workload.key), set()).add(node)
+        self._missing.setdefault(workload.identity, set()).add(node)
 
     def _look(self, workload: Workload) -> None:
-        identity = (workload.kind, workload.key)
+        identity = workload.identity
         if identity not in self._waiting:
             self._waiting.add(identity)
             self.cluster.kernel.soon(self._sync, identity)
@@ -325,7 +330,7 @@ class Workloads:
             self.cluster.pods.create_alike(self._new(workload) for _ in range(missing))
         if workload.active > workload.replicas:
             found = (self.cluster.pods.objects[key] for key in workload.pods)
-            active = [pod for pod in found if _is_active(pod)]
+            active = [pod for pod in found if is_active(pod)]
             active.sort(key=_rank)
             for pod in active[: len(active) - workload.replicas]:
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
@@ -355,7 +360,7 @@ class Workloads:
                     return
 
     def _sync_nodes(self, workload: Workload) -> None:
-        identity = (workload.kind, workload.key)
+        identity = workload.identity
         assert workload.daemon is not None
         for name in sorted(self._missing.pop(identity, ())):
             node = self.cluster.nodes.get(name)
@@ -398,17 +403,15 @@ def _labels(node: Node) -> Mapping[str, str]:
     return {names.HOSTNAME: node.name, **node.metadata.labels}
 
 
-def _is_active(pod: Pod | None) -> bool:
-    return pod is not None and is_active(pod)
-
-
 def _rank(pod: Pod) -> tuple[bool, bool, bool, str]:
     """Who is the first to go (``controller.ActivePodsWithRanks``, without ages)."""
     return bool(pod.spec.node_name), pod.status.phase == "Running", ready_status(pod) == "True", pod.key
 
 
 def _is_restless(pod: Pod | None) -> bool:
-    return pod is not None and not is_terminal(pod) and (pod.deleting or ready_status(pod) != "True")
+    if pod is None or pod.status.phase in ENDED:
+        return False
+    return pod.metadata.deletion_timestamp is not None or ready_status(pod) != "True"
 
 
 def _ordinal(pod: str) -> int:
@@ -418,11 +421,9 @@ def _ordinal(pod: str) -> int:
 
 def _suffix(of: str, number: int) -> str:
     digest = int.from_bytes(hashlib.blake2b(f"{of}/{number}".encode(), digest_size=4).digest())
-    letters = []
-    for _ in range(5):
-        digest, position = divmod(digest, len(_ALPHABET))
-        letters.append(_ALPHABET[position])
-    return "".join(letters)
+    digest, first = divmod(digest, len(_PAIRS))
+    digest, second = divmod(digest, len(_PAIRS))
+    return f"{_PAIRS[first]}{_PAIRS[second]}{_ALPHABET[digest % len(_ALPHABET)]}"
 
 
 def _admitted(spec: Mapping[str, Any]) -> Mapping[str, Any]:
