@@ -256,6 +256,30 @@ class TestAnEviction:
         assert shop.status()[:2] == (1, 3)
 
 
+@pytest.mark.parametrize("spec", [{"max_unavailable": 1}, {"min_available": 2}, {"min_available": "50%"}], ids=str)
+def test_the_status_is_at_any_time_what_it_would_be_if_it_were_written_anew(spec: dict[str, Any]) -> None:
+    shop = a_shop()
+    shop.pdb(**spec)
+
+    def anew() -> tuple[int, ...]:
+        other = a_shop()
+        for pod in shop.cluster.pods.objects.values():
+            other.cluster.pods.create(pod)
+        other.pdb(**spec)
+        return other.status()
+
+    for number in range(4):
+        shop.pod(f"web-{number}", ready=number % 2 == 0)
+        assert shop.status() == anew()
+    shop.pod("other", owner_name="api", ready=False)
+    assert shop.status() == anew()
+    for key in list(shop.cluster.pods.objects):
+        shop.api.evict(key, shop.cluster.pods.objects[key].metadata.uid)
+        assert shop.status() == anew()
+        shop.cluster.pods.remove(shop.cluster.pods.objects[key])
+        assert shop.status() == anew()
+
+
 @pytest.mark.parametrize(
     "spec",
     [{"max_unavailable": 2}, {"max_unavailable": "50%"}, {"min_available": 2}, {"min_available": "50%"}, {}],
