@@ -122,7 +122,7 @@ class Scheduler:
             while done < len(equal):
                 done += 1
                 self._try(equal[done - 1], again, left + len(equal) - done, length_then)
-                done += self._pour_on_claim(shape, equal[done:]) if idle else 0
+                done += self._pour_on_claim(shape, equal, done) if idle else 0
         return again
 
     def _try(self, mover: Mover, again: deque[Mover], left: int, length_then: dict[str, int]) -> None:
@@ -154,17 +154,20 @@ class Scheduler:
             pods -= count
             yield count, place
 
-    def _pour_on_claim(self, shape: PodShape, equal: Sequence[Mover]) -> int:
-        """Put more of those without room on a node to be launched, where just one takes them; how many it takes."""
+    def _pour_on_claim(self, shape: PodShape, equal: Sequence[Mover], done: int) -> int:
+        """Put more of those without room on a node to be launched, where just one takes them; how many it takes.
+
+        ``done`` of them have been dealt with.
+        """
         open_to = self._not_refusing(shape)
         if len(open_to) != 1 or shape not in open_to[0].shapes or shape.host_ports:
             return 0
         (claim,) = open_to
         free = dict(claim.least)
         subtract(free, claim.requests)
-        count = min(_times(shape.requests, free), len(equal))
+        count = min(_times(shape.requests, free), len(equal) - done)
         if count > 0:
-            claim.pods.extend(map(_BY_KEY, equal[:count]))
+            claim.pods.extend(map(_BY_KEY, equal[done : done + count]))
             claim.requests = total((claim.requests, {key: count * amount for key, amount in shape.requests.items()}))
             self._ticks += count
             claim.rank = -self._ticks

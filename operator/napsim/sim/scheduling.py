@@ -11,6 +11,7 @@ changes, all pods of its kind with it.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby, islice
 from typing import Final
@@ -42,7 +43,7 @@ class Scheduling:
         self.storage = Storage(cluster.volume_claims.objects, cluster.volumes.objects, cluster.storage_classes.objects)
         self.view = ClusterView()
         self._line: dict[str, PodShape] = {}  # pods to be tried, in order
-        self._unplaced: dict[PodShape, dict[str, None]] = {}  # pods that fit nowhere, by shape, in order
+        self._unplaced: dict[PodShape, OrderedDict[str, None]] = {}  # pods that fit nowhere, by shape
         self._shape_of: dict[str, PodShape] = {}  # pods that fit nowhere
         self._looking = False
 
@@ -142,7 +143,7 @@ class Scheduling:
                 self._mark(aside)
                 if self._bind(key, shape):
                     continue
-            self._unplaced.setdefault(shape, {})[key] = None
+            self._unplaced.setdefault(shape, OrderedDict())[key] = None  # a dict's first is far once thousands left it
             self._shape_of[key] = shape
             aside.append(key)
         self._mark(aside)
