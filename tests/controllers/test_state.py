@@ -213,7 +213,8 @@ def test_what_the_pods_of_leaving_nodes_ask_for_follows_the_pods_the_pdbs_and_ti
     state.on_pod(None, pod("q", node="n", annotations={names.DO_NOT_DISRUPT: "5m"}))
 
     def moving(at: datetime = NOW) -> list[str]:
-        found = state.leaving.moving(state.bound_to, state.places.view, state.pdbs, Timeline(NOW, NOW, 1.0), at)
+        view, timeline = state.places.view, Timeline(NOW, NOW, 1.0)
+        found = state.leaving.moving(state.by_key_on, state.moving, view, state.pdbs, timeline, at)
         return [mover.key for mover in found.movers]
 
     assert moving() == ["default/p"]

@@ -80,6 +80,7 @@ class Disruption:
     _idle_since: datetime | None = None
     _polls_at: datetime | None = None  # while claims are to be launched
     _passing: bool = False
+    _nudged: bool = False  # woken since the last pass: nothing that comes up later can make it begin earlier
     emptiness: Emptiness = field(init=False)
     refusals: Refusals = field(init=False)
     _allowances: Allowances = field(default_factory=lambda: Allowances(DRIFTED))
@@ -148,11 +149,13 @@ class Disruption:
     def _forget_ticks(self) -> None:
         """Also when the clock is turned: what was to come by the old one may be months away by the new."""
         self._idle_since = self._polls_at = None
+        self._nudged = False
 
     def begin(self, now: datetime) -> None:
         """The loop has been running. When it looks, nobody knows; here it follows from the seed."""
         phase = EPOCH + TICK * quantile_share(self.declared.settings.seed, "disruption-loop", "")
         self._idle_since = phase + TICK * ((now - phase) // TICK)
+        self._nudged = False
 
     def on_pdb(self, key: str) -> None:
         self.release(waits_for_pdb(key))
@@ -160,10 +163,8 @@ class Disruption:
 
     def on_room(self) -> None:
         """A node, a pod, a pool or a class has changed. What that comes to is looked at once a pass."""
-        for queue in self.queues.values():
-            if queue.waits_for(WAITS_FOR_ROOM):
-                self.nudge()
-                return
+        if not self._nudged and any(queue.waits_for(WAITS_FOR_ROOM) for queue in self.queues.values()):
+            self.nudge()
 
     def release(self, token: str) -> None:
         """Whoever was blocked by this is asked again."""
@@ -173,8 +174,11 @@ class Disruption:
 
     def nudge(self) -> None:
         """Something changed that a pass could come out differently for: look at the next tick."""
+        if self._nudged:
+            return
         if any(self.queues.values()) or self._starting or self._doubtful or self.emptiness.busy:
             self.wake(self._soonest(self.clock.now()))
+            self._nudged = True
 
     def _soonest(self, now: datetime) -> datetime:
         """When a pass could begin. Waking for each of the thousands of changes during one would cost more than it."""
@@ -191,11 +195,11 @@ class Disruption:
     # --- one pass -----------------------------------------------------------------------------------------------------
 
     async def reconcile(self, _: str) -> datetime | None:
-        self._passing = True
+        self._passing, self._nudged = True, False
         try:
             return await self._pass()
         finally:
-            self._passing = False
+            self._passing = self._nudged = False
 
     async def _pass(self) -> datetime | None:
         await self._settle_doubts()

@@ -85,7 +85,7 @@ class Refusals:
     def of(self, claim: NodeClaim, now: datetime) -> Verdict | None:
         """Why the claim's node may not go, by a simulation of scheduling; None: it has to be asked as always."""
         outlook, standing = self.scheduling.outlook, self._known.get(claim.name)
-        if standing is None or self.state.moving.known(standing.node) is not standing.moving:
+        if standing is None or self.state.moving.known.get(standing.node) is not standing.moving:
             standing = self._stand(claim.name, now)
         if outlook is None or standing is None or not self._is_free(claim.name, standing, now):
             return None
@@ -119,25 +119,23 @@ class Refusals:
     def _asked(self, claims: Sequence[str], now: datetime) -> list[Asked]:
         """The same, as far as that can be told without a look at where pods go."""
         known, moving, nominated = self._known.get, self.state.moving.known, self.state.nominated.get
-        held, found = self._held(), list[Asked]()
+        held, without_room, found = self._held(), self._without_room, list[Asked]()
         for name in claims:
             standing = known(name)
-            if standing is None or moving(standing.node) is not standing.moving:
+            if standing is None or moving.get(standing.node) is not standing.moving:
                 standing = self._stand(name, now)
                 if standing is None or not self._is_free(name, standing, now):
                     break
-            if name in held or name not in self._without_room:
-                break
             until = nominated(name)
-            if until is not None and now < until:
+            if name in held or name not in without_room or (until is not None and now < until):
                 break
             found.append(standing.asked)
         return found
 
     def _held(self) -> set[str]:
-        """Claims with pods that PDBs hold back, and maybe some that had such pods."""
-        exhausted = self._holders.keys() - self.state.pdbs.with_room
-        return set().union(*(self._holders[key] for key in exhausted))
+        """Claims with pods that PDBs hold back. A PDB that is gone holds back nobody whose claim is known here."""
+        holders = self._holders
+        return set().union(*(holders[key] for key in self.state.pdbs.without_room if key in holders))
 
     def _is_free(self, name: str, standing: _Standing, now: datetime) -> bool:
         """Whether what changes without the node and its pods does not hold it either."""
@@ -150,7 +148,7 @@ class Refusals:
         node = self.state.node_of(claim)
         if node is None or not self.verdicts.passes_again(claim, node, now):
             return None
-        own, budgets = self.state.moving.known(node.name), self.state.budgets_on(node.name)
+        own, budgets = self.state.moving.known.get(node.name), self.state.budgets_on(node.name)
         if own is None or own.until is not None or not budgets.known:
             return None
         self.on_claim(name)

@@ -116,7 +116,8 @@ class Scheduling:
 
     def _leaving(self, now: datetime) -> Moving:
         state = self.state
-        return state.leaving.moving(state.bound_to, state.places.view, state.pdbs, self.clock.timeline, now)
+        view, timeline = state.places.view, self.clock.timeline
+        return state.leaving.moving(state.by_key_on, state.moving, view, state.pdbs, timeline, now)
 
     def _hopeless(self, movers: list[Mover] | tuple[Mover, ...]) -> Mapping[str, str]:
         unfollowed = self.state.places.unfollowed

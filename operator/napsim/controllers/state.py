@@ -112,6 +112,10 @@ class ClusterState:
         """All pods bound to the node, in no order."""
         return self._pods_on.get(node, _NO_PODS).values()
 
+    def by_key_on(self, node: str) -> Mapping[str, Pod]:
+        """The same by key."""
+        return self._pods_on.get(node, _NO_PODS)
+
     def hold_nothing(self, node: str) -> bool:
         """Whether no pod of the node is protected, and no PodDisruptionBudget holds one back. False: look at each."""
         budgets = self.budgets_on(node)
@@ -214,7 +218,8 @@ class ClusterState:
         node = first.spec.node_name
         if node:
             self._pods_on.setdefault(node, {}).update(new)
-            self._on_pods(node)
+            for key in new:
+                self._on_pods(node, key)
             if old is None or not next(iter(old.values())).spec.node_name:
                 self.places.bind_alike(new)
         if is_provisionable(first):
@@ -228,7 +233,7 @@ class ClusterState:
         if bound is None:
             bound = self._pods_on[node] = {}
         bound[key] = new
-        self._on_pods(node)
+        self._on_pods(node, key)
         if old is None or not _asks_alike(old, new):
             self.places.bind(new)
         elif new.metadata.deletion_timestamp is not old.metadata.deletion_timestamp and new.deleting != old.deleting:
@@ -239,18 +244,18 @@ class ClusterState:
         bound = self._pods_on.get(node)
         if bound is not None:
             bound.pop(pod.key, None)
-            self._on_pods(node)
+            self._on_pods(node, pod.key)
             if not bound:
                 del self._pods_on[node]
 
-    def _on_pods(self, node: str) -> None:
-        """The pods of the node have changed: what is known of them all is not so any more."""
+    def _on_pods(self, node: str, pod: str) -> None:
+        """A pod of the node has changed: what is known of all that are there is not so any more."""
         if node in self._asked:
             self._asked.discard(node)
             self._used_on.pop(node, None)
             self._ordered_on.pop(node, None)
             self._budgets_on.pop(node, None)
-        self._forget_movers(node)
+        self._forget_movers(node, pod)
 
     def on_node(self, old: Node | None, new: Node | None) -> None:
         moved = old is not None and (new is None or old.spec.provider_id != new.spec.provider_id)
@@ -410,10 +415,10 @@ class ClusterState:
         self.shifts += 1
         for key in self.places.users(volume_claim):
             self.places.bind(self.pods[key])
-            self._forget_movers(self.pods[key].spec.node_name)
+            self._forget_movers(self.pods[key].spec.node_name, key)
 
-    def _forget_movers(self, node: str) -> None:
-        self.leaving.on_pods(node)
+    def _forget_movers(self, node: str, pod: str) -> None:
+        self.leaving.on_pods(node, pod)
         self.moving.on_pods(node)
 
     def on_attachment(self, old: Attachment | None, new: Attachment | None) -> None:

@@ -21,7 +21,8 @@ from napsim.core.clusterview import ClusterView, Place
 from napsim.core.nodetemplates import Fit, NodeTemplate
 from napsim.core.podshapes import PodShape
 from napsim.core.reasons import Verdict
-from napsim.core.scheduler import Scheduler
+from napsim.core.resources import Resources, fits
+from napsim.core.scheduler import each_with_room, times
 from napsim.core.simulation import refused_for_now, waits_for
 from napsim.core.targets import Target
 from napsim.core.topology import Mover, Turn
@@ -134,8 +135,8 @@ class Outlook:
         self._view = view
         self._templates = templates
         self._others: dict[PodShape, list[Turn]] = {}
-        for mover in sorted(others, key=_BY_TURN):
-            self._others.setdefault(mover.shape, []).append(mover.turn)
+        for shape, run in groupby(sorted(others, key=_BY_TURN), key=_BY_SHAPE):
+            self._others.setdefault(shape, []).extend(map(_BY_TURN, run))
         self._usable = not view.repelling() and all(map(_is_plain, self._others))
         self._shapes = {shape.size: shape for shape in self._others}
         self._usable &= len(self._shapes) == len(self._others)
@@ -232,18 +233,34 @@ class Outlook:
         every = {*self._others, *own}
         if len(own) < len(counts) or len(shapes) < len(every) or not all(map(_is_plain, own)):
             return _Filled(None, frozenset())  # pods of one size and two shapes take turns
-        scheduler = Scheduler(self._view, self._templates, (), candidate)
         found: dict[PodShape, tuple[tuple[int, int, Target], ...]] = {}
+        taken: dict[str, Resources] = {}  # what is left, by Place.id
         used: set[str] = set()
         for shape in sorted(every, key=_BY_SIZE):
             self._view.watch_for(shape)
             wanted = len(self._others.get(shape, ())) + own.get(shape, 0)
-            placed = list(scheduler.fill(shape, wanted))
+            placed = list(self._poured(shape, wanted, candidate, taken))
             used.update(place.target.key for _, place in placed)
             if sum(pods for pods, _ in placed) < wanted and not self._is_launched_for(shape):
                 return _Filled(None, frozenset(used))
             found[shape] = tuple(_early(placed))
         return _Filled(found, frozenset(used))
+
+    def _poured(
+        self, shape: PodShape, pods: int, candidate: str, taken: dict[str, Resources]
+    ) -> Iterator[tuple[int, Place]]:
+        """``Scheduler.fill`` for a shape that is plain: which nodes that are there take so many, in its order."""
+        for place in each_with_room(self._view, shape):
+            free = taken.get(place.id, place.free)
+            while pods > 0 and place.target.key != candidate and fits(shape.requests, free):
+                count = min(times(shape.requests, free), pods)
+                free = taken[place.id] = dict(free)
+                for resource, amount in shape.requests.items():
+                    free[resource] = free.get(resource, 0) - count * amount
+                pods -= count
+                yield count, place
+            if pods <= 0:
+                return
 
     def _is_launched_for(self, shape: PodShape) -> bool:
         """Whether a pool without limits is known to launch nodes for such pods."""

@@ -75,10 +75,11 @@ _LOOK_AT_EACH: Final = Budgets(False)
 class PdbIndex:
     """The PDBs of the cluster by namespace: which of them match a pod. Asked once for all pods of the same labels."""
 
-    __slots__ = ("_by_label", "_by_namespace", "_selecting", "with_room")
+    __slots__ = ("_by_label", "_by_namespace", "_selecting", "with_room", "without_room")
 
     def __init__(self, pdbs: Iterable[PodDisruptionBudget] = ()) -> None:
         self.with_room: set[str] = set()  # keys of those that allow a disruption
+        self.without_room: set[str] = set()  # of the others
         self._by_namespace: dict[str, dict[str, PodDisruptionBudget]] = {}
         self._selecting: dict[str, dict[frozenset[tuple[str, str]], tuple[str, ...]]] = {}  # namespace, labels -> names
         self._by_label: dict[
@@ -91,13 +92,16 @@ class PdbIndex:
         known = self._by_namespace.setdefault(pdb.metadata.namespace, {})
         before = known.get(pdb.name)
         known[pdb.name] = pdb
-        (self.with_room.add if pdb.status.disruptions_allowed > 0 else self.with_room.discard)(pdb.key)
+        has_room = pdb.status.disruptions_allowed > 0
+        (self.with_room.add if has_room else self.with_room.discard)(pdb.key)
+        (self.without_room.discard if has_room else self.without_room.add)(pdb.key)
         if before is None or before.spec.selector != pdb.spec.selector:
             self._forget(pdb.metadata.namespace)
 
     def remove(self, pdb: PodDisruptionBudget) -> None:
         self._by_namespace.get(pdb.metadata.namespace, {}).pop(pdb.name, None)
         self.with_room.discard(pdb.key)
+        self.without_room.discard(pdb.key)
         self._forget(pdb.metadata.namespace)
 
     def _forget(self, namespace: str) -> None:

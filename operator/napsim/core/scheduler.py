@@ -146,7 +146,7 @@ class Scheduler:
         """Which nodes that are there take so many equal pods that no topology rule concerns: how many, and where."""
         while pods > 0 and (place := self._free_place(shape)) is not None:
             free = self._free_of(place)
-            count = 1 if shape.host_ports else min(_times(shape.requests, free), pods)
+            count = 1 if shape.host_ports else min(times(shape.requests, free), pods)
             for resource, amount in shape.requests.items():
                 free[resource] = free.get(resource, 0) - count * amount
             if shape.host_ports:
@@ -165,7 +165,7 @@ class Scheduler:
         (claim,) = open_to
         free = dict(claim.least)
         subtract(free, claim.requests)
-        count = min(_times(shape.requests, free), len(equal) - done)
+        count = min(times(shape.requests, free), len(equal) - done)
         if count > 0:
             claim.pods.extend(map(_BY_KEY, equal[done : done + count]))
             claim.requests = total((claim.requests, {key: count * amount for key, amount in shape.requests.items()}))
@@ -230,23 +230,13 @@ class Scheduler:
             return None
         walk = self._walks.get(shape)
         if walk is None:
-            walk = self._walks[shape] = self._walk(shape)
+            walk = self._walks[shape] = each_with_room(self._view, shape)
         for place in walk:
             if self._has_room(shape, place):
                 self._last[shape] = place
                 return place
         self._no_room.add(shape)
         return None
-
-    def _walk(self, shape: PodShape) -> Iterator[Place]:
-        for initialized in (True, False):
-            found = [
-                alike.fit.each(shape.requests)
-                for alike in self._view.alike()
-                if alike.initialized is initialized and alike.accepts(shape)
-            ]
-            for place_id in found[0] if len(found) == 1 else heapq.merge(*found):
-                yield self._view.place_of(place_id)
 
     def _first(self, pod: _Pod) -> Place | None:
         for initialized in (True, False):
@@ -395,6 +385,18 @@ class Scheduler:
         return fit(claim, pod.shape, narrow, pod.free)
 
 
-def _times(request: Mapping[str, int], free: Mapping[str, int]) -> int:
+def each_with_room(view: ClusterView, shape: PodShape) -> Iterator[Place]:
+    """The nodes that are there and let such pods in, in order; their room is what it is when their turn comes."""
+    for initialized in (True, False):
+        found = [
+            alike.fit.each(shape.requests)
+            for alike in view.alike()
+            if alike.initialized is initialized and alike.accepts(shape)
+        ]
+        for place_id in found[0] if len(found) == 1 else heapq.merge(*found):
+            yield view.place_of(place_id)
+
+
+def times(request: Mapping[str, int], free: Mapping[str, int]) -> int:
     """How many such requests fit; below 1 when none does."""
     return min((free.get(resource, 0) // amount for resource, amount in request.items() if amount), default=1)
