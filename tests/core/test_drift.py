@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.definitions import DEFINITIONS, sig_image_id
@@ -490,7 +492,7 @@ def test_the_first_reason_in_the_order_of_karpenter_and_then_of_the_provider_win
         {"nodes": (node(),)},
         {"claim": claim()},
     ):
-        case = replace(case, **mended)
+        case = dataclasses.replace(case, **mended)
         found.append(case.verdict().reason)
     assert found == [
         DriftReason.NODE_POOL_DRIFTED,
@@ -505,7 +507,7 @@ def test_the_first_reason_in_the_order_of_karpenter_and_then_of_the_provider_win
 
 @pytest.mark.parametrize("case", [pytest.param(drifted_in_everything(), id="karpenter:D07")])
 def test_the_pool_comes_before_the_provider_even_if_that_would_fail(case: Case) -> None:
-    assert replace(case, claim=claim(provider_id="")).verdict().reason is DriftReason.NODE_POOL_DRIFTED
+    assert dataclasses.replace(case, claim=claim(provider_id="")).verdict().reason is DriftReason.NODE_POOL_DRIFTED
 
 
 # --- the condition --------------------------------------------------------------------------------------------------
@@ -520,7 +522,7 @@ def test_the_pool_comes_before_the_provider_even_if_that_would_fail(case: Case) 
     ],
 )
 def test_a_claim_that_is_not_launched_loses_the_condition(launched: tuple[Condition, ...]) -> None:
-    case = replace(drifted_in_everything(), claim=claim((*launched, DRIFTED), image_id=NEW))
+    case = dataclasses.replace(drifted_in_everything(), claim=claim((*launched, DRIFTED), image_id=NEW))
     verdict = case.verdict()
     assert (verdict.reason, verdict.requeue, verdict.wake_at) == (DriftReason.NONE, None, None)
     assert drift_condition(case.claim, verdict, NOW) is ConditionEdit.REMOVE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from napsim.core.configurations import NODE_OS, Configuration, MaintenanceWindow, NotAllowedDates
 from napsim.core.lead_times import Effective, effective

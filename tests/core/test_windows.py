@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.core.configurations import (
     DEFAULT,

@@ -41,7 +41,8 @@ def with_seed(scenario: Scenario, seed: int) -> Scenario:
         else manifest
         for manifest in scenario.manifests
     )
-    return replace(scenario, seed=seed, manifests=manifests, timings=replace(scenario.timings, seed=seed))
+    timings = msgspec.structs.replace(scenario.timings, seed=seed)
+    return replace(scenario, seed=seed, manifests=manifests, timings=timings)
 
 
 def _results(scenario: Scenario, seeds: range) -> list[_Result]:

@@ -6,9 +6,11 @@ Policy: ours. Asked of one cluster as it stands, be it a live one or a simulated
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.controllers.agentlinks import AgentLinks

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from operator import is_not
 from typing import Final
 
+import msgspec
+
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
 from napsim.controllers.leaving import Moving
@@ -75,13 +77,13 @@ class Scheduling:
         if not (own.until is leaving.until is None):
             until = earliest(own.until, leaving.until, until)
         if not state.places.unfollowed and (refusal := outlook.refusal(claim.name, own.own)) is not None:
-            return Simulation(verdict=refusal if until is None else replace(refusal, wake_at=until))
+            return Simulation(verdict=refusal if until is None else msgspec.structs.replace(refusal, wake_at=until))
         movers = [*leaving.movers, *self.pending().movers, *own.movers]
         hopeless = self._hopeless(movers)
         found = simulate(view, self.templates, claim.name, _but(movers, hopeless), hopeless=hopeless)
         if found.verdict.allowed or until is None:
             return found
-        return replace(found, verdict=replace(found.verdict, wake_at=until))
+        return replace(found, verdict=msgspec.structs.replace(found.verdict, wake_at=until))
 
     @property
     def outlook(self) -> Outlook | None:

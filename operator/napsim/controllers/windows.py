@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, Manifest

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -18,8 +17,7 @@ from napsim.core.objects import Condition, Node, NodeClaim, NodeSpec, Pod, Taint
 NOTHING: Final[Mapping[str, str | None]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One Kubernetes event. ``dedupe`` adds to (reason, object) what makes two of them different."""
 
     kind: str
@@ -35,31 +33,27 @@ class Event:
     event_name: str = ""  # of the Event object: one that follows from what it tells makes it exist once
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNodeClaim:
+class CreateNodeClaim(msgspec.Struct, frozen=True):
     claim: NodeClaim
     reason: str  # label of karpenter_nodeclaims_created_total: provisioned, drifted, replicas
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteNodeClaim:
+class DeleteNodeClaim(msgspec.Struct, frozen=True):
     claim: NodeClaim
     reason: str  # label of karpenter_nodeclaims_disrupted_total
 
 
-@dataclass(frozen=True, slots=True)
-class PatchNodeClaim:
+class PatchNodeClaim(msgspec.Struct, frozen=True):
     """Labels and annotations: None removes. Finalizers: added or removed."""
 
     claim: NodeClaim
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
-    labels: Mapping[str, str | None] = field(default_factory=dict)
+    annotations: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    labels: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     add_finalizer: str = ""
     remove_finalizer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SetNodeClaimStatus:
+class SetNodeClaimStatus(msgspec.Struct, frozen=True):
     """Conditions are merged by type; a transition time moves only when the status changes. None leaves a field."""
 
     claim: NodeClaim
@@ -74,21 +68,18 @@ class SetNodeClaimStatus:
     last_pod_event_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNode:
+class CreateNode(msgspec.Struct, frozen=True):
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteNode:
+class DeleteNode(msgspec.Struct, frozen=True):
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class PatchNode:
+class PatchNode(msgspec.Struct, frozen=True):
     node: Node
-    labels: Mapping[str, str | None] = field(default_factory=dict)
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     add_taints: tuple[Taint, ...] = ()
     remove_taints: tuple[str, ...] = ()  # keys
     unschedulable: bool | None = None  # None leaves it
@@ -96,14 +87,12 @@ class PatchNode:
     remove_finalizer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EvictPod:
+class EvictPod(msgspec.Struct, frozen=True):
     pod: Pod
     pdbs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DeletePod:
+class DeletePod(msgspec.Struct, frozen=True):
     """Bypasses PDBs: only for an elapsed terminationGracePeriod."""
 
     pod: Pod
@@ -124,8 +113,7 @@ Action = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to do now, in this order, and when to look again (virtual UTC; None: when something changes)."""
 
     actions: tuple[Action, ...] = ()

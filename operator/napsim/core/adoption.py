@@ -62,8 +62,7 @@ PASSING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """A NodePool as a Node sees it that wants in. ``template`` is ``spec.template`` as stored."""
 
     pool: NodePool
@@ -76,8 +75,7 @@ class Home:
     kubernetes_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
+class Applicant(msgspec.Struct, frozen=True):
     """A Node that opts in to the pool of that name. ``home`` is None without such a pool."""
 
     node: Node

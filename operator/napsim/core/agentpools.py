@@ -121,8 +121,7 @@ def _os_sku(labels: dict[str, str]) -> str:
     return labels.get(names.NODE_IMAGE_VERSION, "").partition("-")[0].removeprefix("AKS")
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(msgspec.Struct, frozen=True):
     """A Node as its pool sees it; two equal ones are no news."""
 
     pool: str

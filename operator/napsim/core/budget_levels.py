@@ -7,18 +7,18 @@ be disrupting at once: it bounds how many, not how fast. Edges are those of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from .budgets import UNLIMITED, Budget, allowed_by_budget, allowed_by_reason, is_active, next_change
 
 _HOUR: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """One level from ``start`` to ``end`` (aware UTC, ``end`` excluded), 0 to UNLIMITED nodes at once.
 
     ``cut``: the same level holds just before a stretch that begins the span, or just after one that ends it.
@@ -34,8 +34,7 @@ class Stretch:
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """One level within a span: how long it holds in all, and its longest stretch (of equal ones the first)."""
 
     allowed: int
@@ -43,8 +42,7 @@ class Level:
     longest: Stretch
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """What the budgets of a pool with ``nodes`` nodes allow for one reason. The stretches are the span, without gaps.
 
     ``active`` and ``deciding`` are positions in ``budgets``: of those for this reason that are active at some time
@@ -139,8 +137,7 @@ class BudgetFinding(StrEnum):
     NEVER_DECIDES = "NeverDecides"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     reason: BudgetFinding
     message: str
 

@@ -9,11 +9,12 @@ change; a freeze is written by day and month, so it would come back every year.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
+
+import msgspec
 
 from .budgets import Budget, allowed_by_budget, allowed_by_reason
 from .clock_changes import ClockChange, next_clock_change, offset
@@ -33,16 +34,14 @@ class WishError(ValueError):
     """A wish that no budgets can say, with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class WeekSpan:
+class WeekSpan(msgspec.Struct, frozen=True):
     """Minutes of the local week: ``start`` from Monday 00:00 on (0 to 10079), for ``length`` (1 to 10080)."""
 
     start: int
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(msgspec.Struct, frozen=True):
     """Nothing is open from ``start`` to ``end`` (aware UTC, ``end`` excluded), whole minutes; ``text`` as written."""
 
     start: datetime
@@ -50,8 +49,7 @@ class Freeze:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """Within the spans, by the clocks of ``zone``, ``nodes`` may be disrupted; outside them, and in freezes, none.
 
     ``reasons``: for which nothing may be disrupted outside; None is every reason.
@@ -70,16 +68,14 @@ class Wish:
         return _open_minutes(self.spans)[minute] and not any(it.start <= at < it.end for it in self.freezes)
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(msgspec.Struct, frozen=True):
     """A budget, and what it is for."""
 
     budget: Budget
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(msgspec.Struct, frozen=True):
     """Budgets that hold from ``since`` to ``valid_until`` (None: for good), and why not longer.
 
     ``frozen`` are the freezes in them, ``left_out`` those that are over, or too far ahead.
@@ -206,8 +202,7 @@ def _validity(
 # --- verifying --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
+class Disagreement(msgspec.Struct, frozen=True):
     """From ``start`` to ``end`` (aware UTC, ``end`` excluded) so many nodes are allowed and not as many as wished."""
 
     start: datetime

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.durations import format_duration, parse_duration
@@ -29,8 +30,7 @@ _ATOI: Final = re.compile(r"[+-]?[0-9]+")
 _MAX_INT64: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """One entry of ``spec.disruption.budgets``.
 
     ``nodes`` is a number or a percentage, as written. Without ``schedule`` and ``duration`` the budget is always
@@ -67,8 +67,7 @@ class BudgetError(ValueError):
     """A budget that does not decode: names the budget, each field at fault, its value and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     """How many nodes may be disrupting at once, 0 to UNLIMITED; with an error it is always 0."""
 
     allowed: int
@@ -192,8 +191,7 @@ def _nodes(nodes: str) -> tuple[int, bool]:
 # --- What counts ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCount:
+class NodeCount(msgspec.Struct, frozen=True):
     """What decides how a node counts.
 
     ``managed``: has a NodeClaim. ``initialized``: label karpenter.sh/initialized=true. ``instance_terminating``: that
@@ -208,8 +206,7 @@ class NodeCount:
     marked_for_deletion: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PoolCount:
+class PoolCount(msgspec.Struct, frozen=True):
     """The nodes of one pool that budgets are measured against."""
 
     total_nodes: int = 0

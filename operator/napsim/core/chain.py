@@ -24,10 +24,11 @@ value: what is asked for it, and with which state, is in ``controllers.chains``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class LinkName(StrEnum):
@@ -58,8 +59,7 @@ class Standing(StrEnum):
     AHEAD = "ahead"  # nothing is to be judged there yet
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """One change that ends one block. ``patch`` is a JSON merge patch of the object, where it is an edit of one.
 
     ``command`` does the same with kubectl. ``effect`` says what it comes to, and its price where it has one.
@@ -70,11 +70,10 @@ class Edit:
     kind: str = ""
     name: str = ""
     namespace: str = ""
-    patch: Mapping[str, Any] = field(default_factory=dict)
+    patch: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One link at one instant. ``until`` (virtual, aware UTC) is when it changes by itself; None: time never does that.
 
     ``reason`` is a value of the enum that the decision speaks in (``core.reasons`` and others); empty if it has none.
@@ -90,16 +89,14 @@ class Link:
     edit: Edit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """Nodes of a pool whose chains are blocked by the same link for the same reason; ``nodes`` by name."""
 
     nodes: tuple[str, ...]
     link: Link | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True):
     """The answer for one object. ``moved``: there is nothing to wait for, and ``message`` says so.
 
     ``stands_for``: of several nodes, the one whose links these are. ``held``: all nodes that are concerned, by what

@@ -15,10 +15,11 @@ beside (``ChangeEffect``, ``OSUpgrades.catch_up``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from napsim.core.clock import rfc3339
 from napsim.core.recurrence import Weekday, Weekly
@@ -52,8 +53,7 @@ class Means(StrEnum):
     REIMAGE = "reimaged: drained, as budgets and surge allow"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What a channel does. ``cadence`` is without a window; None is never. ``unattended``: by the OS itself."""
 
     summary: str
@@ -83,8 +83,7 @@ FACTS: Final[dict[Channel, Facts]] = {
 # --- which channel ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelChoice:
+class ChannelChoice(msgspec.Struct, frozen=True):
     """The channel that holds; ``error`` says why the one asked for is refused."""
 
     channel: Channel
@@ -114,8 +113,7 @@ def unavailable(channel: Channel, os_sku: str, *, gpu: bool = False) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeEffect:
+class ChangeEffect(msgspec.Struct, frozen=True):
     """What a change of channel does: ``reimages`` as first documented, ``reimages_now`` as documented since 2025."""
 
     reimages: bool
@@ -130,8 +128,7 @@ def change_effect(old: Channel | None, new: Channel) -> ChangeEffect:
     return ChangeEffect(reimages=True, reimages_now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelInForce:
+class ChannelInForce(msgspec.Struct, frozen=True):
     """The channel at an instant, and when (None: not at all) another takes its place at the latest."""
 
     channel: Channel
@@ -164,8 +161,7 @@ class UpgradeReason(StrEnum):
     CHANGED = "ChannelChanged"
 
 
-@dataclass(frozen=True, slots=True)
-class OSUpgrades:
+class OSUpgrades(msgspec.Struct, frozen=True):
     """A node pool, as far as its OS upgrades go.
 
     ``last`` is when the last one began; None when there was none. ``urgent``: AKS has to act at once. ``prevented``:
@@ -183,8 +179,7 @@ class OSUpgrades:
     missed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UpgradeVerdict:
+class UpgradeVerdict(msgspec.Struct, frozen=True):
     """Whether one may begin. ``wake_at`` is the first instant at which time alone changes that; None: never."""
 
     allowed: bool

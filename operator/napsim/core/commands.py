@@ -11,7 +11,6 @@ Order of a start: taint and record in one patch, ``DisruptionReason`` on the cla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Final
@@ -57,8 +56,7 @@ class Command(msgspec.Struct, frozen=True, rename="camel"):
     replacements: tuple[Replacement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """A command after a look: actions now, replacements to create, and whether it is over."""
 
     plan: Plan = IDLE

@@ -7,10 +7,11 @@ is looked up in the tz database (the machine's, else that of the ``tzdata`` pack
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from .recurrence import Daily, Recurrence, Schedule, Weekday
 
@@ -23,8 +24,7 @@ MIN_DURATION_HOURS: Final = 4
 MAX_DURATION_HOURS: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """The choices that no source decides and that are settings. Lead times: from a change to when it counts."""
 
     first_day_of_week: Weekday = Weekday.SUNDAY
@@ -39,32 +39,28 @@ class Settings:
 DEFAULT_SETTINGS: Final = Settings()
 
 
-@dataclass(frozen=True, slots=True)
-class NotAllowedDates:
+class NotAllowedDates(msgspec.Struct, frozen=True):
     """Local days on which nothing is open, ``end`` included."""
 
     start: date
     end: date
 
 
-@dataclass(frozen=True, slots=True)
-class NotAllowedTime:
+class NotAllowedTime(msgspec.Struct, frozen=True):
     """A span (aware datetimes, end excluded) in which nothing is open: the legacy form of ``default``."""
 
     start: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TimeInWeek:
+class TimeInWeek(msgspec.Struct, frozen=True):
     """Hours of a weekday, in UTC: slots 0 and 1 are 00:00 to 02:00."""
 
     day: Weekday
     hour_slots: tuple[int, ...] = ALL_HOURS
 
 
-@dataclass(frozen=True, slots=True)
-class MaintenanceWindow:
+class MaintenanceWindow(msgspec.Struct, frozen=True):
     """A recurring window. ``start_date`` and ``start_time`` are local.
 
     Local means the fixed ``utc_offset``, without daylight saving time; or ``time_zone`` (IANA, an extension), which
@@ -94,8 +90,7 @@ class MaintenanceWindow:
         return isinstance(self.schedule, Daily) and self.duration_hours >= 24 * self.schedule.interval_days
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(msgspec.Struct, frozen=True):
     """One maintenance configuration. ``time_in_week`` counts only without a ``window``, ``not_allowed_time`` always.
 
     ``assumption`` says what was assumed when nobody wrote this configuration (the fallback schedule), else it is empty.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.objects import Requirement
@@ -25,8 +26,7 @@ class GalleryKind(StrEnum):
     SIG = "SIG"
 
 
-@dataclass(frozen=True, slots=True)
-class Gallery:
+class Gallery(msgspec.Struct, frozen=True):
     """A gallery under its public (community) name, and under its name and resource group as a shared image gallery."""
 
     name: str
@@ -39,8 +39,7 @@ AZURE_LINUX: Final = Gallery("AKSAzureLinux", "AKSAzureLinux-f7c7cda5-1c9a-4bdc-
 GALLERIES: Final = (UBUNTU, AZURE_LINUX)
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """An image definition and what an instance type must be to boot it (architecture, Hyper-V generation)."""
 
     name: str
@@ -67,8 +66,7 @@ class Family(StrEnum):
     AZURE_LINUX3 = "AzureLinux3"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSelection:
+class ImageSelection(msgspec.Struct, frozen=True):
     """What of an AKSNodeClass selects images: ``imageFamily`` ("" = unset), FIPS mode, trusted launch."""
 
     image_family: str = "Ubuntu"
@@ -155,8 +153,7 @@ _SIG_ID: Final = re.compile(
 _GALLERY_NAMES: Final[Mapping[str, str]] = {gallery.public_name: gallery.name for gallery in GALLERIES}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageId:
+class ImageId(msgspec.Struct, frozen=True):
     """The parts of a gallery image id. ``gallery`` is the public name in the community form."""
 
     kind: GalleryKind

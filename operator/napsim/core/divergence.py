@@ -18,10 +18,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import zip_longest
 from typing import Final
+
+from msgspec.structs import replace
 
 from napsim.core.instances import node_name
 from napsim.core.reasons import Reason

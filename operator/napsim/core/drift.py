@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.clock import earliest
@@ -47,8 +48,7 @@ class DriftReason(StrEnum):
     CLUSTER_CONFIG_DRIFT = "ClusterConfigDrift"
 
 
-@dataclass(frozen=True, slots=True)
-class PoolView:
+class PoolView(msgspec.Struct, frozen=True):
     """What of a NodePool decides on drift. ``hash`` and ``hash_version`` are its annotations, None where missing."""
 
     name: str
@@ -57,16 +57,14 @@ class PoolView:
     hash_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offering:
+class Offering(msgspec.Struct, frozen=True):
     """Where and how an instance type can be had; available or not does not matter here."""
 
     zone: str
     capacity_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceTypes:
+class InstanceTypes(msgspec.Struct, frozen=True):
     """The instance types of a pool by name, with what is known of one claim: its age and when its type was last found.
 
     ``created_at`` is the claim's (virtual) creation; ``found_at`` the ``instance_type_found_at`` of an earlier verdict.
@@ -77,8 +75,7 @@ class InstanceTypes:
     found_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderView:
+class ProviderView(msgspec.Struct, frozen=True):
     """What only Azure and the provider's options know.
 
     ``kubelet_identity`` is the client id that kubelets are given; empty is not known. ``machine_actions`` are the drift
@@ -93,8 +90,7 @@ NO_AZURE: Final = ProviderView()
 _NO_ACTION: Final = frozenset({"", "None", "Synced"})
 
 
-@dataclass(frozen=True, slots=True)
-class DriftVerdict:
+class DriftVerdict(msgspec.Struct, frozen=True):
     """The answer for one claim.
 
     ``message`` explains the reason; ``skipped`` says which checks could not be made, and why. With ``ignored`` (the
@@ -120,8 +116,7 @@ class DriftVerdict:
         return bool(self.ignored or self.error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(msgspec.Struct, frozen=True):
     claim: NodeClaim
     pool: PoolView
     node_class: NodeClassState | None
@@ -136,8 +131,7 @@ class _Subject:
         return self.claim.metadata.annotations.get(names.AKS_MACHINE, "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(msgspec.Struct, frozen=True):
     """What one check found. All empty: nothing drifted. ``ends`` ends the checks without drift and without error."""
 
     reason: DriftReason = DriftReason.NONE

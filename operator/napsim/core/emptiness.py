@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -75,8 +76,7 @@ def last_pod_event(before: datetime | None, now: datetime) -> datetime | None:
     return now.replace(microsecond=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(msgspec.Struct, frozen=True):
     """Whether condition Consolidatable is True. ``wake_at`` is when time alone makes it so; None: it does not."""
 
     consolidatable: bool
@@ -144,24 +144,21 @@ def is_empty(pods: Iterable[Pod]) -> bool:
 OrderKey = tuple[float, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyNode:
+class EmptyNode(msgspec.Struct, frozen=True):
     """A candidate that is empty, by its NodeClaim."""
 
     claim: str
     nodepool: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmptinessDecision:
+class EmptinessDecision(msgspec.Struct, frozen=True):
     """The NodeClaims of one command, in order, and the pools whose budgets left some of theirs behind."""
 
     claims: tuple[str, ...] = ()
     constrained: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(msgspec.Struct, frozen=True):
     """What is left of a decision, in the order of the candidates. ``failed``: what the metric counts of the rest."""
 
     claims: tuple[str, ...] = ()

@@ -18,10 +18,11 @@ cluster, meet the same failures. What Karpenter does about them is decided elsew
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.timings import INSTANT, Distribution, quantile_share
@@ -54,8 +55,7 @@ _SAID: Final[Mapping[FailureKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """One entry of ``spec.failures``. Empty selectors select everything; ``begins`` None: it always held.
 
     ``after``, of NodeFails and InstanceGone, is the time from initialization to the failure; ``lasts``, of LaunchFails
@@ -85,8 +85,7 @@ class Failure:
         return all(not allowed or labels.get(key, "") in allowed for allowed, key in chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True):
     """A failure as it hits one NodeClaim: [``begins``, ``ends``), virtual; ``NEVER`` when nothing ends it."""
 
     kind: FailureKind
@@ -95,8 +94,7 @@ class Outage:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
+class Failures(msgspec.Struct, frozen=True):
     """All of them, in the order of the list: of several that hit one step of one claim, the first counts."""
 
     items: tuple[Failure, ...] = ()

@@ -7,15 +7,15 @@ hash of another version cannot be compared, so a claim that is drifted keeps its
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.objects import NodeClaim, condition
 
 
-@dataclass(frozen=True, slots=True)
-class HashKeys:
+class HashKeys(msgspec.Struct, frozen=True):
     """The two annotations a hash is kept in, on its owner and on the owner's claims."""
 
     hash: str
@@ -26,8 +26,7 @@ NODEPOOL_KEYS: Final = HashKeys(names.NODEPOOL_HASH, names.NODEPOOL_HASH_VERSION
 AKSNODECLASS_KEYS: Final = HashKeys(names.AKSNODECLASS_HASH, names.AKSNODECLASS_HASH_VERSION)
 
 
-@dataclass(frozen=True, slots=True)
-class HashMigration:
+class HashMigration(msgspec.Struct, frozen=True):
     """Annotations to write: on the owner, and by name on claims. The claims come first. Empty: nothing to write."""
 
     owner: Mapping[str, str]

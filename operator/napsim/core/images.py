@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.core.definitions import Definition, GalleryKind
 from napsim.core.versions import is_newer
@@ -20,8 +22,7 @@ from napsim.core.versions import is_newer
 LIST_CACHE_DURATION: Final = timedelta(hours=72)
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedImage:
+class PublishedImage(msgspec.Struct, frozen=True):
     """One image version of one definition, from ``published_at`` on (UTC, on the cluster's clock)."""
 
     definition: str
@@ -36,8 +37,7 @@ class PublishedImage:
         return f"{self.version}-{self.security_patch}" if self.security_patch else self.version
 
 
-@dataclass(frozen=True, slots=True)
-class ListKey:
+class ListKey(msgspec.Struct, frozen=True):
     """What a list of images depends on; the key of its cache."""
 
     definitions: tuple[Definition, ...]
@@ -125,8 +125,7 @@ class Catalogue:
         return track.latest(at, key.kind) if track else None
 
 
-@dataclass(frozen=True, slots=True)
-class ListCache:
+class ListCache(msgspec.Struct, frozen=True):
     """A list of images as it was fetched at ``filled_at``. It is valid for a fixed time from then on, not sliding."""
 
     filled_at: datetime
@@ -134,8 +133,7 @@ class ListCache:
     images: tuple[PublishedImage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The answer to a listing: the images in priority order, the cache to keep, and when to list again.
 
     ``unlisted`` are the images that are the latest by now but not in the list yet. ``wake_at`` is the first instant at

@@ -9,9 +9,10 @@ follows its published reservation (CPU by cores, memory by a falling share) and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.resources import CPU, MEMORY, PODS, Resources, format_amount
@@ -25,8 +26,7 @@ EPHEMERAL_STORAGE: Final = "ephemeral-storage"
 ON_DEMAND: Final = "on-demand"
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """One family of sizes. ``gib_per_vcpu`` and ``usd_per_vcpu_hour`` are the same for all its sizes."""
 
     name: str  # with {} for the number of vCPUs
@@ -59,8 +59,7 @@ _RESERVED_MILLICORES: Final = ((1, 60), (2, 100), (4, 140), (8, 180), (16, 260),
 _RESERVED_MEMORY: Final = ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (float("inf"), 0.02))
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceType:
+class InstanceType(msgspec.Struct, frozen=True):
     """One size. Memory in GiB as Azure sells it."""
 
     name: str

@@ -8,9 +8,11 @@ upgrade is the control plane's own business. ``control_plane`` is that business,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.nodeclasses import NodeClassState, with_condition
@@ -26,8 +28,7 @@ AUTOMATIC_CHANNELS: Final = ("patch", "stable", "rapid")
 """The values of ``upgradeChannel`` on which AKS upgrades Kubernetes by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ControlPlane:
+class ControlPlane(msgspec.Struct, frozen=True):
     """The version that the control plane runs now; ``waiting`` is the one it goes to at ``wake_at`` (None: never)."""
 
     version: str
@@ -51,8 +52,7 @@ def control_plane(wanted: str, held: str, channel: str, window: WindowVerdict | 
     return ControlPlane(held, wanted, message, window.wake_at)
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesVersionStep:
+class KubernetesVersionStep(msgspec.Struct, frozen=True):
     """The state after the step, what was decided in words, and the error that left the state as it was."""
 
     state: NodeClassState

@@ -7,8 +7,10 @@ none at all means open at all times.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from napsim.api.durations import format_duration
 

@@ -13,9 +13,10 @@ Mirrors karpenter v1.14.0 ``pkg/controllers/nodeclaim/lifecycle/`` (``launch.go`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.actions import IDLE, Action, DeleteNodeClaim, Event, PatchNode, Plan, SetNodeClaimStatus
@@ -36,8 +37,7 @@ LAUNCH_FAILED: Final = "launch_failed"
 _LONGEST_MESSAGE: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """What the node provider answers: an instance, or the reason why there is none.
 
     ``ready_at`` is the virtual instant at which the answer comes. Without ``provider_id`` it follows from the claim.
@@ -108,8 +108,7 @@ def _waiting(type_: str, reason: str, message: str = "") -> Condition:
     return Condition(type=type_, status="Unknown", reason=reason, message=message)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """When (virtual) a Node that has joined loses the taints it came with: the cloud provider's, the startup taints."""
 
     cloud: datetime

@@ -7,10 +7,11 @@ the same instant gives the same report. Instants are UTC; local texts are under 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from .clock import earliest
 from .configurations import Configuration
@@ -23,8 +24,7 @@ CUTOUT_HORIZON: Final = timedelta(days=366)
 CUTOUT_LIMIT: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ShownWindow:
+class ShownWindow(msgspec.Struct, frozen=True):
     """A window with its texts in UTC and under the configuration's own offset or time zone."""
 
     window: Window
@@ -32,14 +32,12 @@ class ShownWindow:
     local: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCutout:
+class ShownCutout(msgspec.Struct, frozen=True):
     cutout: Cutout
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(msgspec.Struct, frozen=True):
     """All that the status of one MaintenanceConfiguration says.
 
     Windows, ``open`` and ``changes_at`` are those of what is in force; the checks are those of the configuration as it

@@ -7,9 +7,10 @@ condition that is not True, or True for an older generation, gives no images and
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.definitions import ImageSelection
@@ -20,21 +21,19 @@ AWAITING_REASON: Final = "AwaitingReconciliation"
 AWAITING_MESSAGE: Final = "object is awaiting reconciliation"
 
 
-@dataclass(frozen=True, slots=True)
-class StatusImage:
+class StatusImage(msgspec.Struct, frozen=True):
     """An entry of ``status.images``: the full id, and what an instance type must be to boot it."""
 
     id: str
     requirements: tuple[Requirement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClassState:
+class NodeClassState(msgspec.Struct, frozen=True):
     """What is read of an AKSNodeClass. ``hash`` and ``hash_version`` are its annotations, None where missing."""
 
     name: str
     generation: int = 0
-    selection: ImageSelection = field(default_factory=ImageSelection)
+    selection: ImageSelection = msgspec.field(default_factory=ImageSelection)
     images: tuple[StatusImage, ...] = ()
     kubernetes_version: str = ""
     conditions: tuple[Condition, ...] = ()

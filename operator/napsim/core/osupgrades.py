@@ -15,10 +15,12 @@ after it; a drain that takes too long gives the node up, and the pool waits for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.agentpools import AgentPool, Shape
@@ -45,8 +47,7 @@ LIVE_AT_ONCE: Final = 100
 """How many nodes are patched live in one look; the change of these leads to the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentPoolSettings:
+class AgentPoolSettings(msgspec.Struct, frozen=True):
     """``NodeAutoProvisioning.spec.agentPools``. Spans are virtual; they begin with their first instant."""
 
     play: bool = False
@@ -56,16 +57,14 @@ class AgentPoolSettings:
     stopped: tuple[Window, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A change of channel that reimages, at ``virtual`` on the cluster's clock and ``real`` on the API server's."""
 
     virtual: datetime
     real: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What holds for all pools. ``window`` is that of the node OS; None is none configured. ``skip``: Nodes that may be
     patched, but never drained."""
 
@@ -80,8 +79,7 @@ class Circumstances:
 # --- what there is for a node -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One way for nodes of one image to another. Images are values of the label node-image-version."""
 
     means: Means
@@ -89,8 +87,7 @@ class Step:
     to_image: str
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """A step, and the nodes (by name) that it is for; some of them may be under way."""
 
     step: Step
@@ -180,8 +177,7 @@ def _older_than_change(pool: AgentPool, around: Circumstances, now: datetime) ->
 # --- may it begin? ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What a look at a pool says. ``live`` and ``reimage`` are what to begin now; ``due`` counts what there is to do.
 
     ``begun``: when the upgrade that they are part of began. ``limits`` says of which nodes there is nothing to do, and

@@ -10,10 +10,12 @@ The window governs pick-up only: what is adopted here makes nodes drift, and the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.api.durations import format_duration
@@ -46,8 +48,7 @@ class PickupRule(StrEnum):
     SIG_REQUIRED_FOR_FIPS = "SIGRequiredForFIPS"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """The node OS maintenance window (``aksManagedNodeOSUpgradeSchedule``) at one instant.
 
     ``changes_at`` is the next instant at which ``open`` changes by itself. ``error`` is set when the window is defined
@@ -63,8 +64,7 @@ class Window:
 NO_WINDOW: Final = Window(open=True, configured=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ForcedPickup:
+class ForcedPickup(msgspec.Struct, frozen=True):
     """The 90-day rule, from NodeAutoProvisioning.spec: an image older than ``days`` less ``margin`` is replaced."""
 
     enabled: bool = True
@@ -77,19 +77,17 @@ class ForcedPickup:
         return None if date is None else date + timedelta(days=self.days) - self.margin + _TICK
 
 
-@dataclass(frozen=True, slots=True)
-class PickupSettings:
+class PickupSettings(msgspec.Struct, frozen=True):
     """What holds for all AKSNodeClasses of a cluster."""
 
     kind: GalleryKind = GalleryKind.CIG
     subscription: str = "00000000-0000-0000-0000-000000000000"
     security_patch: bool = False
     cache_duration: timedelta = LIST_CACHE_DURATION
-    forced: ForcedPickup = field(default_factory=ForcedPickup)
+    forced: ForcedPickup = msgspec.field(default_factory=ForcedPickup)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageChange:
+class ImageChange(msgspec.Struct, frozen=True):
     """One definition whose image changed. ``from_id`` or ``to_id`` is empty for one that is new or gone."""
 
     definition: str
@@ -107,8 +105,7 @@ class ImageChange:
         return _version(self.to_id)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldImage:
+class HeldImage(msgspec.Struct, frozen=True):
     """A newer image that exists and is not adopted: why, and until when at the longest (None: not known)."""
 
     definition: str
@@ -118,8 +115,7 @@ class HeldImage:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pickup:
+class Pickup(msgspec.Struct, frozen=True):
     """The decision. ``images`` and ``conditions`` are the very tuples of the state where nothing is to be written.
 
     ``requeue`` is upstream's next look; ``wake_at`` the first instant at which a look could come out differently as
@@ -135,8 +131,7 @@ class Pickup:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ruling:
+class _Ruling(msgspec.Struct, frozen=True):
     rule: PickupRule
     message: str
 
@@ -309,8 +304,7 @@ def _next_edge(window: Window, now: datetime) -> datetime | None:
 # --- one status pass --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClassPass:
+class NodeClassPass(msgspec.Struct, frozen=True):
     """One pass: the state to write (the state given, if nothing changes), the pick-up, and the list cache to keep."""
 
     state: NodeClassState

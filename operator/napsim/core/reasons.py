@@ -7,9 +7,11 @@ an exception. ``waits_for`` names what the verdict rests on, so that a change le
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 
 class Reason(StrEnum):
@@ -45,8 +47,7 @@ class Reason(StrEnum):
     MINIMUM_DRAIN_TIME = "MinimumDrainTime"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """One decision. ``wake_at`` (virtual UTC) is when it ends by itself; None when only a change can end it."""
 
     reason: Reason

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Final
+
+import msgspec
 
 _LAST_DAY: Final = date.max.toordinal()
 # A step of k months meets the same months of the year again after at most 12 steps, and a 29 February after at most
@@ -54,25 +55,21 @@ class WeekIndex(StrEnum):
     LAST = "Last"
 
 
-@dataclass(frozen=True, slots=True)
-class Daily:
+class Daily(msgspec.Struct, frozen=True):
     interval_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Weekly:
+class Weekly(msgspec.Struct, frozen=True):
     interval_weeks: int
     day_of_week: Weekday
 
 
-@dataclass(frozen=True, slots=True)
-class AbsoluteMonthly:
+class AbsoluteMonthly(msgspec.Struct, frozen=True):
     interval_months: int
     day_of_month: int
 
 
-@dataclass(frozen=True, slots=True)
-class RelativeMonthly:
+class RelativeMonthly(msgspec.Struct, frozen=True):
     interval_months: int
     week_index: WeekIndex
     day_of_week: Weekday
@@ -81,8 +78,7 @@ class RelativeMonthly:
 Schedule = Daily | Weekly | AbsoluteMonthly | RelativeMonthly
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(msgspec.Struct, frozen=True):
     """A schedule with the day it starts on, and the two choices that no source decides."""
 
     schedule: Schedule

@@ -21,6 +21,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 from napsim.api.durations import parse_duration
 
 SEARCH_YEARS: Final = 5
@@ -33,8 +35,7 @@ class ScheduleError(ValueError):
     """A schedule that robfig/cron refuses: names the schedule, every field at fault and what is allowed there."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpecSchedule:
+class SpecSchedule(msgspec.Struct, frozen=True):
     """Five fields as bit sets: bit n is set when the value n hits. Sunday is bit 0 of ``days_of_week``.
 
     ``either_day``: a day hits when its day of month *or* its day of week does. True only if neither field carries
@@ -116,8 +117,7 @@ class SpecSchedule:
             hit, minute = following, 0
 
 
-@dataclass(frozen=True, slots=True)
-class ConstantDelaySchedule:
+class ConstantDelaySchedule(msgspec.Struct, frozen=True):
     """``@every 1h``: no fixed hits, only a delay from the instant asked about."""
 
     delay: timedelta

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from typing import Final
+
+import msgspec
 
 from napsim.core.configurations import Configuration
 from napsim.core.windows import Window, describe, describe_instant, windows
@@ -42,8 +43,7 @@ class Told(StrEnum):
 _ORDER: Final = tuple(Told)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """``key`` is what makes it another fact than one with the same reason at the same instant."""
 
     at: datetime
@@ -59,8 +59,7 @@ class Fact:
         return f"{about[:200]}.{stamp:016x}.{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """What blocks some nodes of a pool: ``since`` is when it began to block the first of them."""
 
     nodepool: str

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -48,8 +49,7 @@ GARBAGE_COLLECTION: Final = timedelta(minutes=2)
 _VOLUME_POLL: Final = timedelta(seconds=1)  # real: attachments go when the attach-detach controller lets them
 
 
-@dataclass(frozen=True, slots=True)
-class Terminating:
+class Terminating(msgspec.Struct, frozen=True):
     """A node on its way out. ``attachments`` are names of VolumeAttachments of its drainable pods.
 
     ``end`` is the last patch: without one, the Node's finalizer goes, and the Node with it.
@@ -66,8 +66,7 @@ class Terminating:
         return self.end or PatchNode(self.node, remove_finalizer=names.TERMINATION_FINALIZER)
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(msgspec.Struct, frozen=True):
     """Both clocks at the moment of a decision: ``virtual`` rules, ``real`` is what the API server's stamps are in."""
 
     virtual: datetime

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from statistics import NormalDist
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+
+class Distribution(msgspec.Struct, frozen=True):
     """How long, in seconds. A draw below ``low`` is ``low``, one above ``high`` is ``high``.
 
     | kind | parameters |
@@ -58,8 +58,7 @@ _QUANTILES: Final[dict[str, Callable[[Distribution, float], float]]] = {
 INSTANT: Final = Distribution()
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(msgspec.Struct, frozen=True):
     """Time from NodeClaim to instance, instance to Node, Node to initialized, and from delete to gone."""
 
     launch: Distribution = INSTANT

@@ -19,7 +19,6 @@ give the same records, and ``diff`` of two traces shows the first that differs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -61,8 +60,7 @@ class RecordKind(StrEnum):
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One thing that happened. ``at`` and ``wake_at`` are virtual; ``object`` is ``Kind/name`` or ``Kind/ns/name``."""
 
     at: datetime
@@ -71,7 +69,7 @@ class Record:
     reason: str = ""
     message: str = ""
     wake_at: datetime | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def line(record: Record) -> str:

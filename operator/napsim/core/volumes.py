@@ -7,8 +7,9 @@ claims cannot be followed is not scheduled. How many disks a node can attach (CS
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.objects import PersistentVolume, PersistentVolumeClaim, Pod, Requirement, StorageClass, Volume
@@ -17,20 +18,18 @@ from napsim.core.requirements import AllowedValues, requirements_of
 BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """Claims by ``namespace/name``, volumes and classes by name, as a shell keeps them."""
 
-    claims: Mapping[str, PersistentVolumeClaim] = field(default_factory=dict)
-    volumes: Mapping[str, PersistentVolume] = field(default_factory=dict)
-    classes: Mapping[str, StorageClass] = field(default_factory=dict)
+    claims: Mapping[str, PersistentVolumeClaim] = msgspec.field(default_factory=dict)
+    volumes: Mapping[str, PersistentVolume] = msgspec.field(default_factory=dict)
+    classes: Mapping[str, StorageClass] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeNeeds:
+class VolumeNeeds(msgspec.Struct, frozen=True):
     """What the volumes ask of the node's labels. ``problem`` says why they cannot be followed, empty when they can."""
 
-    requirements: Mapping[str, AllowedValues] = field(default_factory=dict)
+    requirements: Mapping[str, AllowedValues] = msgspec.field(default_factory=dict)
     problem: str = ""
 
 

@@ -7,10 +7,11 @@ the configuration and its next windows, and answers with a finding or None. Noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from .configurations import DEFAULT, MIN_DURATION_HOURS, Configuration
 from .recurrence import AbsoluteMonthly, Weekly
@@ -48,8 +49,7 @@ CODES: Final[Mapping[FindingReason, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     reason: FindingReason
     message: str
 
@@ -143,8 +143,7 @@ class ClockChange(StrEnum):
     END_MOVED = "EndMoved"
 
 
-@dataclass(frozen=True, slots=True)
-class ClockNote:
+class ClockNote(msgspec.Struct, frozen=True):
     change: ClockChange
     occurrence: Window
     message: str

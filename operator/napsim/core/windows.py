@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from .clock import rfc3339
 from .configurations import Configuration, MaintenanceWindow, TimeInWeek
@@ -41,8 +42,7 @@ _LONGEST: Final = timedelta(days=3)
 _LONGEST_OF_HOUR_SLOTS: Final = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A span of time in UTC; ``end`` is None when it never ends, ``start`` is BEGINNING when it never began."""
 
     start: datetime
@@ -60,8 +60,7 @@ class Window:
         return self.start <= other.start and other.until <= self.until
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(msgspec.Struct, frozen=True):
     """A blocked span, and the entry of the spec that blocks it: ``notAllowedDates[0]``, 2026-12-21 to 2027-01-03."""
 
     field: str
@@ -69,8 +68,7 @@ class Exclusion:
     span: Window
 
 
-@dataclass(frozen=True, slots=True)
-class Cutout:
+class Cutout(msgspec.Struct, frozen=True):
     """What one exclusion does to one occurrence, and what all exclusions together leave of that occurrence."""
 
     exclusion: Exclusion
@@ -94,8 +92,7 @@ class WindowReason(StrEnum):
     UNREADABLE = "MaintenanceWindowUnreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class WindowVerdict:
+class WindowVerdict(msgspec.Struct, frozen=True):
     """Whether maintenance may begin. ``window`` is the current or else the next one: the one that AKS would publish.
 
     ``wake_at`` is the first instant at which ``open`` changes: one tick after the start of the next window, or the end

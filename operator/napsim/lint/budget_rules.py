@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
+
+from msgspec.structs import replace
 
 from napsim.core.budget_levels import BudgetFinding, Course, course, findings
 from napsim.core.budgets import DRIFTED, REASONS, UNLIMITED, Budget

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from napsim.controllers.blockings import Blocked, verdict_of
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controllers import Controllers, Queue
@@ -141,7 +143,8 @@ class Simulator(Controllers):
     def _played(self, settings: Settings) -> Settings:
         """Nodes that are there before the scenario starts are there at once, and nothing fails then."""
         if self.scenario.subscription:
-            settings = replace(settings, pickup=replace(settings.pickup, subscription=self.scenario.subscription))
+            pickup = msgspec.structs.replace(settings.pickup, subscription=self.scenario.subscription)
+            settings = replace(settings, pickup=pickup)
         if self.settling:
             return replace(settings, timings=Timings(seed=self.scenario.seed), failures=Failures())
         return settings
