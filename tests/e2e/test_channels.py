@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e import manifests as m
+from tests.e2e.kubectl import WAIT_SECONDS
 from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
 
 AGENT_POOL: Final = "kubernetes.azure.com/agentpool"
@@ -18,7 +19,6 @@ RECORD: Final = "napsim.dev/os-upgrade"
 PREFIX: Final = "AKSUbuntu-2204gen2containerd"
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
 PATCH: Final = "2026.02.10"
-WAIT_SECONDS: Final = 60.0
 NODES: Final = ("system-0", "system-1", "system-2")
 SUNDAY_ONE: Final = "2026-02-15T01:00:00Z"
 PLAY: Final[m.Manifest] = {"mode": "Play"}
@@ -96,7 +96,7 @@ def settings(world: Rehearsal, changes: m.Manifest) -> None:
 
 def test_a_pool_is_left_alone_until_it_is_played_and_patched_live_when_the_window_opens(world: Rehearsal) -> None:
     images = (m.image(NEW, "2026-03-01T00:00:00Z"), patched(OLD))
-    settle(world, *images, m.window(), nodeOSUpgradeChannel="None", agentPools=PLAY)
+    settle(world, *images, m.window(), factor=60, nodeOSUpgradeChannel="None", agentPools=PLAY)
     world.eventually("it is said", lambda: pool(world).get("reason") == "NoUpdatesOnChannel", WAIT_SECONDS)
     settings(world, {"nodeOSUpgradeChannel": "SecurityPatch", "agentPools": None})
     world.eventually("it is not said any more", lambda: not upgrades(world), WAIT_SECONDS)
@@ -104,7 +104,7 @@ def test_a_pool_is_left_alone_until_it_is_played_and_patched_live_when_the_windo
     world.eventually("the pool waits", lambda: pool(world).get("reason") == "MaintenanceWindowClosed", WAIT_SECONDS)
     assert (pool(world)["due"], versions(world)) == (3, {OLD: 3})
     before = running(world)
-    settings(world, {"clock": {"factor": 6000}})
+    settings(world, {"clock": {"factor": 1200}})
     world.eventually("all are patched", lambda: versions(world) == {f"{OLD}-{PATCH}": 3}, WAIT_SECONDS)
 
     assert world.virtual_now() > datetime.fromisoformat(SUNDAY_ONE)
