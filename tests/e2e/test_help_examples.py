@@ -19,6 +19,7 @@ from typing import Final
 import pytest
 
 from napsim.cli.command_reference import asks_cluster, documented
+from tests.e2e.kubectl import WAIT_SECONDS, eventually
 
 ROOT: Final = Path(__file__).parents[2]
 PROGRAMS: Final = Path(sys.executable).parent
@@ -82,38 +83,41 @@ class Shell:
     def expect(self, line: str, code: int = 0) -> str:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120,
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == code, f"{line}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         return done.stdout
 
-    def start(self, line: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            line.split(), cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def start(self, line: str, until: str) -> subprocess.Popen[bytes]:
+        """Start it, and wait until it has said something: before, a signal would find it unprepared."""
+        said = self.folder / f"{line.replace(' ', '_')}.txt"
+        with said.open("wb") as output:
+            process = subprocess.Popen(
+                line.split(), cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        eventually(lambda: until in said.read_text() or process.poll() is not None, f"{line} says {until!r}")
+        assert process.poll() is None, said.read_text()
+        return process
 
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
     process.send_signal(number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=WAIT_SECONDS)
 
 
 def test_all_that_go_on_end_when_they_are_asked_to(shell: Shell) -> None:
     """The first of them is the operator, which makes the nodes that the other examples look at."""
-    operator = shell.start(RUN)
-    deadline = time.monotonic() + 60
+    operator = shell.start(RUN, "leading: ")
+    deadline = time.monotonic() + WAIT_SECONDS
     while shell.expect("kubectl get nodes --no-headers --ignore-not-found").count(" Ready ") < 12:
         assert operator.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    watch = shell.start("napsim watch")
-    time.sleep(2)
+    watch = shell.start("napsim watch", "pool ")
     assert end(watch, GOES_ON["napsim watch"]) == 0
     assert end(operator, GOES_ON[RUN]) == 0
     for line, number in list(GOES_ON.items())[1:3]:
-        process = shell.start(line)
-        time.sleep(2)
-        assert process.poll() is None
+        process = shell.start(line, "leading: ")
         assert end(process, number) == 0
 
 
