@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +169,14 @@ def test_why_asks_the_cluster_itself_as_the_same_account(rehearsed: Rehearsal) -
     claims = {item["status"]["nodeName"]: item["metadata"]["name"] for item in rehearsed.items("nodeclaims")}
     told = links["Candidate"]["message"][1:]  # in events the first letter is a capital one
     for kind, name in (("node", held[0]), ("nodeclaim", claims[held[0]])):
-        shown = kubectl(rehearsed.cluster, "describe", kind, name).stdout
-        assert re.search(rf"DisruptionBlocked .*{re.escape(told)}", shown), shown
+        seen = partial(described, rehearsed, kind, name, rf"DisruptionBlocked .*{re.escape(told)}")
+        rehearsed.eventually(f"what blocks it, on {kind} {name}", seen)
 
-    def pool_tells() -> bool:
-        shown = kubectl(rehearsed.cluster, "describe", "nodepool", "default").stdout
-        return re.search(rf"NodesBlocked .*{held[0]}.*{re.escape(told)}", shown) is not None
+    tells = partial(described, rehearsed, "nodepool", "default", rf"NodesBlocked .*{held[0]}.*{re.escape(told)}")
+    rehearsed.eventually("what blocks it, on its NodePool", tells)
 
-    rehearsed.eventually("what blocks it, on its NodePool", pool_tells)
+
+def described(made: Rehearsal, kind: str, name: str, pattern: str) -> bool:
+    """Whether ``kubectl describe`` shows it."""
+    shown = kubectl(made.cluster, "describe", kind, name).stdout
+    return re.search(pattern, shown) is not None
