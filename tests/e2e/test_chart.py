@@ -21,7 +21,7 @@ from napsim.cluster import Cluster, control_plane, create_cluster, delete_cluste
 from napsim.cluster.progress import Silent
 from tests.e2e.auditor.access import Account, beyond, bound_to, grants_of, requests_of, unused
 from tests.e2e.conftest import MakeCluster, unused_name
-from tests.e2e.kubectl import apply, eventually, get, kubectl, token_kubeconfig
+from tests.e2e.kubectl import WAIT_SECONDS, apply, eventually, get, kubectl, token_kubeconfig
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "charts/napsim"
@@ -41,6 +41,8 @@ KINDS: Final = (
     "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
 )
 CRDS: Final = sorted(yaml.safe_load(file.read_text())["metadata"]["name"] for file in (ROOT / "crds").iterdir())
+
+TIMEOUT: Final = f"--timeout={WAIT_SECONDS:g}s"
 
 Manifest = dict[str, Any]
 
@@ -73,7 +75,7 @@ def helm(cluster: Cluster, *arguments: str, check: bool = True, namespace: str =
 
 def deploy(cluster: Cluster, verb: str, *options: str, chart: Path = CHART) -> str:
     """Install or upgrade, and wait until everything is ready."""
-    return helm(cluster, verb, "napsim", str(chart), "--wait", "--timeout=60s", *options)
+    return helm(cluster, verb, "napsim", str(chart), "--wait", TIMEOUT, *options)
 
 
 def specs(cluster: Cluster) -> dict[str, Manifest]:
@@ -118,21 +120,21 @@ def test_it_is_installed_upgraded_rolled_back_and_uninstalled_under_restricted_p
     eventually(lambda: ready_pods(site) == 2, "two operators")
     assert {"PodDisruptionBudget/napsim", "NetworkPolicy/napsim", "Service/napsim-metrics"} <= of_the_release(site)
 
-    helm(site, "rollback", "napsim", "1", "--wait", "--timeout=60s")
+    helm(site, "rollback", "napsim", "1", "--wait", TIMEOUT)
     eventually(lambda: ready_pods(site) == 1, "one operator")
     assert not of_the_release(site) & {"PodDisruptionBudget/napsim", "NetworkPolicy/napsim", "Service/napsim-metrics"}
 
     # As the operator does when it first starts.
     metadata = {"name": "napsim", "namespace": NAMESPACE}
     apply(site, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata})
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    helm(site, "uninstall", "napsim", "--wait", TIMEOUT)
     eventually(lambda: not of_the_release(site), "nothing of the release")
     assert not get(site, "leases", f"--namespace={NAMESPACE}")["items"]
     assert sorted(specs(site)) == CRDS
 
 
 def test_a_namespace_that_is_not_there_is_created(site: Cluster) -> None:
-    options = ("--create-namespace", "--wait", "--timeout=60s")
+    options = ("--create-namespace", "--wait", TIMEOUT)
     helm(site, "install", "napsim", str(CHART), "--set=crds.install=false", *options, namespace=ELSEWHERE)
     pods = get(site, "pods", f"--namespace={ELSEWHERE}")["items"]
     assert [pod["status"]["phase"] for pod in pods] == ["Running"]
@@ -172,7 +174,7 @@ def test_kept_crds_keep_what_was_declared_and_are_taken_over_by_the_next_install
     deploy(site, "install")
     metadata = {"name": "kept"}
     apply(site, {"apiVersion": "napsim.dev/v1alpha1", "kind": "NodeImage", "metadata": metadata, "spec": image})
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    helm(site, "uninstall", "napsim", "--wait", TIMEOUT)
     deploy(site, "install")
     assert get(site, "nodeimages", "kept")["spec"] == image
     kubectl(site, "delete", "nodeimages", "kept")
@@ -205,7 +207,7 @@ def test_examples_come_with_an_upgrade_and_go_with_the_chart(site: Cluster) -> N
         "NodeImage": 6,
     }
     assert ready_pods(site) == 2
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    helm(site, "uninstall", "napsim", "--wait", TIMEOUT)
     eventually(lambda: not get(site, kinds)["items"], "no examples")
 
 
@@ -213,9 +215,10 @@ def test_the_hook_runs_before_an_uninstall_and_exists_only_while_it_runs(site: C
     deploy(site, "install")
     before = told_of_the_hook(site)
     assert not [name for name in of_the_release(site) if name.endswith("/napsim-release")]
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    helm(site, "uninstall", "napsim", "--wait", TIMEOUT)
     # Its pod was admitted, so its account was there.
-    assert {reason for _, reason in told_of_the_hook(site) - before} >= {"SuccessfulCreate", "Completed"}
+    wanted = {"SuccessfulCreate", "Completed"}
+    eventually(lambda: {reason for _, reason in told_of_the_hook(site) - before} >= wanted, "events of the hook")
     eventually(lambda: not of_the_release(site), "nothing of the release, nor of its hook")
 
 
@@ -228,7 +231,7 @@ def test_where_it_only_drives_an_uninstall_takes_the_window_along_and_leaves_the
         metadata = {"name": name, "namespace": "kube-system", "labels": {"app.kubernetes.io/managed-by": "napsim"}}
         apply(site, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
     before = told_of_the_hook(site)
-    helm(site, "uninstall", "napsim", "--wait", "--timeout=60s")
+    helm(site, "uninstall", "napsim", "--wait", TIMEOUT)
     assert told_of_the_hook(site) == before, "napsim release did not run"
     left = {item["metadata"]["name"] for item in get(site, "configmaps", "--namespace=kube-system")["items"]}
     assert note in left
@@ -276,7 +279,7 @@ def test_the_kwok_controller_of_the_chart_plays_nodes_and_pods_with_exactly_its_
         eventually(lambda: phases(cluster, "Deployment") == ["Running", "Running"], "the pods of a Deployment run")
         eventually(lambda: phases(cluster, "Job") == ["Succeeded"], "the pod of a Job is done")
         assert get(cluster, "node/real-enough")["status"]["allocatable"]["cpu"] == "4"
-        kubectl(cluster, "delete", "deployment/deployment", "--wait", "--cascade=foreground", "--timeout=20s")
+        kubectl(cluster, "delete", "deployment/deployment", "--wait", "--cascade=foreground", TIMEOUT)
         assert not phases(cluster, "Deployment")
         renewed = renewal(cluster)
         eventually(lambda: renewal(cluster) != renewed, "the lease of the Node is renewed")
