@@ -18,9 +18,10 @@ from tests.e2e.kubectl import get, kubectl
 from tests.e2e.rehearsal import DISRUPTED, NEW, OLD, POOL, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
-MONDAY: Final = "2026-02-16T08:00:00Z"  # a quarter of an hour (real) before the window opens
+MONDAY: Final = "2026-02-16T08:00:00Z"
+FACTOR: Final = 100  # an hour and a half (real) until the window opens
 HEALTHY: Final = 2
-PATIENCE_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 180.0
 COMMAND: Final = "napsim.dev/command"
 NOWHERE: Final = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["Standard_D4s_v99"]}
 BROKEN: Final = {"nodes": "1", "schedule": "0 25 * * *", "duration": "8h"}
@@ -106,7 +107,7 @@ MISTAKEN: Final = [pytest.param(mistake, id=name) for name, mistake in MISTAKES.
 def world() -> Iterator[Rehearsal]:
     """A healthy pool on an old image. Nothing drifts yet."""
     with rehearsal() as made:
-        made.apply(m.nap(start=MONDAY), m.node_class(), m.image(OLD, PUBLISHED))
+        made.apply(m.nap(FACTOR, MONDAY), m.node_class(), m.image(OLD, PUBLISHED))
         made.apply(m.pool("healthy", [{"nodes": "1"}], replicas=HEALTHY))
         made.operator()
         made.eventually("the pool is there", lambda: made.versions("healthy") == {OLD: HEALTHY}, PATIENCE_SECONDS)
@@ -256,7 +257,11 @@ def test_settings_of_a_laxer_crd_are_refused_and_those_before_stand(world: Rehea
         return says(condition(world, "nap", "default", "Ready"), "False", ("imageExpiry.days", "99999", "3650"))
 
     world.eventually("it is refused", refused, PATIENCE_SECONDS)
-    assert [item for item in warnings(world, "InvalidSpec", "default") if "imageExpiry.days" in item["note"]]
+
+    def told() -> bool:
+        return any("imageExpiry.days" in item["note"] for item in warnings(world, "InvalidSpec", "default"))
+
+    world.eventually("an event says so", told, PATIENCE_SECONDS)
     before = world.virtual_now()
     world.apply(m.pool("afterwards", replicas=1))
     world.eventually("what runs goes on", lambda: world.versions("afterwards") == {OLD: 1}, PATIENCE_SECONDS)

@@ -23,8 +23,9 @@ PROTECT: Final = "karpenter.sh/do-not-disrupt"
 GRACE: Final = timedelta(minutes=90)
 POD_GRACE: Final = timedelta(minutes=10)
 ROUNDED: Final = timedelta(seconds=1)
+FACTOR: Final = 300  # what is held is so for a quarter of a minute: long enough to be looked at
 APPS: Final = ("tight", "protected", "free")
-PATIENCE_SECONDS: Final = 150.0
+PATIENCE_SECONDS: Final = 180.0
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def rollout() -> Iterator[Rollout]:
         pool = m.pool("default", [{"nodes": "100%"}], terminationGracePeriod="90m")
         deployments = [m.deployment(app, 1, nodeSelector={POOL: "default"}, **pod) for app in APPS]
         world.apply(
-            m.nap(), m.node_class(), m.image(OLD, PUBLISHED), pool, m.pdb("tight", maxUnavailable=0), *deployments
+            m.nap(FACTOR), m.node_class(), m.image(OLD, PUBLISHED), pool, m.pdb("tight", maxUnavailable=0), *deployments
         )
         world.operator()
         world.eventually("the pool is full", lambda: len(_running(world)) == len(APPS), PATIENCE_SECONDS)
