@@ -12,7 +12,7 @@ from napsim.api import names
 from napsim.controllers.declared import Declared, node_image_version
 from napsim.controllers.settings import Settings
 from napsim.core.budgets import Budget
-from napsim.core.clusterview import daemon_of
+from napsim.core.daemons import daemon_of
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.core.objects import NodeClassRef
 from napsim.core.podshapes import PodShapes

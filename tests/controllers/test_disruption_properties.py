@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napsim.api import names
-from napsim.controllers.state import node_count
+from napsim.controllers.counts import node_count
 from napsim.core.budgets import DRIFTED, Budget, allowed_by_reason, count
 from tests.controllers.test_disruption import World, filling
 from tests.core.examples import NOW, pdb, pod

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napsim.api import names
-from napsim.controllers.state import ClusterState, is_marked, node_count
+from napsim.controllers.counts import is_marked, node_count
+from napsim.controllers.state import ClusterState
 from napsim.core.budgets import PoolCount, count
 from napsim.core.clock import Timeline
 from napsim.core.clusterview import ClusterView

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
-from napsim.core.clusterview import ClusterView, Daemon
+from napsim.core.clusterview import ClusterView
+from napsim.core.daemons import Daemon
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import NodePool
 from napsim.core.nodetemplates import NodeTemplate, in_order, template_of

@@ -14,7 +14,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from napsim.api import names
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.counts import is_marked
+from napsim.controllers.state import ClusterState
 from napsim.core.budgets import DRIFTED, EMPTY, Budget
 from napsim.core.candidates import Candidate, Surroundings, check
 from napsim.core.clock import WALL_CLOCK, Timeline

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.clusterview import daemon_of, daemons_of
+from napsim.core.daemons import daemon_of, daemons_of
 from napsim.core.objects import DaemonSet, Pod
 from napsim.core.targets import NODES, target_of
 from tests.core.clusters import ZONES, Cluster, a_claim, a_node, a_pod, affinity, spread, term

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.clusterview import daemon_of
+from napsim.core.daemons import daemon_of
 from napsim.core.nodepools import NodePool
 from napsim.core.nodetemplates import in_order, template_of
 from napsim.core.objects import Pod, Requirement

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.clusterview import daemon_of
+from napsim.core.daemons import daemon_of
 from napsim.core.objects import PersistentVolume, PersistentVolumeClaim, Pod, StorageClass
 from napsim.core.podshapes import PodShapes
 from napsim.core.simulation import Simulation, placement, provision, waiting

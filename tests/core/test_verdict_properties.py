@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from napsim.api import names
-from napsim.controllers.state import node_count
+from napsim.controllers.counts import node_count
 from napsim.core import commands
 from napsim.core.actions import patched_node
 from napsim.core.budgets import DRIFTED, REASONS, allowed_by_reason, contribution, count, remaining

@@ -440,13 +440,10 @@ class Controllers(ABC):
         self.counters.on_claim(old, new, self.clock.timeline, self.clock.now())
         self.queues["nodeclaims"].add(claim.name)
         self.disruption.on_claim(new, claim.name)
-        node = self.state.node_of(claim)
-        if node is not None:
-            self.queues["nodes"].add(node.name)
         replaced = self.state.claims.get(claim.metadata.annotations.get(names.REPLACES, ""))
-        replaced_node = self.state.node_of(replaced) if replaced else None
-        if replaced_node is not None:
-            self.queues["nodes"].add(replaced_node.name)
+        for node in map(self.state.node_of, (claim, replaced) if replaced else (claim,)):
+            if node is not None:
+                self.queues["nodes"].add(node.name)
         if (old is None) != (new is None) or (new is not None and new.deleting):
             self.queues["nodepools"].add(claim.metadata.labels.get(names.NODEPOOL, ""))
         if new is None and old is not None:

@@ -21,7 +21,7 @@ from napsim.controllers.settings import Settings, settings_of
 from napsim.core.adoption import Home
 from napsim.core.budgets import Budget
 from napsim.core.clock import parse_rfc3339
-from napsim.core.clusterview import Daemon
+from napsim.core.daemons import Daemon
 from napsim.core.definitions import ImageSelection, family_of
 from napsim.core.drift import Offering, PoolView
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash

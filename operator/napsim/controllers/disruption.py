@@ -20,13 +20,14 @@ from typing import Final
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
+from napsim.controllers.counts import is_marked
 from napsim.controllers.declared import Declared, NodePoolEntry
 from napsim.controllers.emptiness import Emptiness, blocking_budget
 from napsim.controllers.executor import Executor
 from napsim.controllers.refusals import Refusals
 from napsim.controllers.replacements import Replacements
 from napsim.controllers.scheduling import Scheduling
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.state import ClusterState
 from napsim.controllers.verdicts import Verdicts, blocked_events, is_joining
 from napsim.core import commands
 from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining

@@ -14,10 +14,11 @@ from typing import Final
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
+from napsim.controllers.counts import is_marked
 from napsim.controllers.declared import Declared, NodePoolEntry
 from napsim.controllers.executor import Executor, Retry
 from napsim.controllers.scheduling import NOMINATED_FOR
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.state import ClusterState
 from napsim.controllers.verdicts import Verdicts, blocked_events
 from napsim.core import commands
 from napsim.core.actions import IDLE, Event, Plan

@@ -15,7 +15,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from napsim.api import names
-from napsim.core.clusterview import ClusterView, Daemon, daemon_of
+from napsim.core.clusterview import ClusterView
+from napsim.core.daemons import Daemon, daemon_of
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.objects import DaemonSet, Node, NodeClaim, Pod
 from napsim.core.podshapes import PodShape

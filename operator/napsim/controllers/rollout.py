@@ -17,12 +17,13 @@ from napsim.api import names
 from napsim.api.rollout import MAX_LISTED
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controlplane import WAITS
+from napsim.controllers.counts import is_marked
 from napsim.controllers.declared import Declared, Manifest, NodePoolEntry
 from napsim.controllers.disruption import Disruption
 from napsim.controllers.inplace import with_capacity
 from napsim.controllers.reports import Finding, Reports
 from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.state import ClusterState
 from napsim.controllers.story import Story, causes_of
 from napsim.controllers.targets import is_behind, next_publication, targets, waiting_images
 from napsim.controllers.windows import WindowController

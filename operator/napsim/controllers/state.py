@@ -15,12 +15,13 @@ from typing import TypeVar
 import msgspec
 
 from napsim.api import names
+from napsim.controllers.counts import Contribution, contribution_of, is_marked
 from napsim.controllers.leaving import Leaving, MovingPods
 from napsim.controllers.places import Places
 from napsim.core import commands, inplace
 from napsim.core.agentpools import AgentPools
 from napsim.core.agentpools import is_draining as is_reimaged_next
-from napsim.core.budgets import NodeCount, PoolCount, contribution
+from napsim.core.budgets import PoolCount
 from napsim.core.objects import (
     KubeObject,
     Node,
@@ -30,7 +31,6 @@ from napsim.core.objects import (
     Pod,
     PodDisruptionBudget,
     StorageClass,
-    is_true,
 )
 from napsim.core.objects import VolumeAttachment as Attachment
 from napsim.core.pdbs import Budgets, PdbIndex
@@ -42,13 +42,6 @@ Stored = TypeVar("Stored", bound=KubeObject)
 
 _NO_PODS: Mapping[str, Pod] = {}
 _NO_BUDGETS = Budgets(True)
-
-
-@dataclass(slots=True)
-class _Contribution:
-    pool: str
-    total: int
-    disrupting: int
 
 
 @dataclass(slots=True)
@@ -89,7 +82,7 @@ class ClusterState:
     _asked: set[str] = field(default_factory=set)  # Nodes of which one of the three is known
     _claim_by_provider: dict[str, str] = field(default_factory=dict)
     _node_by_provider: dict[str, str] = field(default_factory=dict)
-    _contributions: dict[str, _Contribution] = field(default_factory=dict)
+    _contributions: dict[str, Contribution] = field(default_factory=dict)
     _counts: dict[str, PoolCount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -452,7 +445,7 @@ class ClusterState:
     # --- budget counters ----------------------------------------------------------------------------------------------
 
     def _recount(self, node_name: str, node: Node | None, claim: NodeClaim | None) -> None:
-        before, after = self._contributions.get(node_name), _contribution(node, claim)
+        before, after = self._contributions.get(node_name), contribution_of(node, claim)
         if before == after:
             return
         if before is not None:
@@ -490,43 +483,12 @@ def _asks_alike(old: Pod, new: Pod) -> bool:
     )
 
 
-def _contribution(node: Node | None, claim: NodeClaim | None) -> _Contribution | None:
-    """What a Node adds to the count of its pool; None for nothing."""
-    pool = node.metadata.labels.get(names.NODEPOOL, "") if node else ""
-    if node is None or not pool:
-        return None
-    if inplace.is_being_replaced(node):
-        return _Contribution(pool, 1, 1)
-    one, disrupting = contribution(node_count(node, claim))
-    return _Contribution(pool, one, disrupting) if one else None
-
-
 def keep(store: dict[str, Stored], old: Stored | None, new: Stored | None) -> None:
     """Put the new state of an object into ``store``, or take the old one out."""
     if new is not None:
         store[new.key] = new
     elif old is not None:
         store.pop(old.key, None)
-
-
-def is_marked(node: Node, claim: NodeClaim | None) -> bool:
-    """Marked for deletion: taken by a command, or on its way out (karpenter's statenode.go)."""
-    if names.COMMAND in node.metadata.annotations:
-        return True
-    if claim is None:
-        return node.deleting
-    return claim.deleting or is_true(claim.status.conditions, names.INSTANCE_TERMINATING)
-
-
-def node_count(node: Node, claim: NodeClaim | None) -> NodeCount:
-    """The node as budgets count it."""
-    return NodeCount(
-        managed=claim is not None,
-        initialized=node.metadata.labels.get(names.INITIALIZED) == "true",
-        instance_terminating=claim is not None and is_true(claim.status.conditions, names.INSTANCE_TERMINATING),
-        ready=is_true(node.status.conditions, names.READY),
-        marked_for_deletion=is_marked(node, claim),
-    )
 
 
 def _replacements(node: Node) -> set[str]:

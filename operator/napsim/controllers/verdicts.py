@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
+from napsim.controllers.counts import is_marked
 from napsim.controllers.declared import Declared
-from napsim.controllers.state import ClusterState, is_marked
+from napsim.controllers.state import ClusterState
 from napsim.core.actions import Event
 from napsim.core.adoption import hindrances
 from napsim.core.candidates import Candidate, Surroundings, check

@@ -25,16 +25,16 @@ from typing import Final
 import msgspec
 
 from napsim.api import names
-from napsim.core.firstfit import FirstFit
-from napsim.core.objects import DaemonSet, Pod, Taint
-from napsim.core.pods import is_terminal, owned_by, requests
-from napsim.core.podshapes import HostPort, PodShape, PodShapes, demands_of, host_ports, untolerated
-from napsim.core.requirements import AllowedValues, Requirements, requirements_of, unmet
+from napsim.core.alikenodes import AlikeNodes
+from napsim.core.daemons import Daemon
+from napsim.core.objects import Pod
+from napsim.core.pods import is_terminal, owned_by
+from napsim.core.podshapes import HostPort, PodShape, PodShapes
+from napsim.core.requirements import Requirements
 from napsim.core.resources import Resources, total
 from napsim.core.targets import NODES, Target
 from napsim.core.topologyrules import Rule, RuleKind
 
-_REMEMBERED: Final = 10_000  # answers kept for each set of alike nodes
 _MOST_SEATS: Final = 64  # a table of seats takes about half a megabyte at 5,000 nodes
 _ALWAYS_WATCHED: Final = frozenset({names.ZONE, names.CAPACITY_TYPE, names.ARCH, names.OS, names.NODEPOOL})
 _NO_PODS: Final[Mapping[str, BoundPod]] = {}
@@ -52,70 +52,6 @@ class BoundPod(msgspec.Struct, frozen=True, gc=False):
     shape: PodShape
     of_daemonset: bool
     counted: bool
-
-
-class AlikeNodes:
-    """Nodes with the same taints and the same values of all labels that are watched (``labels``)."""
-
-    __slots__ = ("_accepted", "fit", "initialized", "labels", "taints")
-
-    def __init__(self, initialized: bool, taints: tuple[Taint, ...], labels: Mapping[str, str]) -> None:
-        self.initialized = initialized
-        self.taints = taints
-        self.labels = labels
-        self.fit = FirstFit()
-        self._accepted: dict[PodShape, bool] = {}
-
-    def accepts(self, shape: PodShape) -> bool:
-        """Whether taints and labels let the pod be here; room, ports, topology and hostnames aside."""
-        answer = self._accepted.get(shape)
-        if answer is None:
-            if len(self._accepted) >= _REMEMBERED:
-                self._accepted.clear()
-            answer = self._accepted[shape] = (
-                not untolerated(shape.tolerations, self.taints)
-                and not unmet(self.labels, _without_hostname(shape.requirements))
-                and not unmet(self.labels, _without_hostname(shape.volumes))
-            )
-        return answer
-
-
-def _without_hostname(wanted: Requirements) -> Requirements:
-    if names.HOSTNAME not in wanted:
-        return wanted
-    return {key: allowed for key, allowed in wanted.items() if key != names.HOSTNAME}
-
-
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    """A DaemonSet's pod: where it goes, and what it takes. Its wishes do not matter, and taints to avoid neither."""
-
-    shape: PodShape
-    alternatives: tuple[Requirements, ...]
-    requests: Resources
-    ports: tuple[HostPort, ...]
-
-    def tolerates(self, taints: Iterable[Taint]) -> bool:
-        hard = (taint for taint in taints if taint.effect != "PreferNoSchedule")
-        return not untolerated(self.shape.tolerations, hard)
-
-    def runs_on(self, taints: Iterable[Taint], labels: Mapping[str, str]) -> bool:
-        return self.tolerates(taints) and any(not unmet(labels, wanted) for wanted in self.alternatives)
-
-
-def daemons_of(sets: Iterable[DaemonSet], shapes: PodShapes) -> list[Daemon]:
-    """What the DaemonSets run, by their templates (in their pods the controller has overwritten the node affinity)."""
-    return [daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), shapes) for item in sets]
-
-
-def daemon_of(pod: Pod, shapes: PodShapes) -> Daemon:
-    """A pod as a DaemonSet's template would make it. Raises ValueError when its node affinity cannot be read."""
-    selected = demands_of(pod)
-    shape = shapes.of(pod)
-    own = {key: AllowedValues(frozenset({value})) for key, value in selected.node_selector}
-    terms = [requirements_of(term.match_expressions) for term in selected.node_terms]
-    alternatives = tuple({**own, **term} for term in terms) or (own,)
-    return Daemon(shape, alternatives, requests(pod), host_ports(pod))
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from napsim.api import names
-from napsim.core.clusterview import Daemon
+from napsim.core.daemons import Daemon
 from napsim.core.instancetypes import INSTANCE_TYPES, ON_DEMAND, InstanceType
 from napsim.core.nodepools import NodePool, region_of
 from napsim.core.objects import Taint, Toleration

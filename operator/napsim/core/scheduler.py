@@ -25,7 +25,8 @@ from operator import attrgetter
 from typing import Final
 
 from napsim.api import names
-from napsim.core.clusterview import AlikeNodes, ClusterView, Place
+from napsim.core.alikenodes import AlikeNodes
+from napsim.core.clusterview import ClusterView, Place
 from napsim.core.newclaims import (
     NO_TEMPLATES,
     Narrow,

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from napsim.core.clusterview import AlikeNodes, ClusterView, Place
+from napsim.core.alikenodes import AlikeNodes
+from napsim.core.clusterview import ClusterView, Place
 from napsim.core.nodetemplates import WELL_KNOWN, NodeTemplate
 from napsim.core.objects import Taint
 from napsim.core.podshapes import PodShape

@@ -17,7 +17,8 @@ from itertools import groupby, islice
 from typing import Final
 
 from napsim.api import names
-from napsim.core.clusterview import AlikeNodes, ClusterView, Place
+from napsim.core.alikenodes import AlikeNodes
+from napsim.core.clusterview import ClusterView, Place
 from napsim.core.objects import Condition, KubeObject, Node, Pod, PodSpec
 from napsim.core.pods import is_terminal
 from napsim.core.podshapes import PodShape, port_conflict

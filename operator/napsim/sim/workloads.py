@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
-from napsim.core.clusterview import Daemon, daemon_of
+from napsim.core.daemons import Daemon, daemon_of
 from napsim.core.objects import (
     DaemonSet,
     DaemonSetSpec,
