@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 _COMPARED: Final = 100  # of those who wait longest: there may be thousands, and each change of their PDB asks
@@ -29,12 +31,10 @@ class Retries:
 
         Tries themselves take no time: each is that far from the first refusal, however many of them were left out.
         """
-        at, wait = refused_at, self.first
-        while at <= now:
-            if wait >= self.longest:
-                return at + self.longest * ((now - at) // self.longest + 1)
-            at, wait = at + wait, wait * 2
-        return at
+        doubling, waited = _doubling(self.first, self.longest), now - refused_at
+        if waited < doubling[-1]:
+            return refused_at + doubling[bisect_right(doubling, waited)]
+        return refused_at + doubling[-1] + self.longest * ((waited - doubling[-1]) // self.longest + 1)
 
     def turns(
         self, waiting: Iterable[tuple[str, datetime]], room: int | None, now: datetime
@@ -43,9 +43,25 @@ class Retries:
 
         ``waiting``: pods, and when each was refused for the first time.
         """
-        tries = ((self.next_at(refused_at, now), number, pod) for number, (pod, refused_at) in enumerate(waiting))
-        found = sorted(tries) if room is None else heapq.nsmallest(room, itertools.islice(tries, max(room, _COMPARED)))
+        if room is not None:
+            waiting = itertools.islice(waiting, max(room, _COMPARED))
+        compared, known = list(waiting), dict[datetime, datetime]()
+        for _, refused_at in compared:  # pods of one node are refused at few instants
+            if refused_at not in known:
+                known[refused_at] = self.next_at(refused_at, now)
+        tries = ((known[refused_at], number, pod) for number, (pod, refused_at) in enumerate(compared))
+        found = sorted(tries) if room is None else heapq.nsmallest(room, tries)
         return [(at, pod) for at, _, pod in found]
+
+
+@cache
+def _doubling(first: timedelta, longest: timedelta) -> tuple[timedelta, ...]:
+    """The refusal and the tries after it, from the refusal on, as long as the time between them doubles."""
+    at, wait, found = timedelta(), first, [timedelta()]
+    while wait < longest:
+        at, wait = at + wait, wait * 2
+        found.append(at)
+    return tuple(found)
 
 
 KARPENTER: Final = Retries(first=timedelta(milliseconds=100), longest=timedelta(seconds=10))
