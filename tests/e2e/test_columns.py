@@ -197,11 +197,16 @@ def test_the_values_are_those_of_the_cluster(shown: Shown) -> None:
 
 def replaced(shown: Shown) -> Iterator[tuple[m.Manifest, m.Manifest]]:
     """Nodes on the new image, with their NodeClaims."""
-    by_node = {claim["status"].get("nodeName"): claim for claim in shown.claims}
+    by_node = {_node_of(claim): claim for claim in shown.claims}
     for node in shown.nodes:
         labels = node["metadata"]["labels"]
         if labels.get(IMAGE_VERSION, "").endswith(NEW) and labels.get(names.INITIALIZED) == "true":
             yield node, by_node[node["metadata"]["name"]]
+
+
+def _node_of(claim: m.Manifest) -> str:
+    """The name of its Node; none of a claim that was made a moment ago and has no status yet."""
+    return str(claim.get("status", {}).get("nodeName", ""))
 
 
 def test_eks_node_viewer_finds_what_it_reads(shown: Shown) -> None:
@@ -239,7 +244,7 @@ def test_k9s_finds_what_it_reads(shown: Shown) -> None:
     there = {node["metadata"]["name"] for node in shown.nodes}
     selector = f"--selector={names.NODEPOOL}=default"
     assert {node["metadata"]["name"] for node in shown.world.items("nodes", selector)} <= there | {
-        claim["status"].get("nodeName") for claim in shown.world.items("nodeclaims", selector)
+        _node_of(claim) for claim in shown.world.items("nodeclaims", selector)
     }
     assert len(shown.world.items("nodeclaims", selector)) >= NODES
     for _, claim in replaced(shown):

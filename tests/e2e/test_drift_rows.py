@@ -7,6 +7,7 @@ on which ten minutes take ten seconds: less would be less than a kubelet is give
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
@@ -15,6 +16,7 @@ from tests.e2e import manifests as m
 from tests.e2e.auditor import BudgetNeverExceeded
 from tests.e2e.auditor.statistics import pool_peaks
 from tests.e2e.auditor.timeline import Milestones
+from tests.e2e.auditor.writes import NodeState
 from tests.e2e.rehearsal import NEW, OLD, POOL, UNFORESEEABLE_SECONDS, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
@@ -133,13 +135,19 @@ def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(
     assert _nodes_with(world, "small") == 1
 
 
+def _labelled(world: Rehearsal, node: str) -> datetime:
+    """When the Node was said to be initialized, which the condition of its NodeClaim says a moment later."""
+    found = (change.write for change in world.record().timeline.changes if change.write.name == node)
+    return next(it.completed for it in found if isinstance(it.state, NodeState) and it.state.initialized)
+
+
 def test_full_nodes_go_one_after_another_whatever_the_budget(world: Rehearsal) -> None:
     """Some pods of the second would take the place that was made for those of the first, and have to wait for it."""
     world.eventually("both are new", lambda: world.versions("mixed") == {NEW: 2})
     first, second = sorted(_taken(world, "mixed"), key=lambda item: str(item.tainted))
     entries = [item for item in world.record().timeline.milestones.values() if item.pool == "mixed"]
     (replacement,) = [item for item in entries if item.replaces == first.claim]
-    assert str(second.tainted) > str(replacement.initialized)
+    assert str(second.tainted) > str(_labelled(world, replacement.node))
     blocked = [event for event in world.events("DisruptionBlocked") if event["regarding"]["name"] == second.claim]
     why = f"would schedule against uninitialized nodeclaim/{replacement.claim}"
     assert [event for event in blocked if why in event["note"]], [event["note"] for event in blocked]

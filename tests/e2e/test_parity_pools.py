@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 import pytest
 
 from napsim.api.scalars import write_instant
@@ -219,7 +220,7 @@ def standing(records: list[Record], at: datetime) -> list[Record]:
     found: dict[str, Record] = {}
     for record in records:
         if record.at < at and record.kind is RecordKind.BLOCKED:
-            found[record.object] = replace(record, at=at)
+            found[record.object] = msgspec.structs.replace(record, at=at)
         elif record.at < at and record.kind is RecordKind.UNBLOCKED:
             found.pop(record.object, None)
     return list(found.values())
