@@ -47,7 +47,7 @@ log: Final = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 4.0
 _CHANCES: Final = 3  # attempts of another instance at the Lease, while we stand aside for it
-_WATCH_SECONDS: Final = 290
+_WATCH_SECONDS: Final = 60  # a watch that an API server forgot, as it does where CRDs came a moment ago, tells nothing
 _REQUEST_SECONDS: Final = 30
 _SCRAPE_SECONDS: Final = 10.0
 _KINDS: Final = (
