@@ -70,7 +70,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
         made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": QUICK}}}))
         made.until_virtual((PUBLISHED - timedelta(seconds=30)).isoformat())
         made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": FACTOR}}}))
-        made.eventually("the rollout is over", lambda: nodes(made, NEW) == ROLLED_OUT and not leaving(made))
+        made.eventually("the rollout is over", lambda: is_over(made))
         timings = napsim("timings", f"--kubeconfig={made.cluster.kubeconfig}", "--output=json")
         operator.stop()
     (files / "snapshot.yaml").write_text(snapshot)
@@ -120,6 +120,11 @@ def cluster() -> list[m.Manifest]:
 
 def nodes(made: Rehearsal, version: str) -> dict[str, int]:
     return {pool: count for pool in ROLLED_OUT if (count := made.versions(pool)[version])}
+
+
+def is_over(made: Rehearsal) -> bool:
+    """All are new but the one that is held, and none is on its way out, or will be."""
+    return nodes(made, NEW) == ROLLED_OUT and nodes(made, OLD) == {"quiet": 1} and not leaving(made)
 
 
 def running(made: Rehearsal) -> int:
