@@ -4,9 +4,9 @@
 Deployments each with a PDB of 25 %, drift by a change of the NodePool. Times are seconds since that change; launch,
 registration and initialization are those of the run's own NodeClaims, in milliseconds.
 
-Three more things are the machine's, and read from the run or its time line: how long the disruption loop takes
-(``Measured.slower``), how much sooner a Node says that it is initialized than its NodeClaim (``Measured.timings``), and
-how far evictions are apart (``EVICTIONS_APART``).
+Four more things are the machine's, and read from the run or its time line: how long the disruption loop takes
+(``Measured.slower``), how much sooner a Node says that it is initialized than its NodeClaim (``Measured.timings``), how
+far evictions are apart, and the pods that come for those evicted (``MOVED``, and the cores that were free for it).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ TO_POLL: Final = 11  # a gap with a poll in it has a second for the NodeClaim an
 SMALL: Final = 20
 FEWEST_POLLS: Final = 3  # that say how long a pass takes
 LABEL_BEFORE_CONDITION: Final = 0.7  # of a launch: 23 ms where that took 35, and both are requests
-EVICTIONS_APART: Final = timedelta(milliseconds=60)  # ten in 0.6 s; and 0.13 s of CPU for each, on two cores
+MOVED: Final = timedelta(milliseconds=120)  # of CPU, an eviction and the pod that follows: ten took 0.6 s
+CORES: Final = 2.0  # of that machine
 PODS: Final = PodTimings(Distribution(low=0.3), Distribution(low=0.1))  # KWOK's start and end at once
 DEPLOYMENTS: Final = 10
 Manifest = dict[str, Any]
@@ -124,10 +125,14 @@ def scene(
     *,
     replicas: int | None = None,
     slower: float = 1,
+    cores: float = CORES,
     others: Iterable[Manifest] = (),
     events: Iterable[Event] = (),
 ) -> Scenario:
-    """One rollout after another, with these budgets. ``slower``: how many times as long Karpenter takes to judge."""
+    """One rollout after another, with these budgets. ``slower``: how many times as long Karpenter takes to judge.
+
+    ``cores``: what the machine had for the control plane; with fewer, pods follow one another more slowly.
+    """
     settings = made.nap(timings={**timings, "detach": {"fixed": "30ms"}}, seed=seed)
     del settings["spec"]["clock"]
     names = [f"app-{number}" for number in range(DEPLOYMENTS)]
@@ -144,7 +149,7 @@ def scene(
         seed=seed,
         pods=PODS,
         events=tuple(sorted([*changes, *events], key=lambda event: event.at)),
-        pace=replace(MEASURED.slower(slower), evictions=EVICTIONS_APART),
+        pace=replace(MEASURED.slower(slower), evictions=MOVED / cores, pods=MOVED / cores),
     )
 
 

@@ -322,6 +322,26 @@ class TestTheScheduler:
         world.run()
         assert world.scheduling.unplaced == []
 
+    def test_of_a_slow_control_plane_gets_one_pod_after_another(self, world: World) -> None:
+        world.scheduling.apart = timedelta(seconds=1)
+        world.node("a")
+        world.apply(made.deployment("web", 3))
+        world.run(0.9)
+        assert world.on() == {"": 3}
+        world.run(1.1)
+        assert world.on() == {"": 1, "a": 2}
+        world.run(1)
+        assert world.on() == {"a": 3}
+
+    def test_of_a_slow_control_plane_takes_no_pod_that_is_gone_before_its_turn(self, world: World) -> None:
+        world.scheduling.apart = timedelta(seconds=1)
+        world.node("a")
+        world.apply(made.deployment("web", 2))
+        world.run(1)
+        world.apply(made.deployment("web", 1))
+        world.run()
+        assert world.on() == {"a": 1}
+
     def test_keeps_off_taints_and_other_labels(self, world: World) -> None:
         world.node("a", taints=(DISRUPTED,), disk="fast")
         world.node("b", disk="slow")

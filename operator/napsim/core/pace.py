@@ -22,9 +22,10 @@ NOTHING: Final = timedelta(0)
 class Pace:
     """What a pass takes before it judges the first candidate, and for each; both grow with the nodes there are.
 
-    ``evictions``: from one eviction to the next, of whichever node: one control plane answers them. What it takes for
-    one is nothing beside a pod's start; where pods start at once, as KWOK's, it shows. ``retries``: when evictions that
-    were refused are tried again; None: as soon as their PodDisruptionBudget has room.
+    ``evictions``: from one eviction to the next, of whichever node; ``pods``: from one new pod that the scheduler gets
+    to the next. One control plane answers them all. What it takes for one is nothing beside a pod's start; where pods
+    start at once, as KWOK's, it shows. ``retries``: when evictions that were refused are tried again; None: as soon as
+    their PodDisruptionBudget has room.
     """
 
     candidates: timedelta
@@ -32,6 +33,7 @@ class Pace:
     simulation: timedelta
     simulation_per_node: timedelta
     evictions: timedelta = NOTHING
+    pods: timedelta = NOTHING
     retries: Retries | None = KARPENTER
 
     def of_pass(self, nodes: int) -> timedelta:

@@ -65,6 +65,7 @@ class Applying:
         simulator, kernel = self.simulator, self.simulator.kernel
         simulator.recorder.begin()
         simulator.kubelets.timings, simulator.kubelets.settling = self.scenario.pods, False
+        simulator.scheduling.apart = self.scenario.pace.pods
         if simulator.settling:
             simulator.settling = False
             manifest = simulator.manifests.get("NodeAutoProvisioning", "default")

@@ -20,6 +20,7 @@ from napsim.api import names
 from napsim.core.alikenodes import AlikeNodes
 from napsim.core.clusterview import ClusterView, Place
 from napsim.core.objects import Condition, KubeObject, Node, Pod, PodSpec
+from napsim.core.pace import NOTHING
 from napsim.core.pods import is_terminal
 from napsim.core.podshapes import PodShape, port_conflict
 from napsim.core.requirements import AllowedValues
@@ -47,6 +48,8 @@ class Scheduling:
         self._unplaced: dict[PodShape, OrderedDict[str, None]] = {}  # pods that fit nowhere, by shape
         self._shape_of: dict[str, PodShape] = {}  # pods that fit nowhere
         self._looking = False
+        self.apart = NOTHING  # new pods, where they do not come at once: one control plane makes them all
+        self._next = cluster.kernel.now  # when the next one comes
 
     @property
     def unplaced(self) -> list[str]:
@@ -86,19 +89,37 @@ class Scheduling:
                 self._forget(new.key)
                 self.view.bind(new, self._volumes_of(new))
         elif old is None and not new.deleting:
-            self._line[new.key] = self.view.shapes.of(new, self._volumes_of(new))
-            self._look()
+            self._arrive((new.key,), self.view.shapes.of(new, self._volumes_of(new)))
 
     def on_alike(self, old: Mapping[str, Pod] | None, new: Mapping[str, Pod]) -> None:
         """Pods of one template that came, on no node, or stay where they are, or come to one node, from none."""
         first = next(iter(new.values()))
         if old is None:
-            self._line.update(dict.fromkeys(new, self.view.shapes.of(first, self._volumes_of(first))))
-            self._look()
+            self._arrive(new, self.view.shapes.of(first, self._volumes_of(first)))
         elif first.spec.node_name and not next(iter(old.values())).spec.node_name:
             for key in new:
                 self._forget(key)
             self.view.bind_alike(new, self._volumes_of(first))
+
+    def _arrive(self, new: Iterable[str], shape: PodShape) -> None:
+        """New pods: at once, or each after those that came before."""
+        kernel = self.cluster.kernel
+        if not self.apart:
+            self._come(dict.fromkeys(new, shape))
+            return
+        for key in new:
+            self._next = max(self._next, kernel.now) + self.apart
+            kernel.at(self._next, self._come_late, (key, shape))
+
+    def _come_late(self, late: tuple[str, PodShape]) -> None:
+        key, shape = late
+        pod = self.cluster.pods.objects.get(key)
+        if pod is not None and not pod.spec.node_name and not pod.deleting:
+            self._come({key: shape})
+
+    def _come(self, new: Mapping[str, PodShape]) -> None:
+        self._line.update(new)
+        self._look()
 
     def _volumes_of(self, pod: Pod) -> Mapping[str, AllowedValues]:
         """What the pod's volumes ask of its node; nothing where they cannot be followed."""
