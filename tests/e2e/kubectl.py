@@ -55,3 +55,9 @@ def eventually(condition: Callable[[], bool], what: str, *, within_seconds: floa
     while not condition():
         assert time.monotonic() < deadline, f"in {within_seconds:.0f} s not seen: {what}"
         time.sleep(0.1)
+
+
+def served(cluster: Cluster) -> None:
+    """Wait until every CRD is. kubectl itself fails on one that has no conditions yet, so it is asked again."""
+    established = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=5s")
+    eventually(lambda: kubectl(cluster, *established, check=False).returncode == 0, "CRDs are served")

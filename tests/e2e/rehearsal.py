@@ -23,7 +23,7 @@ from napsim.cluster import Cluster, create_cluster, delete_cluster
 from tests.e2e import rbac
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, Violation, audit, read
 from tests.e2e.conftest import unused_name
-from tests.e2e.kubectl import WAIT_SECONDS, apply, get, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, apply, get, kubectl, served
 
 CRDS: Final = Path(__file__).parents[2] / "crds"
 OLD, NEW = "202601.27.0", "202602.13.0"
@@ -238,7 +238,7 @@ def rehearsal(*, crds: bool = True, rules: Path = rbac.TEMPLATE, **options: Any)
         rbac.install(cluster, template=rules)
         if crds:
             kubectl(cluster, "apply", "--server-side", f"--filename={CRDS}")
-            kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
+            served(cluster)
         yield Rehearsal(cluster, rbac.kubeconfig(cluster), operators)
         _end(operators)
         refused = rbac.refusals(cluster, template=rules)

@@ -19,7 +19,7 @@ from tests.e2e import manifests as m
 from tests.e2e.auditor import Record
 from tests.e2e.auditor.log import OPERATOR, STARTED, AuditEvent, AuditLog, agent, rotated
 from tests.e2e.auditor.record import Request
-from tests.e2e.kubectl import WAIT_SECONDS, eventually, kubectl
+from tests.e2e.kubectl import eventually, kubectl, served
 from tests.e2e.proxy import Proxy
 from tests.e2e.rehearsal import CRDS, NEW, OLD, OperatorProcess, Rehearsal, rehearsal
 
@@ -148,7 +148,7 @@ def test_an_operator_that_finds_neither_api_server_nor_crds_waits_for_both() -> 
         inflight.until_logged(world, operator, "nodeclaims: 404", times=2)
         for crd in sorted(CRDS.glob("*.yaml"), reverse=True):
             kubectl(cluster, "apply", "--server-side", f"--filename={crd}")
-        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
+        served(cluster)
         inflight.declare(world, 1)
         world.eventually("a node", lambda: world.versions() == {OLD: 1}, inflight.WAIT_SECONDS)
         assert operator.process is not None

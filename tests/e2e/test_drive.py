@@ -14,7 +14,7 @@ import pytest
 from tests.e2e import manifests as m
 from tests.e2e import rbac
 from tests.e2e.auditor.access import requests_of, unused
-from tests.e2e.kubectl import WAIT_SECONDS, get, kubectl
+from tests.e2e.kubectl import get, kubectl, served
 from tests.e2e.rehearsal import CRDS, NEW, OLD, Rehearsal, rehearsal
 
 NAME: Final = "upcoming-maintenance-window"
@@ -64,7 +64,7 @@ def driven() -> Iterator[Rehearsal]:
     with rehearsal(crds=False, rules=rbac.DRIVE) as made:
         for kind in KINDS:
             kubectl(made.cluster, "apply", "--server-side", f"--filename={CRDS / f'napsim.dev_{kind}.yaml'}")
-        kubectl(made.cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
+        served(made.cluster)
         made.apply(settings(), m.window())
         made.operator("one", "--drive")
         yield made

@@ -140,7 +140,10 @@ def test_a_budget_of_zero_keeps_empty_nodes_and_says_so(world: Rehearsal) -> Non
 def test_empty_nodes_go_before_drifted_ones_and_use_their_budget(world: Rehearsal) -> None:
     world.apply(m.image(NEW))
     world.eventually("all are drifted", lambda: len(_drifted(world, "mixed")) == SIZES["mixed"])
+    (operator,) = world.operators
+    operator.stop()  # emptiness and drift of one pass each look at budgets: the change must not come between
     world.apply(_pool("mixed"))
+    operator.start()
     world.eventually("the last is new", lambda: world.versions("mixed") == {NEW: STAYING["mixed"]})
     world.eventually("the old ones are gone", lambda: len(_claims(world, "mixed")) == STAYING["mixed"])
     assert [item.reason for item in _taken(world, "mixed")] == ["Empty"] * GONE["mixed"] + ["Drifted"]

@@ -61,6 +61,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         made.kubeconfig = made.expect("napsim cluster kubeconfig").strip()
         made.kubectl = made.expect("napsim cluster status | sed -n 's/^kubectl  *//p'").strip()
         made.expect(CRDS)
+        made.expect("kubectl wait --for=jsonpath='{.status.acceptedNames.listKind}' crd --all")
         made.expect("kubectl wait --for=condition=Established crd --all && kubectl apply -f manifests/examples")
         yield made
     finally:

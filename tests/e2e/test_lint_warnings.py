@@ -13,7 +13,7 @@ import yaml
 from napsim.cluster import Cluster
 from napsim.lint.admission import PREFIX
 from napsim.lint.expressions import CODES, GROUPS
-from tests.e2e.kubectl import eventually, get, kubectl
+from tests.e2e.kubectl import eventually, get, kubectl, served
 from tests.lint.test_expressions import CERTAIN, SILENT, annotated, of, warnings
 
 Manifest = dict[str, Any]
@@ -28,7 +28,7 @@ def policies(cluster: Cluster) -> Iterator[None]:
     """The policies in force, on a cluster with our kinds; nothing of it stays."""
     there = kubectl(cluster, "get", "customresourcedefinitions", "--output=name").stdout.split()
     kubectl(cluster, "apply", "--server-side", f"--filename={ROOT / 'crds'}")
-    kubectl(cluster, "wait", "customresourcedefinitions", "--all", "--for=condition=Established")
+    served(cluster)
     kubectl(cluster, "create", "namespace", "shop")
     kubectl(cluster, "apply", f"--filename={POLICIES}")
     bad = [by_kind(kind) for kind in ("NodePool", "MaintenanceConfiguration", "PodDisruptionBudget", "Deployment")]

@@ -12,7 +12,7 @@ import pytest
 
 from napsim.cluster import create_cluster, delete_cluster
 from tests.e2e.conftest import unused_name
-from tests.e2e.kubectl import WAIT_SECONDS, kubectl
+from tests.e2e.kubectl import kubectl, served
 from tests.e2e.model.comparison import differences
 from tests.e2e.model.objects import (
     DB,
@@ -415,7 +415,7 @@ def found() -> Iterator[Mapping[str, str]]:
     cluster = create_cluster(unused_name(), disable_qps_limits=True)
     try:
         kubectl(cluster, "create", f"--filename={CRDS}")
-        kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
+        served(cluster)
         yield differences(cluster, CASES)
     finally:
         delete_cluster(cluster.name)

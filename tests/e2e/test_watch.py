@@ -13,7 +13,7 @@ from napsim.api.registry import KINDS
 from napsim.cluster import Cluster, restart_component
 from tests.e2e.commands import NAPSIM, on_terminal, piped
 from tests.e2e.conftest import MakeCluster
-from tests.e2e.kubectl import WAIT_SECONDS, apply, eventually, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, apply, kubectl, served
 
 LABEL = "kubernetes.azure.com/node-image-version"
 POOL = {
@@ -69,8 +69,7 @@ def populated(make_cluster: MakeCluster) -> Cluster:
     cluster = make_cluster()
     karpenters = [kind for kind in KINDS if kind.group != "napsim.dev"]
     kubectl(cluster, "apply", "--filename=-", stdin="---\n".join(render(kind) for kind in karpenters))
-    established = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=5s")
-    eventually(lambda: kubectl(cluster, *established, check=False).returncode == 0, "CRDs established")
+    served(cluster)
     apply(cluster, POOL, *(node(number) for number in range(3)), *(claim(number) for number in range(3)))
     for number in range(3):
         set_conditions(cluster, number, "Launched", "Registered", "Initialized")

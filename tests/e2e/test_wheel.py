@@ -12,7 +12,7 @@ import pytest
 
 from napsim.cluster import delete_cluster, find_cluster
 from tests.e2e.conftest import unused_name
-from tests.e2e.kubectl import WAIT_SECONDS, kubectl
+from tests.e2e.kubectl import kubectl, served
 from tests.packaging.environments import Installed, built, installed
 
 PROBLEMS: Final = 1
@@ -39,7 +39,7 @@ def test_a_cluster_of_the_wheel_plays_its_examples(alone: Installed, name: str) 
     cluster = find_cluster(name)
     kinds = alone.run("napsim", "crds", **where)
     kubectl(cluster, "apply", "--server-side", "--filename=-", stdin=kinds.stdout)
-    kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", f"--timeout={WAIT_SECONDS:g}s")
+    served(cluster)
     (examples,) = alone.folder.glob("lib/python3*/site-packages/napsim/manifests/examples")
     kubectl(cluster, "apply", f"--filename={examples}")
     examined = alone.run("napsim", "doctor", "--kubeconfig", str(cluster.kubeconfig), **where)
