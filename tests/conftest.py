@@ -21,6 +21,7 @@ PROCESSES: Final = (
     "tests/live/test_release.py",
     "tests/live/test_transport.py",
     "tests/live/test_writer.py",
+    "tests/packaging/test_pipx.py",
     "tests/packaging/test_wheel.py",
     "tests/rbac/",
     "tests/sim/test_determinism.py",

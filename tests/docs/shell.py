@@ -104,10 +104,12 @@ def copy_of_the_repository(folder: Path) -> Path:
     return copy
 
 
-def run(page: Iterable[Step], folder: Path, environment: Mapping[str, str] | None = None) -> list[Outcome]:
-    """All steps, in a copy of the repository in ``folder``; background jobs of the page end with it."""
+def run(
+    page: Iterable[Step], folder: Path, environment: Mapping[str, str] | None = None, where: Path | None = None
+) -> list[Outcome]:
+    """All steps; background jobs of the page end with it. ``where``: by default in a copy of the repository."""
     wanted = list(page)
-    copy, told, home = copy_of_the_repository(folder), folder / "told", folder / "home"
+    copy, told, home = where or copy_of_the_repository(folder), folder / "told", folder / "home"
     told.mkdir()
     home.mkdir()
     for number, step in enumerate(wanted):

@@ -9,11 +9,13 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distribution
+from email.parser import Parser
+from importlib.metadata import Distribution, PackagePath, distribution
 from pathlib import Path
 from typing import Final
 
 from packaging.requirements import Requirement
+from packaging.tags import sys_tags
 from packaging.utils import NormalizedName, canonicalize_name
 
 from tests.packaging.repository import ROOT
@@ -76,6 +78,18 @@ def installed(wheel: Path, folder: Path) -> Installed:
     return Installed(environment, elsewhere)
 
 
+def packed(wheel: Path, folder: Path) -> None:
+    """What the wheel requires, as wheels in `folder`: packed again from the environment that runs this."""
+    folder.mkdir(exist_ok=True)
+    for name in required(wheel):
+        found = distribution(name)
+        told = Parser().parsestr(found.read_text("WHEEL") or "").get_all("Tag") or []
+        tag = next(tag for tag in map(str, sys_tags()) if tag in told)
+        with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{found.version}-{tag}.whl", "w") as archive:
+            for file in _modules(found):
+                archive.write(str(found.locate_file(file)), str(file))
+
+
 def required(wheel: Path) -> list[NormalizedName]:
     """The names of the distributions that the wheel requires here, directly or not, without its extras."""
     seen: set[NormalizedName] = set()
@@ -103,10 +117,13 @@ def _named(lines: list[str]) -> Iterator[NormalizedName]:
 
 def _copy(found: Distribution, site: Path) -> None:
     """The modules of a distribution and its metadata; no programs, which name the environment they were made for."""
-    for file in found.files or []:
-        if ".." not in file.parts and "__pycache__" not in file.parts:
-            (site / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(str(found.locate_file(file)), site / file)
+    for file in _modules(found):
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(str(found.locate_file(file)), site / file)
+
+
+def _modules(found: Distribution) -> Iterator[PackagePath]:
+    return (file for file in found.files or [] if ".." not in file.parts and "__pycache__" not in file.parts)
 
 
 def _uv(*arguments: str) -> None:
