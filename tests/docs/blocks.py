@@ -32,7 +32,6 @@ REASONS: Final = {
     "needs GitHub": "a workflow that runs there",
     "needs a container engine": "Docker and kind; `make test-kind` does the same in its own words",
     "needs a release": "an image, a chart or an archive that is published, or built for publication",
-    "changes your machine": "your shell's start-up files, your own cluster, or what you have installed",
     "takes minutes": "the whole suite, or the build of a control plane",
 }
 

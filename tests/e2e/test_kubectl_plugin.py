@@ -1,17 +1,18 @@
-"""``kubectl napsim``: run by the real kubectl, from a virtual environment and as krew would install it."""
+"""``kubectl napsim``: run by the real kubectl, from a virtual environment and as krew installs it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 import napsim
 from napsim.cluster import Cluster
+from tests.docs.blocks import blocks_of
+from tests.docs.shell import Step, run, steps
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -62,27 +63,43 @@ def test_kubectl_completes_it(cluster: Cluster, environment: dict[str, str]) -> 
     assert offered[-1] == ":4"
 
 
-def test_as_krew_installs_it_it_brings_its_own_packages(
+def test_krew_installs_it_as_the_page_says_and_it_brings_its_own_packages(
     cluster: Cluster, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The archive is built from this checkout and unpacked; kubectl finds only a link to the launcher."""
+    """The wheel is built from this checkout; kubectl then finds only what krew has linked."""
+    folder, krew = tmp_path / "page", tmp_path / "krew"
     built = ["uv", "build", "--quiet", "--wheel", "--no-build-isolation", f"--python={sys.executable}"]
-    subprocess.run([*built, f"--out-dir={tmp_path}", str(ROOT)], env=environment, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("napsim-*.whl")
-    packing = ["napsim", "plugin", "archive", str(wheel), str(ROOT / "requirements" / "runtime.txt"), "--output"]
-    subprocess.run([*packing, str(tmp_path)], env=environment, check=True, capture_output=True)
-    (archive,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path / "store", filter="data")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "kubectl-napsim").symlink_to(tmp_path / "store" / "kubectl-napsim")
+    subprocess.run(
+        [*built, f"--out-dir={folder / 'dist'}", str(ROOT)], env=environment, check=True, capture_output=True
+    )
+    (folder / "requirements").symlink_to(ROOT / "requirements")
+    subprocess.run([ROOT / "hack/krew/build", tmp_path / "programs"], env=environment, check=True, capture_output=True)
+    (tmp_path / "programs/kubectl").symlink_to(cluster.kubectl)
+    told = run(
+        with_krew(),
+        tmp_path,
+        {
+            "PATH": f"{tmp_path / 'programs'}:{environment['PATH']}",
+            "KREW_ROOT": str(krew),
+            "KREW_NO_UPGRADE_CHECK": "1",
+        },
+        where=folder,
+    )
+    assert [complaint for outcome in told if (complaint := outcome.complaint())] == []
     alone = environment | {
-        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "PATH": f"{krew / 'bin'}:/usr/bin:/bin",
         "PYTHON": sys.executable,
         "NAPSIM_PLUGIN_FOLDER": str(tmp_path / "packages"),
     }
-    told = kubectl(cluster, alone, "napsim", "version", "--client")
-    assert told.returncode == 0, told.stderr
-    assert f"Client      {napsim.__version__}" in told.stdout
-    assert "installing napsim" in told.stderr
+    said = kubectl(cluster, alone, "napsim", "version", "--client")
+    assert said.returncode == 0, said.stderr
+    assert f"Client      {napsim.__version__}" in said.stdout
+    assert "installing napsim" in said.stderr
     assert kubectl(cluster, alone, "napsim", "version", "--client").stderr == ""
+
+
+def with_krew() -> list[Step]:
+    """The page's block with krew, and the one before it, which makes what krew installs, here of a real wheel."""
+    blocks = blocks_of("docs/kubectl.md")
+    (place,) = [place for place, block in enumerate(blocks) if block.marking.why == "tests/e2e/test_kubectl_plugin.py"]
+    return [step for block in blocks[place - 1 : place + 1] for step in steps(block) if step.command]
