@@ -30,7 +30,6 @@ SHELLS: Final = (SESSION, SCRIPT)
 REASONS: Final = {
     "needs an Azure subscription": "az, or what az prints of a cluster that exists",
     "needs GitHub": "a workflow that runs there",
-    "needs a container engine": "Docker and kind; `make test-kind` does the same in its own words",
     "needs a release": "an image, a chart or an archive that is published, or built for publication",
     "takes minutes": "the whole suite, or the build of a control plane",
 }

@@ -90,10 +90,13 @@ def _written(file: str, text: str) -> str:
     return f'mkdir -p "$ROOT/$(dirname {file})" && printf %s {shlex.quote(text)} > "$ROOT/{file}"'
 
 
-def copy_of_the_repository(folder: Path) -> Path:
-    """What commands read, and may change. The virtual environment is the real one: `make venv` finds it up to date."""
+def copy_of_the_repository(folder: Path, *more: str) -> Path:
+    """What commands read, and may change. The virtual environment is the real one: `make venv` finds it up to date.
+
+    ``more`` names files and folders that commands of a few pages need besides.
+    """
     copy = folder / "napsim"
-    for name in _COPIED:
+    for name in (*_COPIED, *more):
         if (ROOT / name).is_file():
             shutil.copy2(ROOT / name, copy / name)
         else:

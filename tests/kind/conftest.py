@@ -25,6 +25,7 @@ from napsim.cluster import (
 from napsim.cluster.binaries import PIECES
 from napsim.cluster.progress import Silent
 from tests.kind.installation import IMAGE, KWOK_IMAGE, NAMESPACE, REPLICAS, ROOT, Installation, workload, world
+from tests.kind.reader import left_behind
 
 
 def pytest_configure() -> None:
@@ -34,6 +35,8 @@ def pytest_configure() -> None:
         owner = re.fullmatch(r"napsim-kind-test-(\d+)", name)
         if owner and not psutil.pid_exists(int(owner[1])):
             delete_cluster(name)
+    for reader in left_behind():
+        reader.leave()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
