@@ -13,7 +13,7 @@ from rich.console import Console
 
 from napsim.cli.endings import ending
 from napsim.cli.examination import examined
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.unanswered import told
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
@@ -27,11 +27,6 @@ _PROBLEMS: Final = 1
 _NOT_EXAMINED: Final = 2
 
 app = typer.Typer(add_completion=False)
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 class FailOn(StrEnum):
@@ -63,7 +58,7 @@ def doctor(
         str,
         typer.Option("--namespace", "-n", help="Where to look for the operator and its Lease; by default everywhere."),
     ] = "",
-    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+    output: Form = Output.TEXT,
     fail_on: Annotated[
         FailOn, typer.Option(help="What makes the exit code 1: warning, or error alone.")
     ] = FailOn.WARNING,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
 
 from napsim.cli.endings import NO_ANSWER, WRONG_INPUT, ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
 from napsim.core.clock import parse_rfc3339
@@ -28,11 +27,6 @@ _BAD_INPUT: Final = 2
 Item = TypeVar("Item", NodeClaim, Pod)
 
 app = typer.Typer(add_completion=False)
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 @app.command(
@@ -53,7 +47,7 @@ def timings(
     ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+    output: Form = Output.TEXT,
 ) -> None:
     """Measure launch, registration, initialization, detach and pod start, and print them as a Scenario's timings."""
     manifests = _from_files(paths) if paths else read_cluster(kubeconfig, context, "timings", RESOURCES).manifests

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +13,7 @@ import typer
 from napsim.api.durations import parse_duration
 from napsim.api.scalars import parse_instant
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.options import Form, Output
 from napsim.core.divergence import diverge, names_of, renamed
 from napsim.core.trace import Record, RecordKind, parsed
 from napsim.reading.sources import STDIN, Mistake
@@ -36,11 +36,6 @@ app = typer.Typer(
 @app.callback()
 def root() -> None:
     """Traces of operators and forecasts."""
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 def _duration(text: str) -> timedelta:
@@ -84,7 +79,7 @@ def diff(
         typer.Option(metavar="KIND[=REASON]", help="Leave records out: Unblocked, or Blocked=NotAllPodsWouldSchedule."),
     ] = None,
     context: Annotated[int, typer.Option(min=0, help="How many records before the difference are shown.")] = 5,
-    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+    output: Form = Output.TEXT,
 ) -> None:
     """The first difference of two traces of one story. Generated names are mapped; pods are not compared."""
     is_left_out = _ignoring(ignore or ())

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,7 +17,7 @@ import napsim
 from napsim.api.compatibility import supported
 from napsim.cli.endings import ending
 from napsim.cli.examination import deployments, operator_leases, server_version
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -29,11 +28,6 @@ _SECONDS: Final = 5.0
 _NOT_ASKED: Final = "not asked"
 
 app = typer.Typer(add_completion=False)
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ def version(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     client: Annotated[bool, typer.Option("--client", help="This program's version only: ask no cluster.")] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="text, or json.")] = Output.TEXT,
+    output: Form = Output.TEXT,
 ) -> None:
     """Print the versions of this program, of the cluster, and of the operator in it."""
     found = Versions(napsim.__version__, platform.python_version(), supported(), note=_NOT_ASKED)

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.follow import Follower, describe, until_synced
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import Context, Kubeconfig, Output
 from napsim.cli.screen import keys, screen
 from napsim.live.client import Client
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -33,11 +32,6 @@ _LINES_EACH: Final = 2  # of what blocks nodes: all of it is told where nothing 
 _DEFAULT_SIZE: Final = 80
 
 app = typer.Typer(add_completion=False)
-
-
-class Output(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 @app.command(
