@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from napsim.cli.endings import ending
+from napsim.cli.interruption import signals_interrupt
 from napsim.cli.operators import operators_on
 from napsim.cli.progress import shown_progress
 from napsim.cli.suggestions import clusters
@@ -178,26 +177,19 @@ def kubeconfig(name: Name = "napsim") -> None:
 @contextmanager
 def _errors_as_exit_codes() -> Iterator[None]:
     """Errors as one message on standard error and the exit codes of --help; SIGTERM and SIGHUP are like Ctrl-C."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except (ClusterExists, ClusterNotFound) as error:
-        raise _failure(error, _NOT_AS_ASKED) from error
-    except PrerequisiteMissing as error:
-        raise _failure(error, _PREREQUISITE_MISSING) from error
-    except BadOption as error:
-        raise _failure(error, _BAD_OPTION) from error
-    except ClusterError as error:
-        raise _failure(error, _FAILED) from error
-    except KeyboardInterrupt as error:
-        raise _failure("interrupted, and cleaned up", _INTERRUPTED) from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    with signals_interrupt():
+        try:
+            yield
+        except (ClusterExists, ClusterNotFound) as error:
+            raise _failure(error, _NOT_AS_ASKED) from error
+        except PrerequisiteMissing as error:
+            raise _failure(error, _PREREQUISITE_MISSING) from error
+        except BadOption as error:
+            raise _failure(error, _BAD_OPTION) from error
+        except ClusterError as error:
+            raise _failure(error, _FAILED) from error
+        except KeyboardInterrupt as error:
+            raise _failure("interrupted, and cleaned up", _INTERRUPTED) from error
 
 
 def _failure(message: object, code: int) -> typer.Exit:
