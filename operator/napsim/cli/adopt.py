@@ -15,7 +15,7 @@ from rich.table import Table
 
 from napsim.api import names
 from napsim.cli.endings import NO_ANSWER, ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.controllers.declared import Declared
 from napsim.controllers.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES
@@ -30,7 +30,6 @@ from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 
 _FAILED: Final = 1
-_BAD_INPUT: Final = 2
 _REFUSED: Final = 3
 _WIDE: Final = 400
 _KINDS: Final = (NODE_AUTO_PROVISIONINGS, AKS_NODE_CLASSES, NODE_POOLS)
@@ -97,7 +96,7 @@ def adopt(
         answers = asyncio.run(_adopt(connection, pool, frozenset(nodes or ()), selector, dry_run=dry_run))
     except (KubeconfigError, Unknown) as error:
         typer.echo(f"napsim adopt: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     except (ApiError, TransportError) as error:
         typer.echo(f"napsim adopt: {told(error)}", err=True)
         raise typer.Exit(_FAILED) from error

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from napsim.api.crd import render, write
 from napsim.api.registry import KINDS
 from napsim.cli.endings import ending
-
-_BAD_INPUT: Final = 2
+from napsim.cli.options import BAD_INPUT
 
 app = typer.Typer(add_completion=False)
 
@@ -36,4 +35,4 @@ def crds(
         write(directory)
     except OSError as error:
         typer.echo(f"napsim crds: {directory}: cannot be written: {error.strerror}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error

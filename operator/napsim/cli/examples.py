@@ -9,8 +9,8 @@ import typer
 
 import napsim
 from napsim.cli.endings import ending
+from napsim.cli.options import BAD_INPUT
 
-_BAD_INPUT: Final = 2
 _EXAMPLES: Final = "examples"
 
 app = typer.Typer(add_completion=False)
@@ -50,7 +50,7 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text, "utf-8")
     except OSError as error:
         typer.echo(f"napsim examples: {file}: cannot be written: {error.strerror}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     typer.echo(file)
 
 
@@ -66,4 +66,4 @@ def _refuse_those_in_the_way(files: dict[Path, str]) -> None:
         problem = "is there already, with other content: name another folder, or remove it"
         typer.echo(f"napsim examples: {file}: {problem}", err=True)
     if changed:
-        raise typer.Exit(_BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)

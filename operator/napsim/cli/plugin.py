@@ -20,8 +20,8 @@ import yaml
 
 import napsim
 from napsim.cli.endings import ending
+from napsim.cli.options import BAD_INPUT
 
-_BAD_INPUT: Final = 2
 _NAME: Final = "napsim"
 _LAUNCHER: Final = "kubectl-napsim"
 _SEMVER: Final = re.compile(r"v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)")
@@ -100,7 +100,7 @@ def manifest(
     ]
     if number is None or problems:
         typer.echo("\n".join(f"napsim plugin manifest: {problem}" for problem in problems), err=True)
-        raise typer.Exit(_BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)
     content = krew_manifest(f"v{number[1]}", uri, sha256, homepage)
     typer.echo(yaml.dump(content, Dumper=_Blocks, sort_keys=False, width=120), nl=False)
 

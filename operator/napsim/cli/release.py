@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.core.release import Step
 from napsim.live.client import Client
@@ -22,7 +22,6 @@ from napsim.live.release import OperatorLeads, Reign, Release
 from napsim.live.writer import NotLeader
 
 _FAILED = 1
-_BAD_INPUT = 2
 _HELD = 3
 
 app = typer.Typer(add_completion=False)
@@ -65,7 +64,7 @@ def release(
         connection = load_connection(kubeconfig, context)
     except KubeconfigError as error:
         typer.echo(f"napsim release: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     reign = Reign(lease_namespace, lease_name, wait_seconds, take_over, keep_lease_seconds)
     work = _look(connection, keep_labels) if dry_run else _do(connection, reign, keep_labels)
     raise typer.Exit(_ended(work))

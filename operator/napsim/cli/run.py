@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from napsim.cli.endings import ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import KubeconfigError
@@ -23,7 +23,6 @@ from napsim.live.operator import Operator, Options
 from napsim.live.traces import TraceUnwritable
 
 _FAILED = 1
-_BAD_INPUT = 2
 _IN_A_POD = {"POD_NAMESPACE", "POD_NAME"}
 
 
@@ -117,7 +116,7 @@ def run(
         asyncio.run(Operator(options).run())
     except (KubeconfigError, TraceUnwritable) as error:
         typer.echo(f"napsim run: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     except (ApiError, TransportError) as error:
         logging.getLogger("napsim").error("gave up: %s", told(error))
         raise typer.Exit(_FAILED) from error

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.controllers.resources import Resource
 from napsim.core.clock import Timeline, parse_rfc3339, rfc3339
@@ -29,7 +29,6 @@ from napsim.live.pseudonyms import Pseudonyms
 from napsim.live.snapshot import RESOURCES, NotAllowed, Page, Snapshot, cluster_role, taken, timeline_anchor
 
 _FAILED: Final = 1
-_BAD_INPUT: Final = 2
 _REAL_TIMES: Final = frozenset({"creationTimestamp", "deletionTimestamp", "startTime"})
 
 app = typer.Typer(add_completion=False)
@@ -120,7 +119,7 @@ def read_cluster(
     try:
         connection = load_connection(kubeconfig, context)
     except KubeconfigError as error:
-        raise _failure(str(error), _BAD_INPUT, command) from error
+        raise _failure(str(error), BAD_INPUT, command) from error
     try:
         return asyncio.run(_read(connection, f"napsim-{command}", resources))
     except NotAllowed as error:
@@ -159,7 +158,7 @@ def _write(output: Path | None, text: str) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise _failure(f"{output}: cannot be written: {error.strerror}", _BAD_INPUT) from error
+        raise _failure(f"{output}: cannot be written: {error.strerror}", BAD_INPUT) from error
 
 
 def _failure(message: str, code: int, command: str = "snapshot") -> typer.Exit:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from napsim.cli.endings import NO_ANSWER, WRONG_INPUT, ending
-from napsim.cli.options import Context, Form, Kubeconfig, Output
+from napsim.cli.options import BAD_INPUT, Context, Form, Kubeconfig, Output
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
 from napsim.core.clock import parse_rfc3339
@@ -23,7 +23,6 @@ from napsim.report.timings_table import document, lines
 
 RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
 _NOTHING: Final = 1
-_BAD_INPUT: Final = 2
 Item = TypeVar("Item", NodeClaim, Pod)
 
 app = typer.Typer(add_completion=False)
@@ -85,7 +84,7 @@ def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
     if mistakes:
         for mistake in mistakes:
             typer.echo(f"napsim timings: {mistake}", err=True)
-        raise typer.Exit(_BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)
     return tuple(document_.manifest for document_ in found)
 
 

@@ -13,14 +13,13 @@ import typer
 from napsim.api.durations import parse_duration
 from napsim.api.scalars import parse_instant
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.options import Form, Output
+from napsim.cli.options import BAD_INPUT, Form, Output
 from napsim.core.divergence import diverge, names_of, renamed
 from napsim.core.trace import Record, RecordKind, parsed
 from napsim.reading.sources import STDIN, Mistake
 from napsim.report.trace_difference import Told, document, lines
 
 _DIFFER: Final = 1
-_BAD_INPUT: Final = 2
 _KINDS: Final = frozenset(RecordKind)
 
 _WRITTEN_BY: Final = "traces are written by napsim simulate --trace and napsim run --trace"
@@ -88,7 +87,7 @@ def diff(
     if mistakes:
         for mistake in mistakes:
             typer.echo(f"napsim trace diff: {mistake}", err=True)
-        raise typer.Exit(_BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)
     found = diverge(one, other, tolerance, is_left_out)
     told = Told(first, one), Told(second, renamed(other, names_of(one, other)))
     if output is Output.JSON:

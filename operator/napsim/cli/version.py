@@ -17,13 +17,12 @@ import napsim
 from napsim.api.compatibility import supported
 from napsim.cli.endings import ending
 from napsim.cli.examination import deployments, operator_leases, server_version
-from napsim.cli.options import Context, Form, Kubeconfig, Output
+from napsim.cli.options import BAD_INPUT, Context, Form, Kubeconfig, Output
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 from napsim.report.doctor.readings import VERSION_LABEL, Deployment
 
-_BAD_INPUT: Final = 2
 _SECONDS: Final = 5.0
 _NOT_ASKED: Final = "not asked"
 
@@ -100,7 +99,7 @@ def _asked(found: Versions, kubeconfig: Path | None, context: str | None) -> Ver
         if kubeconfig is None and context is None:
             return replace(found, note=str(error))
         typer.echo(f"napsim version: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     found = replace(found, cluster=connection.server, note="")
     try:
         return asyncio.run(_of_cluster(found, connection))

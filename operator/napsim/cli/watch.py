@@ -15,7 +15,7 @@ from rich.text import Text
 
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.follow import Follower, describe, until_synced
-from napsim.cli.options import Context, Kubeconfig, Output
+from napsim.cli.options import BAD_INPUT, Context, Kubeconfig, Output
 from napsim.cli.screen import keys, screen
 from napsim.live.client import Client
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
@@ -25,7 +25,6 @@ from napsim.report.frame import frame
 from napsim.report.view import View
 
 _FAILED: Final = 1
-_BAD_INPUT: Final = 2
 _SYNC_SECONDS: Final = 20.0
 _FRAME_HEIGHT: Final = 24
 _LINES_EACH: Final = 2  # of what blocks nodes: all of it is told where nothing has to fit a screen
@@ -62,7 +61,7 @@ def watch(
         connection = load_connection(kubeconfig, context)
     except KubeconfigError as error:
         typer.echo(f"napsim watch: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     console = Console(highlight=False)
     if once:
         show: Show = _print_once(console, output)
