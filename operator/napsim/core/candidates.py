@@ -17,8 +17,8 @@ from napsim.api import names
 from napsim.core.clock import Timeline
 from napsim.core.instances import node_name
 from napsim.core.objects import Node, NodeClaim, Pod, condition
-from napsim.core.pdbs import PdbIndex, blocks
-from napsim.core.pods import is_active, is_evictable, is_reschedulable, protection
+from napsim.core.pdbs import PdbIndex, first_blocked
+from napsim.core.pods import is_active, protection
 from napsim.core.reasons import ALLOWED, Reason, Verdict, waits_for_node, waits_for_nodepool, waits_for_pdb
 
 DISRUPTED_CLASS_EVENTUAL: Final = "eventual"
@@ -47,10 +47,6 @@ class Candidate:
     def nodepool(self) -> str:
         labels = self.node.metadata.labels if self.node else {}
         return labels.get(names.NODEPOOL, "")
-
-    @property
-    def reschedulable(self) -> tuple[Pod, ...]:
-        return tuple(pod for pod in self.pods if is_reschedulable(pod))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +148,15 @@ def _pods_not_protected(candidate: Candidate, around: Surroundings) -> Verdict |
 
 
 def _pdbs_allow(candidate: Candidate, around: Surroundings) -> Verdict | None:
-    for pod in candidate.pods:
-        if not is_evictable(pod, around.timeline, around.now):
-            continue
-        blocked = blocks(pod, around.pdbs.matching(pod))
-        if blocked is None:
-            continue
-        waits = (waits_for_node(candidate.node_name), *(waits_for_pdb(key) for key in blocked.pdbs))
-        listed = " ".join(blocked.pdbs)
-        if blocked.conflict:
-            message = f"eviction does not support multiple PDBs (PodDisruptionBudget(s)=[{listed}])"
-            return _blocked(Reason.MULTIPLE_PDBS, message, *waits)
-        return _blocked(Reason.PDB, f"pdb prevents pod evictions (PodDisruptionBudget=[{listed}])", *waits)
-    return None
+    blocked = first_blocked(candidate.pods, around.pdbs, around.timeline, around.now)
+    if blocked is None:
+        return None
+    waits = (waits_for_node(candidate.node_name), *(waits_for_pdb(key) for key in blocked.pdbs))
+    listed = " ".join(blocked.pdbs)
+    if blocked.conflict:
+        message = f"eviction does not support multiple PDBs (PodDisruptionBudget(s)=[{listed}])"
+        return _blocked(Reason.MULTIPLE_PDBS, message, *waits)
+    return _blocked(Reason.PDB, f"pdb prevents pod evictions (PodDisruptionBudget=[{listed}])", *waits)
 
 
 # In Karpenter's order. A check may rely on all before it.
