@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napsim.core.clock import EPOCH, WALL_CLOCK, Timeline, earliest, parse_rfc3339, rfc3339, seconds_between
+from napsim.core.clock import EPOCH, WALL_CLOCK, Timeline, earliest, parse_rfc3339, rfc3339
 from tests.core.examples import NOW
 
 REAL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -82,10 +82,6 @@ def test_instants_are_read_in_any_zone(text: str) -> None:
 def test_an_instant_without_a_zone_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match=text):
         parse_rfc3339(text)
-
-
-def test_seconds_between_instants() -> None:
-    assert seconds_between(NOW, NOW + timedelta(minutes=1, milliseconds=500)) == 60.5
 
 
 @given(st.integers(-(10**6), 10**6), st.sampled_from([0.5, 1.0, 60.0, 600.0, 5000.0]))

@@ -16,7 +16,6 @@ from napsim.core.definitions import (
     definitions_for,
     family_of,
     machine_image_version,
-    node_image_version_label,
     node_image_version_of,
     parse_image_id,
     sig_image_id,
@@ -145,8 +144,9 @@ def test_an_image_has_a_community_id_a_shared_id_and_a_label() -> None:
     definition = DEFINITIONS["2204gen2containerd"]
     assert cig_image_id(definition, "202410.27.0") == CIG_ID
     assert sig_image_id(definition, "202410.27.0", "10945678-1234-1234-1234-123456789012") == SIG_ID
-    assert node_image_version_label(definition, "202410.27.0") == "AKSUbuntu-2204gen2containerd-202410.27.0"
-    assert node_image_version_label(DEFINITIONS["V3gen2"], "202512.18.0") == "AKSAzureLinux-V3gen2-202512.18.0"
+    assert node_image_version_of(CIG_ID) == "AKSUbuntu-2204gen2containerd-202410.27.0"
+    azure_linux = cig_image_id(DEFINITIONS["V3gen2"], "202512.18.0")
+    assert node_image_version_of(azure_linux) == "AKSAzureLinux-V3gen2-202512.18.0"
 
 
 @pytest.mark.parametrize("image_id", [CIG_ID, SIG_ID])

@@ -12,7 +12,6 @@ from napsim.core.requirements import (
     EXISTS,
     OPERATORS,
     AllowedValues,
-    allowed_values,
     disjoint,
     incompatible,
     label_requirements,
@@ -26,6 +25,11 @@ VALUES = ("a", "b", "1", "2", "5", "10")
 
 def requirement(operator: str, *values: str, key: str = "test-label") -> Requirement:
     return Requirement(key=key, operator=operator, values=values)
+
+
+def allowed_by(wanted: Requirement) -> AllowedValues:
+    (found,) = requirements_of([wanted]).values()
+    return found
 
 
 @st.composite
@@ -60,17 +64,17 @@ LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES))
 def test_an_operator_allows_these_values_and_no_others(
     operator: str, values: tuple[str, ...], allowed: tuple[str, ...], denied: tuple[str, ...]
 ) -> None:
-    found = allowed_values(requirement(operator, *values))
+    found = allowed_by(requirement(operator, *values))
     assert [value for value in allowed if not found.allows(value)] == []
     assert [value for value in denied if found.allows(value)] == []
 
 
 def test_greater_than_the_greatest_integer_allows_nothing() -> None:
-    assert allowed_values(requirement("Gt", str(2**63 - 1))) == DOES_NOT_EXIST
+    assert allowed_by(requirement("Gt", str(2**63 - 1))) == DOES_NOT_EXIST
 
 
 def test_a_value_beyond_64_bits_is_no_integer() -> None:
-    assert not allowed_values(requirement("Gt", "1")).allows(str(2**63))
+    assert not allowed_by(requirement("Gt", "1")).allows(str(2**63))
 
 
 @pytest.mark.parametrize(
@@ -142,19 +146,19 @@ def test_the_short_way_over_labels_gives_the_answer_of_the_general_one(
 
 @given(any_requirement(), any_requirement(), st.sampled_from((*VALUES, "7", "-1", "zz", "")))
 def test_an_intersection_allows_exactly_what_both_allow(first: Requirement, second: Requirement, value: str) -> None:
-    one, two = allowed_values(first), allowed_values(second)
+    one, two = allowed_by(first), allowed_by(second)
     assert one.intersection(two).allows(value) == (one.allows(value) and two.allows(value))
 
 
 @given(any_requirement(), any_requirement())
 def test_an_intersection_does_not_depend_on_the_order(first: Requirement, second: Requirement) -> None:
-    one, two = allowed_values(first), allowed_values(second)
+    one, two = allowed_by(first), allowed_by(second)
     assert one.intersection(two) == two.intersection(one)
 
 
 def test_of_two_min_values_the_larger_holds() -> None:
-    one = allowed_values(Requirement("k", "In", ("a", "b"), 1))
-    two = allowed_values(Requirement("k", "Exists", (), 2))
+    one = allowed_by(Requirement("k", "In", ("a", "b"), 1))
+    two = allowed_by(Requirement("k", "Exists", (), 2))
     assert one.intersection(two) == AllowedValues(frozenset({"a", "b"}), min_values=2)
     assert str(one.intersection(two)) == "In [a b] minValues 2"
 

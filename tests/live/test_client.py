@@ -11,7 +11,7 @@ import pytest
 
 from napsim.controllers.resources import EVENTS, NODE_CLAIMS, NODES, PODS
 from napsim.core.objects import Pod
-from napsim.live.client import APPLY_PATCH, Client, ListPage
+from napsim.live.client import Client, ListPage
 from napsim.live.credentials import FileToken, StaticToken
 from napsim.live.errors import (
     AlreadyExists,
@@ -138,16 +138,6 @@ def test_no_header_is_sent_that_is_not_needed() -> None:
         async with serving([answering({})]) as server, server.client() as client:
             await client.get(NODES, "", "n")
             assert sorted(server.seen[0].headers) == ["Accept", "Host", "User-Agent"]
-
-    run(scenario)
-
-
-def test_an_apply_names_its_field_manager() -> None:
-    async def scenario() -> None:
-        async with serving([answering({})]) as server, server.client() as client:
-            await client.patch(NODES, "", "n", b"{}", content_type=APPLY_PATCH, query="fieldManager=napsim&force=true")
-            assert server.seen[0].query == {"fieldManager": "napsim", "force": "true"}
-            assert server.seen[0].headers["Content-Type"] == "application/apply-patch+yaml"
 
     run(scenario)
 

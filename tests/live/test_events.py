@@ -14,7 +14,7 @@ from aiohttp import web
 
 from napsim.controllers.resources import NODES
 from napsim.core.objects import Node, ObjectMeta
-from napsim.live.events import NAPSIM, Event, Recorder, Regarding
+from napsim.live.events import Event, Recorder, Regarding
 from tests.live.scripted_server import ScriptedServer, Step, answering, failing, hanging_up, run, serving, until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_an_event_about_a_namespaced_object_lives_in_its_namespace() -> None:
     async def scenario() -> None:
         async with recording() as (server, recorder):
             pod = Regarding("v1", "Pod", "web-1", "shop", "uid-2")
-            recorder.record(Event(pod, "Evicted", "Evicted pod: Drifted", "Evict", reporting_controller=NAPSIM), NOON)
+            recorder.record(Event(pod, "Evicted", "Evicted pod: Drifted", "Evict", reporting_controller="napsim"), NOON)
             await recorder.flush(5)
             assert server.seen[0].path == "/apis/events.k8s.io/v1/namespaces/shop/events"
             assert server.seen[0].json["reportingController"] == "napsim"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,8 +37,3 @@ class Condition(Model):
 Conditions = Annotated[
     tuple[Condition, ...], Distinct(("type",)), Field(description="What is known, one entry per type.")
 ]
-
-
-def condition_of(conditions: Iterable[Condition], type_: str) -> Condition | None:
-    """The condition of that type, or None."""
-    return next((condition for condition in conditions if condition.type == type_), None)

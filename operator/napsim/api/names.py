@@ -71,7 +71,6 @@ POD_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"
-NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
 
 # KWOK: a Node with this annotation is played by the kwok controller
 KWOK_NODE: Final = "kwok.x-k8s.io/node"
@@ -83,7 +82,6 @@ PLAYS_NODEPOOL: Final = "napsim.dev/nodepool"  # Node: opts in to playing a node
 
 # napsim: annotations. Times are RFC 3339 in UTC on the cluster's virtual clock.
 CREATED_AT: Final = "napsim.dev/created-at"  # NodeClaim: virtual instant of creation
-DELETED_AT: Final = "napsim.dev/deleted-at"  # NodeClaim: virtual instant at which its deletion was first seen
 COMMAND: Final = "napsim.dev/command"  # Node: the disruption command in flight (JSON), written with the disrupted taint
 REPLACES: Final = "napsim.dev/replaces"  # NodeClaim: name of the NodeClaim it replaces
 INSTANCE_CREATED_AT: Final = "napsim.dev/instance-created-at"  # Node: virtual instant of its creation by the provider
@@ -104,7 +102,6 @@ DRAINED: Final = "Drained"
 VOLUMES_DETACHED: Final = "VolumesDetached"
 INSTANCE_TERMINATING: Final = "InstanceTerminating"
 DISRUPTION_REASON: Final = "DisruptionReason"
-CONSISTENT_STATE_FOUND: Final = "ConsistentStateFound"
 CONSOLIDATABLE: Final = "Consolidatable"
 
 # Condition types of NodePools, AKSNodeClasses and napsim's own kinds

@@ -27,11 +27,6 @@ def require_engine() -> None:
         )
 
 
-def engine_answers() -> bool:
-    """Whether there is an engine to use."""
-    return shutil.which("docker") is not None and _complaint() is None
-
-
 def docker(*arguments: str) -> str:
     """What `docker` prints. Raises ClusterError with what it complains about."""
     return output_of(["docker", *arguments])

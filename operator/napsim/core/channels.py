@@ -234,12 +234,6 @@ def unattended_upgrade(after: datetime) -> datetime:
 # --- onto a node ------------------------------------------------------------------------------------------------------
 
 
-def live_patched(node_image_version: str, patch: str) -> str:
-    """The label ``node-image-version`` after a live patch (``2024.12.01``): the same image, another patch."""
-    base, _ = split_security_patch(node_image_version)
-    return f"{base}-{patch}"
-
-
 def means_of(channel: Channel, held: str, published: str) -> Means | None:
     """How a node with image version ``held`` gets to ``published``; None when it does not.
 

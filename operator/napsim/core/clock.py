@@ -84,7 +84,3 @@ def parse_rfc3339(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-02-15T01:00:00Z")
     return instant.astimezone(UTC)
-
-
-def seconds_between(earlier: datetime, later: datetime) -> float:
-    return (later - earlier) / timedelta(seconds=1)

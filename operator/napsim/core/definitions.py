@@ -192,14 +192,12 @@ def parse_image_id(image_id: str) -> ImageId:
     )
 
 
-def node_image_version_label(definition: Definition, version: str) -> str:
-    """The value of ``kubernetes.azure.com/node-image-version``: ``AKSUbuntu-2204gen2containerd-202410.27.0``."""
-    return f"{definition.gallery.name}-{definition.name}-{version}"
-
-
 @lru_cache(maxsize=4096)
 def node_image_version_of(image_id: str) -> str:
-    """The same value for an id of either gallery form. Raises ValueError naming the id when it is neither."""
+    """The value of ``kubernetes.azure.com/node-image-version``: ``AKSUbuntu-2204gen2containerd-202410.27.0``.
+
+    For an id of either gallery form. Raises ValueError naming the id when it is neither.
+    """
     parts = parse_image_id(image_id)
     return f"{_GALLERY_NAMES.get(parts.gallery, parts.gallery)}-{parts.definition}-{parts.version}"
 

@@ -121,17 +121,6 @@ def normalized(key: str) -> str:
     return NORMALIZED_LABELS.get(key, key)
 
 
-def allowed_values(requirement: Requirement) -> AllowedValues:
-    """What one requirement allows.
-
-    Raises ValueError naming key, operator and values when the operator is unknown or a bound is not one integer.
-    """
-    problem = _problem(requirement)
-    if problem:
-        raise ValueError(problem)
-    return _allowed(requirement)
-
-
 def _allowed(requirement: Requirement) -> AllowedValues:
     """Of a requirement that can be read."""
     if requirement.operator in _BOUNDS:

@@ -348,5 +348,4 @@ GROUPS: Final[tuple[Group, ...]] = (
         {"said": _SAID},
     ),
 )
-BY_KIND: Final[Mapping[str, Group]] = {kind: group for group in GROUPS for kind in group.kinds}
 CODES: Final = frozenset(expression.code for group in GROUPS for expression in group.expressions)

@@ -35,8 +35,7 @@ _Key = tuple[str, str, str]  # kind, namespace, name
 NODE_POOL: Final = "NodePool"
 CONFIGURATION: Final = "MaintenanceConfiguration"
 _DEFAULT_NAMESPACE: Final = "default"
-_REPLICATED: Final = ("Deployment", "ReplicaSet", "StatefulSet")
-_TEMPLATED: Final = (*_REPLICATED, "DaemonSet")
+_TEMPLATED: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 # Groups whose objects make no pods that a selector could mean, besides those of Kubernetes itself.
 _OURS: Final = ("karpenter.sh", "karpenter.azure.com", "karpenter.k8s.aws", "napsim.dev")
 _KUBERNETES: Final = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
@@ -87,10 +86,6 @@ class Workload:
     namespace: str
     template: PodTemplate
     replicas: int | None
-
-    @property
-    def replicated(self) -> bool:
-        return self.kind in _REPLICATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,6 @@ T = TypeVar("T")
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
-STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
-APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
 WATCH_TIMEOUT_SECONDS: Final = 240
@@ -68,7 +66,6 @@ class DeleteOptions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
     preconditions: Preconditions | None = None
     grace_period_seconds: int | None = None
-    propagation_policy: str = ""
 
 
 def _nobody(verb: str, resource: str, code: int, seconds: float, /) -> None:
@@ -155,13 +152,10 @@ class Client:
         *,
         content_type: str = MERGE_PATCH,
         subresource: str = "",
-        query: str = "",
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> bytes:
-        """Patch one object (or its ``subresource``). ``query`` carries ``fieldManager`` and ``force`` of an apply."""
+        """Patch one object (or its ``subresource``)."""
         path = resource.path(namespace, name, subresource)
-        if query:
-            path = f"{path}?{query}"
         label = f"{resource.plural}/{subresource}" if subresource else resource.plural
         return await self._request("patch", label, "PATCH", path, body, content_type, timeout_seconds)
 

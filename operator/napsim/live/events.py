@@ -27,7 +27,6 @@ from napsim.live.errors import AlreadyExists, ApiError, TransportError
 log: Final = logging.getLogger(__name__)
 
 KARPENTER: Final = "karpenter"
-NAPSIM: Final = "napsim"
 DEDUPE: Final = timedelta(minutes=2)
 
 _QUEUE_LENGTH: Final = 2000
