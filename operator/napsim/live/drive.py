@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -32,6 +32,7 @@ from napsim.live.events import Recorder
 from napsim.live.executor import RESOURCES, Executor, NotOurs
 from napsim.live.informers import published_window
 from napsim.live.metrics import Metrics
+from napsim.live.tasks import Tasks
 from napsim.live.workqueue import Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, OutcomeKind, Writer
 
@@ -77,7 +78,7 @@ class Drive:
             "windows": Workqueue("windows", self._reconcile_window, self.clock, jitter, workers=1),
             "publication": Workqueue("publication", self.publisher.reconcile, self.clock, jitter, workers=1),
         }
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(log, "drive mode")
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -97,30 +98,18 @@ class Drive:
         for queue in self.queues.values():
             queue.resume()
         self._look()
-        self._spawn(self.recorder.run())
+        self._tasks.begin(self.recorder.run())
 
     async def stop(self) -> None:
         """Stop acting: what is under way ends, nothing new begins. The ConfigMap stays as it is."""
         self.leading = False
         for queue in self.queues.values():
             queue.pause()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await asyncio.gather(*(queue.drain() for queue in self.queues.values()))
 
     async def report_last(self) -> None:
         """Every status is written as soon as it changes: nothing is left to say."""
-
-    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task of drive mode ended", exc_info=error)
 
     # --- what changes -------------------------------------------------------------------------------------------------
 
@@ -133,7 +122,7 @@ class Drive:
         elif not self.declared.is_news(manifest):
             return
         elif not self.declared.take(manifest, self.clock.now()):
-            self._spawn(self.reports.problems(RESOURCES[kind], manifest))
+            self._tasks.begin(self.reports.problems(RESOURCES[kind], manifest))
             return
         if self.leading:
             self._look()

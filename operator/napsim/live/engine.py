@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -42,6 +42,7 @@ from napsim.live.executor import RESOURCES, Executor
 from napsim.live.informers import Informers
 from napsim.live.inspection import Inspection
 from napsim.live.metrics import Metrics
+from napsim.live.tasks import Tasks
 from napsim.live.traces import Trace, TraceFile
 from napsim.live.workqueue import Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, NotLeader, Writer
@@ -118,7 +119,7 @@ class Engine(Controllers):
         for resource, informer in self.informers.written.items():
             self.writer.mirror(resource, informer)
         self._jitter = jitter
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(log, "the engine")
         self.queues: dict[str, Workqueue] = {
             name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
             for name, reconcile, workers in (*self.reconcilers(), ("evictions", self.evictions.reconcile, _EVICTORS))
@@ -172,7 +173,7 @@ class Engine(Controllers):
             queue.resume()
         self.add_everything()
         for job in (self._report_forever(), self._follow_version(), self.recorder.run()):
-            self._spawn(job)
+            self._tasks.begin(job)
 
     async def stop(self) -> None:
         """Stop acting: what is under way ends, nothing new begins."""
@@ -180,23 +181,10 @@ class Engine(Controllers):
         self._stopped.set()
         for queue in self.queues.values():
             queue.pause()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._tasks.end()
         await asyncio.gather(*(queue.drain() for queue in self.queues.values()))
         self.evictions.forget()
         self.disruption.forget()
-
-    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task of the engine ended", exc_info=error)
 
     async def _prime(self) -> None:
         """The low-count kinds as the API server has them; what Kopf tells later only changes them.
@@ -270,13 +258,13 @@ class Engine(Controllers):
         elif not self.declared.is_news(manifest):
             return
         elif not self.declared.take(manifest, self.clock.now()):
-            self._spawn(self.reports.problems(RESOURCES[kind], manifest))
+            self._tasks.begin(self.reports.problems(RESOURCES[kind], manifest))
             return
         if self.leading:
             self.on_declared(kind, name)
 
     def on_settings(self) -> None:
-        self._spawn(self._follow_settings())
+        self._tasks.begin(self._follow_settings())
 
     async def _follow_settings(self) -> None:
         before = self.clock.now()
