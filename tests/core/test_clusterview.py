@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from napsim.api import names
-from napsim.core.daemons import daemon_of, daemons_of
+from napsim.core.daemons import daemon_of, of_daemon_set
 from napsim.core.objects import DaemonSet, Pod
 from napsim.core.targets import NODES, target_of
 from tests.core.clusters import ZONES, Cluster, a_claim, a_node, a_pod, affinity, spread, term
@@ -210,7 +210,7 @@ def test_a_daemon_set_is_what_its_template_says() -> None:
     cluster = Cluster(
         a_node("n", taints=[{"key": "t", "effect": "NoExecute"}]), a_node("m", labels={names.ARCH: "arm64"})
     )
-    cluster.view.set_daemons(daemons_of([msgspec.convert(manifest, DaemonSet)], cluster.view.shapes))
+    cluster.view.set_daemons([of_daemon_set(msgspec.convert(manifest, DaemonSet), cluster.view.shapes)])
     assert (free_cpu(cluster), free_cpu(cluster, "m")) == (3750, 4000)
 
 

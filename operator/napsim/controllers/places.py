@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.clusterview import ClusterView
-from napsim.core.daemons import Daemon, daemon_of
+from napsim.core.daemons import Daemon, of_daemon_set
 from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.objects import DaemonSet, Node, NodeClaim, Pod
 from napsim.core.podshapes import PodShape
@@ -186,7 +186,7 @@ class Places:
         if old is not None and new is not None and old.spec == new.spec:
             return ""
         try:
-            daemon = _daemon(new, self.view) if new is not None else None
+            daemon = of_daemon_set(new, self.view.shapes) if new is not None else None
         except ValueError as fault:
             return str(fault)
         key = (new or old).key  # type: ignore[union-attr]  # one of the two is always there
@@ -201,7 +201,3 @@ class Places:
         """The namespace has these labels; None: it is gone."""
         if self.view.namespaces.get(name) != labels:
             self.view.set_namespace(name, labels)
-
-
-def _daemon(item: DaemonSet, view: ClusterView) -> Daemon:
-    return daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), view.shapes)

@@ -29,9 +29,12 @@ class Daemon:
         return self.tolerates(taints) and any(not unmet(labels, wanted) for wanted in self.alternatives)
 
 
-def daemons_of(sets: Iterable[DaemonSet], shapes: PodShapes) -> list[Daemon]:
-    """What the DaemonSets run, by their templates (in their pods the controller has overwritten the node affinity)."""
-    return [daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), shapes) for item in sets]
+def of_daemon_set(item: DaemonSet, shapes: PodShapes) -> Daemon:
+    """What the DaemonSet runs, by its template (in its pods the controller has overwritten the node affinity).
+
+    Raises ValueError as ``daemon_of``.
+    """
+    return daemon_of(Pod(metadata=item.metadata, spec=item.spec.template.spec), shapes)
 
 
 def daemon_of(pod: Pod, shapes: PodShapes) -> Daemon:
