@@ -60,7 +60,7 @@ class RecordKind(StrEnum):
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, rename="camel"):
     """One thing that happened. ``at`` and ``wake_at`` are virtual; ``object`` is ``Kind/name`` or ``Kind/ns/name``."""
 
     at: datetime
@@ -195,22 +195,12 @@ class _Command(msgspec.Struct, frozen=True):
     replacements: tuple[_Replacement, ...] = ()
 
 
-class _Line(msgspec.Struct, frozen=True, rename="camel"):
-    at: datetime
-    kind: RecordKind
-    object: str
-    reason: str = ""
-    message: str = ""
-    wake_at: datetime | None = None
-    details: dict[str, str] = msgspec.field(default_factory=dict)
-
-
 def parsed(text: str) -> Record:
     """The record that a line of a trace holds. Raises ValueError, which says what is wrong with it."""
     try:
-        found = msgspec.json.decode(text, type=_Line)
+        found = msgspec.json.decode(text, type=Record)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
     if found.at.tzinfo is None:
         raise ValueError("at must be an instant with its zone, such as 2026-02-15T01:00:00Z")
-    return Record(found.at, found.kind, found.object, found.reason, found.message, found.wake_at, found.details)
+    return found
