@@ -25,6 +25,17 @@ Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 _COMPARISONS: Final = ("Gt", "Lt", "Gte", "Lte")
 _KARPENTER_KEYS_ALLOWED: Final = (names.CAPACITY_TYPE, names.NODEPOOL)
 
+TerminationGracePeriod = Annotated[
+    str | None,
+    Field(
+        pattern=DURATION,
+        description=(
+            "How long a drain may take before pods are deleted in spite of PDBs and do-not-disrupt, counted from the"
+            " deletion of the claim. Absent: for ever. For example 1h or 2h30m."
+        ),
+    ),
+]
+
 
 def _in_karpenter_domain(key: str) -> bool:
     return key.split("/", maxsplit=1)[0].endswith(names.KARPENTER_GROUP)
@@ -132,14 +143,7 @@ class NodeClaimSpec(Model):
         default=ResourceRequirements(), description="What the node has to offer at least."
     )
     node_class_ref: NodeClassReference = Field(description="The node class that says what the node is made of.")
-    termination_grace_period: str | None = Field(
-        default=None,
-        pattern=DURATION,
-        description=(
-            "How long a drain may take before pods are deleted in spite of PDBs and do-not-disrupt, counted from the"
-            " deletion of the claim. Absent: for ever. For example 1h or 2h30m."
-        ),
-    )
+    termination_grace_period: TerminationGracePeriod = None
     expire_after: str = Field(
         default="720h",
         pattern=DURATION_OR_NEVER,

@@ -17,12 +17,12 @@ from napsim.api.base import KubeObject, Model, Rule, Transition
 from napsim.api.conditions import Conditions
 from napsim.api.kinds import Column, Kind, Scale, condition_column
 from napsim.api.nodeclaim import (
-    DURATION,
     DURATION_OR_NEVER,
     NodeClassReference,
     Requirement,
     RequirementKey,
     Taint,
+    TerminationGracePeriod,
 )
 from napsim.api.scalars import Check, Distinct, Int32, Int64, LabelValue, Resources
 
@@ -165,14 +165,7 @@ class NodeClaimTemplateSpec(Model):
     node_class_ref: PoolNodeClassReference = Field(
         description="The node class; group and kind cannot be changed, another name is drift."
     )
-    termination_grace_period: str | None = Field(
-        default=None,
-        pattern=DURATION,
-        description=(
-            "How long a drain may take before pods are deleted in spite of PDBs and do-not-disrupt, counted from the"
-            " deletion of the claim. Absent: for ever. For example 1h or 2h30m."
-        ),
-    )
+    termination_grace_period: TerminationGracePeriod = None
     expire_after: str = Field(
         default="720h",
         pattern=DURATION_OR_NEVER,
