@@ -40,9 +40,7 @@ from napsim.core.emptiness import (
 from napsim.core.inplace import adoption_of
 from napsim.core.nodepools import NodePool
 from napsim.core.objects import Node, NodeClaim, Pod, is_true
-from napsim.core.pods import requests, tolerates_all
 from napsim.core.reasons import Verdict
-from napsim.core.resources import amounts, fits, subtract
 
 WHEN_EMPTY: Final = "WhenEmpty"
 _NODEPOOL_DEDUPE_SECONDS: Final = 60.0
@@ -231,19 +229,10 @@ class Emptiness:
         """
         if node is None:
             return None
-        if claim.metadata.annotations.get(names.REPLACES, "") in self.state.claims or self._awaited(node):
+        replaces = claim.metadata.annotations.get(names.REPLACES, "") in self.state.claims
+        if replaces or self.verdicts.has_room(node, self.state.pending.values()):
             self._nominated[node.name] = now + self.clock.timeline.patience(NOMINATED_FOR)
         return self._nominated.get(node.name)
-
-    def _awaited(self, node: Node) -> bool:
-        free = amounts(node.status.allocatable)
-        subtract(free, self.state.used_on(node.name))
-        return any(
-            pod.spec.node_selector.items() <= node.metadata.labels.items()
-            and tolerates_all(pod, node.spec.taints)
-            and fits(requests(pod), free)
-            for pod in self.state.pending.values()
-        )
 
     # --- budgets ------------------------------------------------------------------------------------------------------
 

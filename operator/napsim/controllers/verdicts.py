@@ -6,7 +6,7 @@ The decision is ``core.candidates``; here is what it is asked with. The events a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -91,18 +91,22 @@ class Verdicts:
         own = self.state.pods.get(own_pod)
         if node is None or own is None or own.spec.node_name != node.name or tolerates_disrupted(own):
             return None
-        if any(self._takes(other, own) for other in self.state.nodes.values() if other.name != node.name):
+        others = (other for other in self.state.nodes.values() if other.name != node.name and _is_open(other))
+        if any(self.has_room(other, (own,)) for other in others):
             return None
         message = f"Not all pods would schedule, {own.key} is the operator's and fits on no other Node"
         return Verdict(Reason.UNSCHEDULABLE, message, now + self.clock.timeline.patience(_AGAIN_AFTER))
 
-    def _takes(self, node: Node, pod: Pod) -> bool:
-        """Whether the node has room for a pod now: selector, taints, resources."""
+    def has_room(self, node: Node, pods: Iterable[Pod]) -> bool:
+        """Whether the node has room for one of the pods now: selector, taints, resources."""
         free = amounts(node.status.allocatable)
         subtract(free, self.state.used_on(node.name))
-        selected = pod.spec.node_selector.items() <= node.metadata.labels.items()
-        open_ = not node.spec.unschedulable and is_true(node.status.conditions, names.READY)
-        return open_ and selected and tolerates_all(pod, node.spec.taints) and fits(requests(pod), free)
+        return any(
+            pod.spec.node_selector.items() <= node.metadata.labels.items()
+            and tolerates_all(pod, node.spec.taints)
+            and fits(requests(pod), free)
+            for pod in pods
+        )
 
     def _hindrance(self, claim: NodeClaim, node: Node | None) -> str:
         home = self.declared.home(claim.metadata.labels.get(names.NODEPOOL, "")) if adoption_of(claim) else None
@@ -139,6 +143,10 @@ def blocked_events(claim: NodeClaim, node: Node | None, verdict: Verdict) -> Ite
     yield Event("NodeClaim", claim.name, claim.metadata.uid, "DisruptionBlocked", message)
     if node is not None:
         yield Event("Node", node.name, node.metadata.uid, "DisruptionBlocked", message)
+
+
+def _is_open(node: Node) -> bool:
+    return not node.spec.unschedulable and is_true(node.status.conditions, names.READY)
 
 
 def is_joining(claim: NodeClaim, node: Node | None) -> bool:
