@@ -11,13 +11,14 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from napsim.cli.connections import connection_for
 from napsim.cli.endings import ending
 from napsim.cli.examination import examined
 from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.unanswered import told
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
-from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
+from napsim.live.kubeconfig import ConnectionConfig
 from napsim.report.doctor.checks import examine
 from napsim.report.doctor.findings import Severity
 from napsim.report.doctor.readings import Readings
@@ -84,21 +85,14 @@ def doctor(
 
 
 def _readings(kubeconfig: Path | None, context: str | None, namespace: str) -> Readings:
-    try:
-        connection = load_connection(kubeconfig, context)
-    except KubeconfigError as error:
-        raise _failure(str(error)) from error
+    connection = connection_for("doctor", kubeconfig, context)
     try:
         return asyncio.run(_examined(connection, namespace))
     except (ApiError, TransportError) as error:
-        raise _failure(f"{connection.server}: {told(error)}") from error
+        typer.echo(f"napsim doctor: {connection.server}: {told(error)}", err=True)
+        raise typer.Exit(_NOT_EXAMINED) from error
 
 
 async def _examined(connection: ConnectionConfig, namespace: str) -> Readings:
     async with Client(connection, user_agent="napsim-doctor") as client:
         return await examined(client, connection.server, namespace, datetime.now(UTC))
-
-
-def _failure(message: str) -> typer.Exit:
-    typer.echo(f"napsim doctor: {message}", err=True)
-    return typer.Exit(_NOT_EXAMINED)

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from napsim.cli.connections import connection_for
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
-from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.core.release import Step
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
-from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
+from napsim.live.kubeconfig import ConnectionConfig
 from napsim.live.leadership import Elector
 from napsim.live.release import OperatorLeads, Reign, Release
 from napsim.live.writer import NotLeader
@@ -60,11 +61,7 @@ def release(
     lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "napsim",
 ) -> None:
     """Undo what napsim wrote: real Nodes become as they were, fake ones and all NodeClaims go. Nothing is drained."""
-    try:
-        connection = load_connection(kubeconfig, context)
-    except KubeconfigError as error:
-        typer.echo(f"napsim release: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    connection = connection_for("release", kubeconfig, context)
     reign = Reign(lease_namespace, lease_name, wait_seconds, take_over, keep_lease_seconds)
     work = _look(connection, keep_labels) if dry_run else _do(connection, reign, keep_labels)
     raise typer.Exit(_ended(work))

@@ -16,6 +16,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from napsim.cli.connections import connection_for
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
@@ -24,7 +25,7 @@ from napsim.core.clock import Timeline, parse_rfc3339, rfc3339
 from napsim.live.client import Client
 from napsim.live.clock import wall_clock
 from napsim.live.errors import ApiError, TransportError
-from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
+from napsim.live.kubeconfig import ConnectionConfig
 from napsim.live.pseudonyms import Pseudonyms
 from napsim.live.snapshot import RESOURCES, NotAllowed, Page, Snapshot, cluster_role, taken, timeline_anchor
 
@@ -116,10 +117,7 @@ def read_cluster(
 
     Raises ``typer.Exit`` when it cannot be read, and says why.
     """
-    try:
-        connection = load_connection(kubeconfig, context)
-    except KubeconfigError as error:
-        raise _failure(str(error), BAD_INPUT, command) from error
+    connection = connection_for(command, kubeconfig, context)
     try:
         return asyncio.run(_read(connection, f"napsim-{command}", resources))
     except NotAllowed as error:

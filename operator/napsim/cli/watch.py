@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from napsim.cli.connections import connection_for
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.follow import Follower, describe, until_synced
-from napsim.cli.options import BAD_INPUT, Context, Kubeconfig, Output
+from napsim.cli.options import Context, Kubeconfig, Output
 from napsim.cli.screen import keys, screen
 from napsim.live.client import Client
-from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
+from napsim.live.kubeconfig import ConnectionConfig
 from napsim.report.changes import changes
 from napsim.report.documents import differs, document
 from napsim.report.frame import frame
@@ -57,11 +58,7 @@ def watch(
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two frames, at least.")] = 0.5,
 ) -> None:
     """Show a cluster's rollout live: windows, pools by image version, budgets, what is blocked and why."""
-    try:
-        connection = load_connection(kubeconfig, context)
-    except KubeconfigError as error:
-        typer.echo(f"napsim watch: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    connection = connection_for("watch", kubeconfig, context)
     console = Console(highlight=False)
     if once:
         show: Show = _print_once(console, output)
