@@ -17,12 +17,20 @@ _LAUNCH: Final = "karpenter: pkg/controllers/nodeclaim/lifecycle/launch.go"
 _REGISTRATION: Final = "karpenter: pkg/controllers/nodeclaim/lifecycle/registration.go"
 _INITIALIZATION: Final = "karpenter: pkg/controllers/nodeclaim/lifecycle/initialization.go"
 _TERMINATION: Final = "karpenter: pkg/controllers/node/termination/controller.go"
+_LIVENESS: Final = "karpenter: pkg/controllers/nodeclaim/lifecycle/liveness.go"
+_QUEUE: Final = "karpenter: pkg/controllers/disruption/queue.go"
+_VALIDATION: Final = "karpenter: pkg/controllers/nodepool/validation"
+_READINESS: Final = "karpenter: pkg/controllers/nodepool/readiness"
+_REGISTRATION_HEALTH: Final = "karpenter: pkg/controllers/nodepool/registrationhealth"
 _ROOT: Final = "operatorpkg: status/condition_set.go"
 _AWAITING: Final = "object is awaiting reconciliation"
 _NOT_DECIDED: Final = "Nobody has decided on it yet."
+_LOOK_AT_NAMED: Final = "Look at the condition that the message names."
 _STARTING: Final = "`kubectl describe node`: what its kubelet waits for. Such a NodeClaim is not given up by itself."
 _DRIFT: Final = "karpenter: pkg/controllers/nodeclaim/disruption/drift.go"
 _AZURE_DRIFT: Final = "azure: pkg/cloudprovider/drift.go"
+_AZURE_VERSION: Final = "azure: pkg/controllers/nodeclass/status/kubernetesversion.go"
+_AZURE_IMAGES: Final = "azure: pkg/controllers/nodeclass/status/images.go"
 _PROGRESS: Final = "Nothing: the node is replaced. `napsim why NODE` says what it waits for."
 
 _NODE_CLAIMS: Final = (
@@ -105,14 +113,14 @@ _NODE_CLAIMS: Final = (
         _CLAIM, names.READY, "Unknown",
         Explanation(
             "ReconcilingDependents", "Initialized=Unknown, …", "At least one of the three is Unknown, none False.",
-            "Look at the condition that the message names.", _ROOT,
+            _LOOK_AT_NAMED, _ROOT,
         ),
     ),
     OfCondition(
         _CLAIM, names.READY, "False",
         Explanation(
             "UnhealthyDependents", "Launched=False, …", "At least one of the three is False.",
-            "Look at the condition that the message names.", _ROOT,
+            _LOOK_AT_NAMED, _ROOT,
         ),
     ),
     OfCondition(
@@ -168,7 +176,7 @@ _LEAVING: Final = (
         _CLAIM, names.DISRUPTION_REASON, "True",
         Explanation(
             "Drifted", "Drifted", "A command replaces the node because it has drifted.",
-            "Nothing: the replacement comes first.", "karpenter: pkg/controllers/disruption/queue.go",
+            "Nothing: the replacement comes first.", _QUEUE,
         ),
     ),
     OfCondition(
@@ -176,7 +184,7 @@ _LEAVING: Final = (
         Explanation(
             "Empty", "Empty", "A command deletes the node because it is empty.",
             "Nothing; to keep it, `consolidateAfter: Never` or a budget with reason Empty.",
-            "karpenter: pkg/controllers/disruption/queue.go",
+            _QUEUE,
         ),
     ),
     OfCondition(
@@ -221,20 +229,20 @@ _NODE_POOLS: Final = (
     OfCondition(
         _POOL, names.VALIDATION_SUCCEEDED, "True",
         Explanation(names.VALIDATION_SUCCEEDED, "", "The pool is valid.",
-        source="karpenter: pkg/controllers/nodepool/validation"),
+        source=_VALIDATION),
     ),
     OfCondition(
         _POOL, names.VALIDATION_SUCCEEDED, "False",
         Explanation(
             "NodePoolValidationFailed", "spec.template.spec.taints[…]: duplicate taint Key/Effect pair …",
             "Something is wrong that the API server does not see; nothing is launched for the pool.",
-            "Correct the field that the message names.", "karpenter: pkg/controllers/nodepool/validation",
+            "Correct the field that the message names.", _VALIDATION,
         ),
     ),
     OfCondition(
         _POOL, names.NODECLASS_READY, "True",
         Explanation(names.NODECLASS_READY, "", "Its AKSNodeClass is Ready.",
-        source="karpenter: pkg/controllers/nodepool/readiness"),
+        source=_READINESS),
     ),
     OfCondition(
         _POOL, names.NODECLASS_READY, "False",
@@ -242,7 +250,7 @@ _NODE_POOLS: Final = (
             "NodeClassNotReady", "NodeClass … is not ready",
             "Its AKSNodeClass is there and not Ready: nothing is launched.",
             "`kubectl describe aksnodeclass`: which of its conditions is not True.",
-            "karpenter: pkg/controllers/nodepool/readiness",
+            _READINESS,
         ),
     ),
     OfCondition(
@@ -250,14 +258,14 @@ _NODE_POOLS: Final = (
         Explanation(
             "NodeClassNotFound", "spec.template.spec.nodeClassRef.name '…': no AKSNodeClass of this name; there are …",
             "The AKSNodeClass that it names is not there: nothing is launched, nothing drifts.",
-            "Apply the AKSNodeClass, or name one that is there.", "karpenter: pkg/controllers/nodepool/readiness",
+            "Apply the AKSNodeClass, or name one that is there.", _READINESS,
         ),
     ),
     OfCondition(
         _POOL, names.NODE_REGISTRATION_HEALTHY, "True",
         Explanation(
             names.NODE_REGISTRATION_HEALTHY, "", "Fewer than two of its last four NodeClaims failed to register.",
-            source="karpenter: pkg/controllers/nodepool/registrationhealth",
+            source=_REGISTRATION_HEALTH,
         ),
     ),
     OfCondition(
@@ -266,7 +274,7 @@ _NODE_POOLS: Final = (
             "RegistrationFailed", "Failed to register node",
             "Two of its last four nodes were launched and never joined.",
             "Look at what keeps Nodes from joining: image, network, bootstrap; here `spec.failures` NeverRegisters.",
-            "karpenter: pkg/controllers/nodeclaim/lifecycle/liveness.go",
+            _LIVENESS,
         ),
     ),
     OfCondition(
@@ -274,7 +282,7 @@ _NODE_POOLS: Final = (
         Explanation(
             "LaunchFailed", "the provider's error", "Two of its last four nodes could not be launched.",
             "Read the message; here `spec.failures` LaunchFails asks for it.",
-            "karpenter: pkg/controllers/nodeclaim/lifecycle/liveness.go",
+            _LIVENESS,
         ),
     ),
     OfCondition(
@@ -282,7 +290,7 @@ _NODE_POOLS: Final = (
         Explanation(
             "AwaitingReconciliation", _AWAITING,
             "The pool or its class was changed, and no node has been tried since; the pool can be Ready.",
-            source="karpenter: pkg/controllers/nodepool/registrationhealth",
+            source=_REGISTRATION_HEALTH,
         ),
     ),
     OfCondition(
@@ -293,7 +301,7 @@ _NODE_POOLS: Final = (
         _POOL, names.READY, "False",
         Explanation(
             "UnhealthyDependents", "NodeClassReady=False, …", "One of the two is False: nothing is launched.",
-            "Look at the condition that the message names.", _ROOT,
+            _LOOK_AT_NAMED, _ROOT,
         ),
     ),
     OfCondition(
@@ -311,9 +319,9 @@ _NODE_CLASSES: Final = (
         OfCondition(_CLASS, type_, "True", Explanation(type_, "", meaning, source=source))
         for type_, meaning, source in (
             (names.KUBERNETES_VERSION_READY, "`status.kubernetesVersion` may be read.",
-            "azure: pkg/controllers/nodeclass/status/kubernetesversion.go"),
+            _AZURE_VERSION),
             (names.IMAGES_READY, "`status.images` may be read: new nodes get them.",
-            "azure: pkg/controllers/nodeclass/status/images.go"),
+            _AZURE_IMAGES),
             (names.SUBNETS_READY, "Always True here: there is no cloud.",
             "azure: pkg/controllers/nodeclass/status/subnet.go"),
             (names.VALIDATION_SUCCEEDED, "Always True here: there is no cloud.",
@@ -328,7 +336,7 @@ _NODE_CLASSES: Final = (
             "ImagesNotFound", "ImageSelectors did not match any Images",
             "No published NodeImage is of a definition that the class selects: nothing is launched.",
             "Apply NodeImages of its family (`napsim doctor` names the definitions), or change `spec.imageFamily`.",
-            "azure: pkg/controllers/nodeclass/status/images.go",
+            _AZURE_IMAGES,
         ),
     ),
     OfCondition(
@@ -337,7 +345,7 @@ _NODE_CLASSES: Final = (
             "SIGRequiredForFIPS", "FIPS images require UseSIG to be enabled, …",
             "`spec.fipsMode` asks for images that the community gallery does not have.",
             "`spec.imageGallery: Shared` of NodeAutoProvisioning, as AKS has it, or no FIPS.",
-            "azure: pkg/controllers/nodeclass/status/images.go",
+            _AZURE_IMAGES,
         ),
     ),
     OfCondition(
@@ -345,7 +353,7 @@ _NODE_CLASSES: Final = (
         Explanation(
             "KubernetesUpgrade", "Performing kubernetes upgrade, need to get latest images",
             "The API server has a newer version: the latest images are taken, whatever the window says.",
-            "Nothing: it passes at the next look.", "azure: pkg/controllers/nodeclass/status/kubernetesversion.go",
+            "Nothing: it passes at the next look.", _AZURE_VERSION,
         ),
     ),
     OfCondition(
@@ -367,7 +375,7 @@ _NODE_CLASSES: Final = (
         _CLASS, names.READY, "False",
         Explanation(
             "UnhealthyDependents", "ImagesReady=False, …", "One of them is False: nothing is launched.",
-            "Look at the condition that the message names.", _ROOT,
+            _LOOK_AT_NAMED, _ROOT,
         ),
     ),
 )  # fmt: skip
