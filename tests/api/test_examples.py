@@ -12,7 +12,9 @@ from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
 from napsim.api.nodeimage import NodeImage
 from napsim.api.validation import errors_of
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "examples").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "manifests"
+EXAMPLES = sorted((FOLDER / "examples").glob("*.yaml"))
+IN_PLACE = sorted((FOLDER / "inplace").glob("*.yaml"))
 MANIFESTS = [manifest for file in EXAMPLES for manifest in load_manifests(file.read_text("utf-8"))]
 
 
@@ -20,7 +22,7 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
     return [manifest for manifest in MANIFESTS if manifest["kind"] == kind]
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*EXAMPLES, *IN_PLACE], ids=lambda file: f"{file.parent.name}-{file.name}")
 def test_an_example_is_good(file: Path) -> None:
     manifests = list(load_manifests(file.read_text("utf-8")))
     assert manifests != []

@@ -1,15 +1,13 @@
-"""The examples for real nodes are good, and fit the cluster of manifests/kind.yaml."""
+"""The examples for real nodes fit the cluster of manifests/kind.yaml."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from napsim.api.manifests import load_manifests
-from napsim.api.validation import errors_of
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 EXAMPLES = sorted((MANIFESTS / "inplace").glob("*.yaml"))
@@ -17,13 +15,6 @@ EXAMPLES = sorted((MANIFESTS / "inplace").glob("*.yaml"))
 
 def loaded() -> list[dict[str, Any]]:
     return [manifest for file in EXAMPLES for manifest in load_manifests(file.read_text("utf-8"))]
-
-
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
-def test_an_example_is_good(file: Path) -> None:
-    manifests = list(load_manifests(file.read_text("utf-8")))
-    assert manifests != []
-    assert [str(error) for manifest in manifests for error in errors_of(manifest)] == []
 
 
 def test_every_worker_of_the_kind_cluster_opts_in_to_a_pool_of_the_examples() -> None:

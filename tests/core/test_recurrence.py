@@ -22,6 +22,7 @@ from napsim.core.recurrence import (
     WeekIndex,
     Weekly,
 )
+from tests.core.recurrences import SCHEDULES, WEEKDAYS
 
 
 def day(text: str) -> date:
@@ -161,15 +162,8 @@ def test_the_week_of_the_first_day_of_the_calendar_is_counted_like_any_other() -
 
 # Properties, against an independent implementation of iCalendar rules
 
-weekdays = st.sampled_from(Weekday)
-schedules: st.SearchStrategy[Schedule] = st.one_of(
-    st.builds(Daily, st.integers(1, 7)),
-    st.builds(Weekly, st.integers(1, 4), weekdays),
-    st.builds(AbsoluteMonthly, st.integers(1, 6), st.integers(1, 31)),
-    st.builds(RelativeMonthly, st.integers(1, 6), st.sampled_from(WeekIndex), weekdays),
-)
 start_dates = st.dates(date(1995, 1, 1), date(2060, 12, 31))
-recurrences = st.builds(Recurrence, schedules, start_dates, first_day_of_week=weekdays)
+recurrences = st.builds(Recurrence, SCHEDULES, start_dates, first_day_of_week=WEEKDAYS)
 NTH = {
     WeekIndex.FIRST: 1,
     WeekIndex.SECOND: 2,

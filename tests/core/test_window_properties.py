@@ -20,20 +20,13 @@ from napsim.core.configurations import (
     Settings,
     TimeInWeek,
 )
-from napsim.core.recurrence import AbsoluteMonthly, Daily, RelativeMonthly, Schedule, Weekday, WeekIndex, Weekly
 from napsim.core.windows import Window, cutouts, exclusions, occurrences, upcoming, verdict
+from tests.core.recurrences import SCHEDULES, WEEKDAYS
 
 TICK = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
-weekdays = st.sampled_from(Weekday)
-schedules: st.SearchStrategy[Schedule] = st.one_of(
-    st.builds(Daily, st.integers(1, 7)),
-    st.builds(Weekly, st.integers(1, 4), weekdays),
-    st.builds(AbsoluteMonthly, st.integers(1, 6), st.integers(1, 31)),
-    st.builds(RelativeMonthly, st.integers(1, 6), st.sampled_from(WeekIndex), weekdays),
-)
 quarters = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
 offsets = st.integers(-56, 56).map(lambda quarter: quarter * timedelta(minutes=15))
 near_dates = st.dates(date(2025, 12, 1), date(2026, 12, 31))
@@ -53,7 +46,7 @@ blocked_times = st.builds(
 )
 maintenance_windows = st.builds(
     MaintenanceWindow,
-    schedules,
+    SCHEDULES,
     st.integers(4, 24),
     near_dates,
     quarters,
@@ -69,13 +62,13 @@ configurations = st.one_of(
         maintenance_windows,
         st.just(()),
         st.lists(blocked_times, max_size=2).map(tuple),
-        st.builds(Settings, first_day_of_week=weekdays, clamp_short_months=st.booleans()),
+        st.builds(Settings, first_day_of_week=WEEKDAYS, clamp_short_months=st.booleans()),
     ),
     st.builds(
         Configuration,
         st.just(DEFAULT),
         st.none(),
-        st.lists(st.builds(TimeInWeek, weekdays, hour_slots), min_size=1, max_size=7).map(tuple),
+        st.lists(st.builds(TimeInWeek, WEEKDAYS, hour_slots), min_size=1, max_size=7).map(tuple),
         st.lists(blocked_times, max_size=3).map(tuple),
     ),
 )
