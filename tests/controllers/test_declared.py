@@ -97,7 +97,7 @@ def test_a_class_is_ready_for_decisions_with_what_its_status_says() -> None:
         "default"
     ]
     assert entry.ready
-    assert (entry.max_pods, entry.os_disk_gb, entry.image_family) == (30, 64, "Ubuntu2404")
+    assert (entry.max_pods, entry.os_disk_gb, entry.state.selection.image_family) == (30, 64, "Ubuntu2404")
     assert [item.id for item in entry.state.images] == ["/g/images/d/versions/1"]
     assert entry.hash == aksnodeclass_hash({"imageFamily": "Ubuntu2404", "maxPods": 30, "osDiskSizeGB": 64})
     assert entry.node_labels()[names.OS_SKU] == "Ubuntu"

@@ -71,7 +71,6 @@ class NodeClassEntry:
     hash: str
     max_pods: int
     os_disk_gb: int
-    image_family: str
     manifest: Manifest
 
     @property
@@ -81,14 +80,15 @@ class NodeClassEntry:
 
     def node_labels(self) -> dict[str, str]:
         """The labels that NAP's nodes of this class carry (karpenter-provider-azure ``pkg/apis/v1beta1/labels.go``)."""
-        sku = "AzureLinux" if self.image_family.startswith("AzureLinux") else "Ubuntu"
+        family = self.state.selection.image_family
+        sku = "AzureLinux" if family.startswith("AzureLinux") else "Ubuntu"
         streaming = self.manifest.get("spec", {}).get("artifactStreaming", {}).get("enabled", False)
         said = {names.FIPS_ENABLED: self.state.selection.fips, names.ARTIFACT_STREAMING: streaming}
         return {
             **{label: "true" for label, on in said.items() if on},
             names.AKS_MODE: "user",
             names.OS_SKU: sku,
-            names.OS_SKU_REQUESTED: self.image_family,
+            names.OS_SKU_REQUESTED: family,
             names.OS_SKU_EFFECTIVE: str(family_of(self.state.selection, self.state.kubernetes_version)),
             names.DO_NOT_SYNC_TAINTS: "true",
         }
@@ -325,16 +325,10 @@ class Declared:
     def _read_node_class(self, manifest: Manifest, _: datetime) -> None:
         metadata = msgspec.convert(manifest["metadata"], ObjectMeta)
         spec, status = manifest.get("spec", {}), manifest.get("status", {})
-        launch = spec.get("security", {}).get("trustedLaunch", {})
-        selection = ImageSelection(
-            spec.get("imageFamily", "Ubuntu"),
-            spec.get("fipsMode") == "FIPS",
-            bool(launch.get("vtpm") or launch.get("secureBoot")),
-        )
         state = NodeClassState(
             metadata.name,
             metadata.generation,
-            selection,
+            ImageSelection.from_spec(spec),
             tuple(_status_image(item) for item in status.get("images", ())),
             status.get("kubernetesVersion", ""),
             msgspec.convert(status.get("conditions", ()), tuple[Condition, ...]),
@@ -348,7 +342,6 @@ class Declared:
             aksnodeclass_hash(spec),
             spec.get("maxPods", DEFAULT_MAX_PODS),
             spec.get("osDiskSizeGB", 128),
-            spec.get("imageFamily", "Ubuntu"),
             manifest,
         )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -72,6 +72,16 @@ class ImageSelection(msgspec.Struct, frozen=True):
     image_family: str = "Ubuntu"
     fips: bool = False
     trusted_launch: bool = False
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> ImageSelection:
+        """That of the ``spec`` of an AKSNodeClass, as it is written."""
+        launch = (spec.get("security") or {}).get("trustedLaunch") or {}
+        return cls(
+            spec.get("imageFamily", "Ubuntu"),
+            spec.get("fipsMode") == "FIPS",
+            bool(launch.get("vtpm") or launch.get("secureBoot")),
+        )
 
 
 class _Features(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -106,17 +106,8 @@ def _without_images(images: Iterable[Manifest], definitions: Iterable[tuple[Defi
 
 def _definitions(classes: Iterable[Manifest], kubernetes: str, gallery: GalleryKind) -> list[tuple[Definition, ...]]:
     """The definitions that each class selects, each selection once."""
-    found = [definitions_for(_selection(it.get("spec") or {}), kubernetes, gallery) for it in classes]
+    found = [definitions_for(ImageSelection.from_spec(it.get("spec") or {}), kubernetes, gallery) for it in classes]
     return list(dict.fromkeys(selected for selected in found if selected))
-
-
-def _selection(spec: Mapping[str, Any]) -> ImageSelection:
-    launch = (spec.get("security") or {}).get("trustedLaunch") or {}
-    return ImageSelection(
-        spec.get("imageFamily", "Ubuntu"),
-        spec.get("fipsMode") == "FIPS",
-        bool(launch.get("vtpm") or launch.get("secureBoot")),
-    )
 
 
 def _held(classes: Iterable[Manifest], nodes: Iterable[Manifest]) -> dict[str, str]:
