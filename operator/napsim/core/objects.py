@@ -189,7 +189,6 @@ class ResourceRequirements(Value, frozen=True):
 
 
 class ContainerPort(Value, frozen=True):
-    container_port: int = 0
     host_port: int = 0
     host_ip: str = msgspec.field(default="", name="hostIP")
     protocol: str = "TCP"

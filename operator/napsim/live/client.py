@@ -84,7 +84,6 @@ class Client:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._server = connection.server
         self._credentials = connection.credentials
         self._observe = observe
         self._user_agent = user_agent

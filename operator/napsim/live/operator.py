@@ -106,7 +106,6 @@ class Operator:
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
         self.engine: Shell | None = None
-        self._elector: Elector | None = None
         self._trace: TraceFile | None = None
 
     async def run(self) -> None:
@@ -119,7 +118,7 @@ class Operator:
         self._listen_to_signals()
         user_agent = f"napsim/{napsim.__version__} ({self.identity})"
         async with Client(connection, observe=self.metrics.observe, user_agent=user_agent) as client:
-            elector = self._elector = self._candidate(client)
+            elector = self._candidate(client)
             self.engine = self._drive(client, elector) if self.options.drive else self._engine(client, elector)
             if self.options.metrics_port:
                 start_http_server(self.options.metrics_port, registry=self.metrics.registry)

@@ -58,7 +58,6 @@ class _Tally:
     pods: int = 0
     healthy: int = 0
     owners: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, namespace/name) of controllers
-    unmanaged: int = 0
 
 
 _Part = tuple[bool, tuple[str, str]]  # healthy, controller
@@ -289,8 +288,6 @@ class Disruptions:
                 as_owned = bool(before and left)
                 if not left:
                     del tally.owners[controller]
-            else:
-                tally.unmanaged += number
             if healthy or not as_owned or self._rests_on_more(key):
                 self._dirty.add(key)
 

@@ -27,7 +27,6 @@ class Evictor:
         self.state = state
         self.api = api
         self.on_evicted = on_evicted
-        self.refused = 0
         self.apart = NOTHING  # two evictions, where they do not come at once: one control plane answers them all
         self._next = kernel.now  # when the next pod is asked for
         self._wanted: dict[str, str] = {}  # pod -> uid
@@ -115,7 +114,6 @@ class Evictor:
         if answer is Answer.EVICTED:
             self.on_evicted(pod)
             return
-        self.refused += 1
         pdbs = self.api.pdbs_of(key)
         self._held[key] = pdbs
         for pdb in pdbs:

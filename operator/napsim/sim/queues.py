@@ -52,12 +52,11 @@ def step(coroutine: Coroutine[Any, Any, Answer]) -> Answer | Pause:
 class WorkQueue:
     """One controller's keys, each at most once in line. ``Retry`` is another try after a back-off that doubles."""
 
-    __slots__ = ("_active", "_again", "_due", "_kernel", "_queued", "_reconcile", "_retries", "looks", "name", "paused")
+    __slots__ = ("_active", "_again", "_due", "_kernel", "_queued", "_reconcile", "_retries", "name", "paused")
 
     def __init__(self, name: str, reconcile: Reconcile, kernel: Kernel) -> None:
         self.name = name
         self.paused = False
-        self.looks = 0
         self._reconcile = reconcile
         self._kernel = kernel
         self._queued: set[str] = set()
@@ -94,7 +93,6 @@ class WorkQueue:
 
     def _work(self, key: str) -> None:
         self._queued.discard(key)
-        self.looks += 1
         look: Any = self._reconcile(key)  # a coroutine: no controller returns another awaitable
         self._go_on((key, look))
 
