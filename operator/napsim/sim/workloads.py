@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from napsim.api import names
-from napsim.core.daemons import Daemon, daemon_of
+from napsim.core.daemons import Daemon, of_daemon_set
 from napsim.core.objects import (
     DaemonSet,
     DaemonSetSpec,
@@ -194,10 +194,11 @@ class Workloads:
         if new.declared_as == "Deployment":
             self._deployments[new.key.rpartition("-")[0]] = new
         if new.kind == "DaemonSet":
-            new.daemon = daemon_of(Pod(ObjectMeta(name=new.name, namespace=new.namespace), new.spec), self._shapes)
+            declared = _daemon_set(new)
+            new.daemon = of_daemon_set(declared, self._shapes)
             self._daemon_sets.append(new)
             self._daemon_sets.sort(key=lambda item: item.key)
-            self.on_daemon_set(None, _daemon_set(new))
+            self.on_daemon_set(None, declared)
             for name in sorted(self.cluster.nodes.objects):
                 self._look_at(new, name)
         self._count(new)
