@@ -17,12 +17,12 @@ from typing import Any, Final
 import yaml
 
 from napsim.api.manifests import load_documents
+from napsim.reading.kinds import WORKLOADS
 from napsim.reading.sources import Document
 
 _STEM: Final = "kustomization"
 _SOURCES: Final = ("resources", "bases", "components")
 _ANYTHING: Final = ("transformers", "replacements", "vars", "configurations", "generators")
-_TEMPLATED: Final = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"})
 _PATCHES: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _PLAIN: Final = re.compile(r"[a-z0-9-]+")
 _EVERY: Final = ""
@@ -69,7 +69,7 @@ class Kustomizations:
         labels = self.labels.get(_file(document)) if self.labels else None
         spec = document.manifest.get("spec")
         template = spec.get("template") if isinstance(spec, dict) else None
-        if not labels or document.manifest.get("kind") not in _TEMPLATED or not isinstance(template, dict):
+        if not labels or document.manifest.get("kind") not in WORKLOADS or not isinstance(template, dict):
             return document
         metadata = template.get("metadata") or {}
         template = {**template, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}}}

@@ -26,7 +26,7 @@ from napsim.core.nodepools import NodePool, budgets_of
 from napsim.core.objects import Node, Pod, PodDisruptionBudget, PodTemplate
 from napsim.core.pdbs import selects
 from napsim.lint.layout import Layout
-from napsim.reading.kinds import KINDS
+from napsim.reading.kinds import KINDS, WORKLOADS
 from napsim.reading.sources import Document, Place
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ _Key = tuple[str, str, str]  # kind, namespace, name
 NODE_POOL: Final = "NodePool"
 CONFIGURATION: Final = "MaintenanceConfiguration"
 _DEFAULT_NAMESPACE: Final = "default"
-_TEMPLATED: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 # Groups whose objects make no pods that a selector could mean, besides those of Kubernetes itself.
 _OURS: Final = ("karpenter.sh", "karpenter.azure.com", "karpenter.k8s.aws", "napsim.dev")
 _KUBERNETES: Final = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
@@ -214,8 +213,8 @@ def _without_nulls(value: object) -> object:
 def _workloads(kinds: Mapping[str, Sequence[Document]], others: Iterable[Document]) -> Iterator[Workload]:
     """Those that nothing else here makes: a ReplicaSet of a Deployment and the pods of both are that Deployment."""
     scaled = dict(_scaled(others))
-    known = {_key(document) for kind in _TEMPLATED for document in kinds[kind]}
-    for document in (document for kind in _TEMPLATED for document in kinds[kind]):
+    known = {_key(document) for kind in WORKLOADS for document in kinds[kind]}
+    for document in (document for kind in WORKLOADS for document in kinds[kind]):
         if _owner(document) in known:
             continue
         kind, namespace, name = _key(document)
@@ -297,5 +296,5 @@ def _makes_pods(document: Document) -> bool:
     manifest = document.manifest
     group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     if group in _KUBERNETES:
-        return manifest.get("kind") in (*_MAKERS, *_TEMPLATED, "Pod")
+        return manifest.get("kind") in (*_MAKERS, *WORKLOADS, "Pod")
     return not group.endswith(_OURS) and not group.endswith(".k8s.io")

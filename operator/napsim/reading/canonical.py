@@ -17,8 +17,8 @@ from napsim.api.durations import parse_duration
 from napsim.api.registry import kind_of
 from napsim.core.objects import PodDisruptionBudget, PodTemplate, StorageClass
 from napsim.core.resources import parse_quantity
+from napsim.reading.kinds import WORKLOADS
 
-_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _SETS: Final = frozenset({"requirements", "taints", "startupTaints", "values", "reasons", "tolerations"})
 _QUANTITIES: Final = re.compile(r"\.(limits|requests|capacity|allocatable)\.")
 _ABSENT: Final = object()
@@ -77,7 +77,7 @@ def _storage_class(manifest: Mapping[str, Any]) -> dict[str, Any]:
 _FORMS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "NodePool": _node_pool,
     "MaintenanceConfiguration": _configuration,
-    **dict.fromkeys(_WORKLOADS, _workload),
+    **dict.fromkeys(WORKLOADS, _workload),
     "PodDisruptionBudget": _disruption_budget,
     "StorageClass": _storage_class,
 }

@@ -31,12 +31,11 @@ from napsim.core.objects import (
 from napsim.core.objects import StorageClass as Class
 from napsim.core.objects import VolumeAttachment as Attachment
 from napsim.core.resources import parse_quantity
-from napsim.reading.kinds import KINDS
+from napsim.reading.kinds import KINDS, WORKLOADS
 from napsim.reading.sources import Document, Mistake, parts_of
 
 SCENARIO_KIND: Final = "Scenario"
 CHECKS_KIND: Final = "Checks"
-_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _ABSENT: Final = object()
 
 
@@ -92,10 +91,10 @@ _ROWS: Final = (
     _Row((), "metadata.name", _name, required=True),
     _Row((), "metadata.namespace", _name),
     _Row(("Deployment", "ReplicaSet", "StatefulSet"), "spec.replicas", _count),
-    _Row(_WORKLOADS, "spec.selector", _OBJECT, required=True),
-    _Row(_WORKLOADS, "spec.template", _OBJECT, required=True),
-    _Row(_WORKLOADS, "spec.template.spec.containers", _containers, required=True),
-    _Row(_WORKLOADS, "spec.template.spec.terminationGracePeriodSeconds", _count),
+    _Row(WORKLOADS, "spec.selector", _OBJECT, required=True),
+    _Row(WORKLOADS, "spec.template", _OBJECT, required=True),
+    _Row(WORKLOADS, "spec.template.spec.containers", _containers, required=True),
+    _Row(WORKLOADS, "spec.template.spec.terminationGracePeriodSeconds", _count),
     _Row(("Pod",), "spec.containers", _containers, required=True),
     _Row(("Pod",), "spec.terminationGracePeriodSeconds", _count),
     _Row(("StatefulSet",), "spec.serviceName", _TEXT),
@@ -108,7 +107,7 @@ _ROWS: Final = (
 
 # The types of the fields that decisions read: where they stand in each kind, and what they are read as.
 _READ_AS: Final[Mapping[str, tuple[str, Any]]] = {
-    **dict.fromkeys(_WORKLOADS, ("spec.template", PodTemplate)),
+    **dict.fromkeys(WORKLOADS, ("spec.template", PodTemplate)),
     "Pod": ("", Pod),
     "Node": ("", Node),
     "PodDisruptionBudget": ("", PodDisruptionBudget),
@@ -230,7 +229,7 @@ def value_at(manifest: Mapping[str, Any], location: str) -> object:
 
 
 def _across(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
-    if kind in _WORKLOADS:
+    if kind in WORKLOADS:
         yield from _selected(manifest)
         yield from _amounts(manifest, "spec.template.spec")
     if kind == "Pod":

@@ -26,6 +26,8 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "VolumeAttachment": ("storage.k8s.io/v1",),
 }
 """Each with its ``apiVersion``s. Others are ignored, with a note."""
+WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+"""Those that have a template of pods."""
 NAMESPACED: Final = frozenset({
-    "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget", "Pod", "PersistentVolumeClaim",
+    *WORKLOADS, "PodDisruptionBudget", "Pod", "PersistentVolumeClaim",
 })  # fmt: skip

@@ -11,9 +11,10 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.objects import Node
+from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import NotFound
 from napsim.sim.manifests import DECLARED
-from napsim.sim.requests import WORKLOADS, Requests
+from napsim.sim.requests import Requests
 from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario, Stopped
 from napsim.sim.simulator import SERVER_VERSION, Simulator
 

@@ -29,12 +29,12 @@ from napsim.core.objects import (
     VolumeAttachment,
 )
 from napsim.core.volumes import BIND_COMPLETED
+from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import Cluster, NotFound, Store, metadata_of, replace
 from napsim.sim.evictions import Disruptions
 from napsim.sim.scenario import Manifest
 from napsim.sim.workloads import Workloads
 
-WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 _SERVERS: Final = ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
 Item = TypeVar("Item", bound=KubeObject)

@@ -10,12 +10,13 @@ import msgspec
 
 from napsim.core.objects import KubeObject, Node, NodeClaim, Pod, PodDisruptionBudget
 from napsim.core.timings import INSTANT
+from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import AlreadyExists, Cluster, Conflict, NotFound
 from napsim.sim.evictions import Disruptions
 from napsim.sim.kernel import Kernel
 from napsim.sim.kubelets import Kubelets
 from napsim.sim.manifests import DECLARED, Manifests, merged
-from napsim.sim.requests import WORKLOADS, Requests
+from napsim.sim.requests import Requests
 from napsim.sim.scenario import PodTimings
 from napsim.sim.scheduling import Scheduling
 from napsim.sim.taints import Taints
