@@ -39,7 +39,6 @@ SCHEDULES: Final[Mapping[str, Mapping[str, str]]] = {
     "AbsoluteMonthly": {"interval": "intervalMonths", "day_of_month": "dayOfMonth"},
     "RelativeMonthly": {"interval": "intervalMonths", "week_index": "weekIndex", "day_of_week": "dayOfWeek"},
 }
-_KINDS: Final = {theirs: ours for ours, theirs in messages.KINDS.items()}
 _OF_SCHEDULE: Final = tuple(dict.fromkeys(field for fields in SCHEDULES.values() for field in fields))
 _WINDOW: Final = ("frequency", *_OF_SCHEDULE, *FIELDS, "start_date", "not_allowed")
 _DATE_TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](.*)")
@@ -127,7 +126,7 @@ class _Block:
             self._found.mistakes.append(self._origin.mistake(f"{self._at}.frequency", frequency, told))
             return {"schedule": TOLD}
         fields = SCHEDULES[frequency]
-        kind = _KINDS[frequency]
+        kind = messages.REST_KINDS[frequency]
         for field in _OF_SCHEDULE:
             if self._given.get(field) and field not in fields:
                 told = f"azurerm does not send it with frequency {frequency}: left out"

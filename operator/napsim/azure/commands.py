@@ -24,7 +24,6 @@ _CLUSTER: Final = (("az", "aks", "create"), ("az", "aks", "update"))
 _CHANGES: Final = ("add", "update")
 _OPERATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", ">", ">>", "2>", "<"})
 _HEREDOC: Final = re.compile(r"^\s*cat\s*>\s*(?P<file>\S+)\s*<<\s*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)\s*$")
-_KINDS: Final = {theirs: ours for ours, theirs in messages.KINDS.items()}
 
 
 def are_in(text: str) -> bool:
@@ -306,7 +305,7 @@ def _spec(options: Options) -> tuple[dict[str, object], dict[str, str]]:
         places = {"timeInWeek[0].day": "--weekday", "timeInWeek[0].hourSlots": "--start-hour"}
         return {"configName": options.name, "timeInWeek": slots}, places
     fields = FIELDS_OF[options.given["--schedule-type"]]
-    kind = _KINDS[options.given["--schedule-type"]]
+    kind = messages.REST_KINDS[options.given["--schedule-type"]]
     window = {field: options.given[option] for option, field in OF_WINDOW.items() if option in options.given}
     window["schedule"] = {kind: {field: options.given[option] for option, field in fields.items()}}
     at = "maintenanceWindow"

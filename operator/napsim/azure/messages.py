@@ -58,3 +58,4 @@ KINDS: Final = {
     "relativeMonthly": "RelativeMonthly",
 }
 """The kinds of schedule: their names in REST, and those of ``--schedule-type`` and azurerm's ``frequency``."""
+REST_KINDS: Final = {theirs: ours for ours, theirs in KINDS.items()}

@@ -23,6 +23,7 @@ from napsim.core.objects import KubeObject, Node, NodeClaim, Pod, PodDisruptionB
 from napsim.core.provisioning import Offer
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, Forbidden, NotFound
+from napsim.live.snapshot import DEPLOYMENTS
 from napsim.report.doctor.permissions import (
     DELETE_PODS,
     DRIVING,
@@ -41,7 +42,6 @@ Object = TypeVar("Object", bound=KubeObject)
 CRDS: Final = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
-DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
 ACCESS_REVIEWS: Final = Resource(
     "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )

@@ -10,7 +10,7 @@ from typing import Final
 
 from napsim.api.scalars import parse_instant
 from napsim.core.reasons import Reason
-from napsim.core.timings import Distribution
+from napsim.core.timings import STEPS, Distribution
 from napsim.core.trace import Record, RecordKind
 from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pending, Pool, Rollout, Step, Window, Workload
 from napsim.report.phrases import plural
@@ -22,7 +22,6 @@ from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, Scenario
 _HOUR: Final = timedelta(hours=1)
 # Records of the trace that a time line is made of; the others are in the trace alone.
 _TOLD: Final = frozenset({RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK})
-_STEPS: Final = ("launch", "registration", "initialization", "detach")
 
 
 def forecast_of(scenario: Scenario, outcome: Outcome) -> Forecast:
@@ -267,7 +266,7 @@ def most_in_an_hour(evictions: Iterable[tuple[datetime, int]]) -> int:
 
 
 def _assumed(scenario: Scenario) -> Iterator[str]:
-    nodes = ", ".join(f"{step} {_timing(getattr(scenario.timings, step))}" for step in _STEPS)
+    nodes = ", ".join(f"{step} {_timing(getattr(scenario.timings, step))}" for step in STEPS)
     yield f"A node's steps take: {nodes}."
     yield f"A pod takes {_timing(scenario.pods.start)} to start and {_timing(scenario.pods.termination)} to leave."
     if scenario.settles:

@@ -26,10 +26,10 @@ from napsim.core.inplace import Adoption, adoption_of, record_of, since, stands_
 from napsim.core.lifecycle import Launch, created_at
 from napsim.core.nodeclasses import image_for, unreadable
 from napsim.core.objects import Node, NodeClaim, is_true
+from napsim.core.release import RELEASED
 from napsim.core.requirements import label_requirements
 
 ADOPTED_NODES: Final = "in_place"  # label ``reason`` of karpenter_nodeclaims_created_total
-_RELEASED: Final = "released"
 _SUPERSEDED: Final = "superseded"
 _AGENT: Final = {names.AKS_ROLE: "agent"}
 _NO_TIME: Final = timedelta(0)
@@ -119,7 +119,7 @@ class InPlaceNodes:
     def _release(self, node: Node, claim: NodeClaim) -> Iterator[Action]:
         """Without a drain: nothing is replaced."""
         if not claim.deleting:
-            yield DeleteNodeClaim(claim, _RELEASED)
+            yield DeleteNodeClaim(claim, RELEASED)
         yield inplace.released(node)
         if names.IN_PLACE in node.metadata.annotations:
             pool = claim.metadata.labels.get(names.NODEPOOL, "")

@@ -35,7 +35,7 @@ log: Final = logging.getLogger(__name__)
 
 _INVALID_COMMAND: Final = "InvalidCommand"
 _QUEUE_POLL: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/disruption/queue.go
-_DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
+DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class NodeController:
     executor: Executor
     on_failed: Callable[[Command, int], None]
     hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
-    drain_poll: timedelta = _DRAIN_POLL
+    drain_poll: timedelta = DRAIN_POLL
     _ready: set[str] = field(default_factory=set)  # replacements of commands in flight that were seen initialized
     _completes: dict[str, datetime] = field(default_factory=dict)  # Node -> the look that ends its command
 

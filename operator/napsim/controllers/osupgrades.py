@@ -16,6 +16,7 @@ from napsim.api.agentpools import MAX_POOLS
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
 from napsim.controllers.executor import Executor
+from napsim.controllers.nodes import DRAIN_POLL
 from napsim.controllers.state import ClusterState
 from napsim.controllers.windows import WindowController
 from napsim.core import reimages
@@ -25,10 +26,9 @@ from napsim.core.channels import CHANGE_DELAY, Channel, ChannelInForce, change_e
 from napsim.core.clock import earliest, parse_rfc3339, rfc3339
 from napsim.core.objects import Pod
 from napsim.core.osupgrades import Change, Circumstances, Look, look
+from napsim.core.timings import STEPS
 from napsim.core.windows import WindowReason, WindowVerdict, describe_instant
 
-_DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
-_STEPS: Final = ("detach", "launch", "registration", "initialization")  # what a reimage takes
 _OWN_NODE: Final = "the operator runs on it"
 
 
@@ -137,7 +137,7 @@ class OSUpgradeController:
             plan = reimages.advance(under_way, settings, self.state.pdbs, self.clock.timeline, now)
             await self._carry_out(plan)
             draining = pods and record.phase is Phase.DRAINING
-            poll = self.clock.timeline.virtual(self.clock.real() + _DRAIN_POLL) if draining else None
+            poll = self.clock.timeline.virtual(self.clock.real() + DRAIN_POLL) if draining else None
             again_at = earliest(again_at, plan.wake_at, poll)
         return again_at
 
@@ -152,8 +152,9 @@ class OSUpgradeController:
         return known[1]
 
     def _reimage_time(self, node: str) -> timedelta:
+        """The instance goes, and one comes in its place."""
         timings = self.declared.settings.timings
-        return sum((timings.draw(step, node) for step in _STEPS), timedelta(0))
+        return sum((timings.draw(step, node) for step in STEPS), timedelta(0))
 
     async def _let_go(self, pool: AgentPool, why: str) -> None:
         for name in sorted(pool.under_way):

@@ -32,11 +32,10 @@ from napsim.core.budgets import REASONS, allowed_by_reason
 from napsim.core.clock import Timeline, earliest, parse_rfc3339, rfc3339
 from napsim.core.forecast import Course, Forecast, ForecastReason, allowed_time, forecast
 from napsim.core.objects import NodeClaim, is_true
-from napsim.core.pickup import ImageChange, Pickup, PickupRule
+from napsim.core.pickup import FORCED, ImageChange, Pickup
 from napsim.core.story import BLOCKED_FOR, Fact, Told, rollout_finished, rollout_started
 from napsim.core.windows import WindowReason, describe_instant
 
-_FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
 _NO_OUTLOOK: Final = Forecast(None, ForecastReason.NOTHING_LEFT, "")
 
 
@@ -198,7 +197,7 @@ class RolloutReporter:
             others = ", ".join(sorted(set(definitions) - {change.definition}))
             message = f"{node_class}: {change.message}" + (f", and {others}" if others else "")
             key = f"{node_class}/{change.from_version}/{change.to_version}/{change.rule}"
-            forced = change.rule in _FORCED
+            forced = change.rule in FORCED
             fact = Fact(parse_rfc3339(said["at"]), Told.IMAGE_PICKED_UP, message, key, warning=forced)
             self.story.picked_up(change.to_version, fact)
 
@@ -371,7 +370,7 @@ class RolloutReporter:
         return f"{name}{state}, {verb} {describe_instant(at)}" if at else f"{name}{state}"
 
     def _forced(self) -> str:
-        forced = [item for item in self.pickups if item["rule"] in _FORCED]
+        forced = [item for item in self.pickups if item["rule"] in FORCED]
         return f"{forced[-1]['definition']} to {forced[-1].get('to', '')} at {forced[-1]['at']}" if forced else ""
 
     def _pool(self, name: str, tally: _Tally, now: datetime) -> dict[str, Any]:

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from napsim.core.budgets import DRIFTED, Budget, allowed_by_reason, next_change
+from napsim.core.clock import EPOCH
 
 LEAST_REPLACED: Final = 2
 """Nodes that a pool must have replaced before it has a pace."""
 HORIZON: Final = timedelta(days=90)
 _MOST_EDGES: Final = 2000  # of budgets, looked at for one answer: an hourly schedule for forty days
 _NOTHING: Final = timedelta(0)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GRAINS: Final = (  # how far away, to which precision
     (timedelta(hours=2), timedelta(minutes=5)),
     (timedelta(hours=12), timedelta(minutes=15)),
@@ -122,4 +122,4 @@ def allowed_spans(
 def rounded(instant: datetime, now: datetime) -> datetime:
     """Up to a whole number of minutes or hours: the farther away, the coarser."""
     grain = next((grain for limit, grain in _GRAINS if instant - now <= limit), _GRAINS[-1][1])
-    return _EPOCH + -((_EPOCH - instant) // grain) * grain
+    return EPOCH + -((EPOCH - instant) // grain) * grain

@@ -28,8 +28,9 @@ from napsim.core.instances import node_name
 from napsim.core.lifecycle import created_at
 from napsim.core.objects import NodeClaim, Pod, condition
 from napsim.core.pods import owned_by
+from napsim.core.timings import STEPS
 
-STEPS: Final = ("launch", "registration", "initialization", "detach", "podStart")
+MEASURED_STEPS: Final = (*STEPS, "podStart")
 MOST_VALUES: Final = 50
 _LOST_READINESS: Final = timedelta(hours=1)
 _MILESTONES: Final = (names.LAUNCHED, names.REGISTERED_CONDITION, names.INITIALIZED_CONDITION)
@@ -84,7 +85,7 @@ def _duration(seconds: float) -> str:
 
 def measured(claims: Iterable[NodeClaim], pods: Iterable[Pod], events: Iterable[Said]) -> tuple[Measurement, ...]:
     """Every step that was seen at least once, in the order of a node's life."""
-    found: dict[str, list[float]] = {step: [] for step in STEPS}
+    found: dict[str, list[float]] = {step: [] for step in MEASURED_STEPS}
     for claim in claims:
         for step, seconds in _of_claim(claim):
             found[step].append(seconds)

@@ -31,7 +31,7 @@ from napsim.core.objects import (
     Value,
 )
 
-_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
+ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
 _LONGEST_PREFIX: Final = 53  # aks-<prefix>-<five> is the Node's name, and as its hostname label at most 63 characters
 
 
@@ -132,8 +132,8 @@ def claim_name(pool: str, *identity: str) -> str:
     digest = int.from_bytes(hashlib.blake2b("/".join(identity).encode(), digest_size=8).digest())
     letters = []
     for _ in range(5):
-        digest, position = divmod(digest, len(_ALPHABET))
-        letters.append(_ALPHABET[position])
+        digest, position = divmod(digest, len(ALPHABET))
+        letters.append(ALPHABET[position])
     return f"{pool[:_LONGEST_PREFIX].rstrip('-.')}-{''.join(letters)}"
 
 

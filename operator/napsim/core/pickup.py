@@ -48,6 +48,10 @@ class PickupRule(StrEnum):
     SIG_REQUIRED_FOR_FIPS = "SIGRequiredForFIPS"
 
 
+FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
+"""A window that is closed is passed over: after 90 days, or where nobody can tell how old the version is."""
+
+
 class Window(msgspec.Struct, frozen=True):
     """The node OS maintenance window (``aksManagedNodeOSUpgradeSchedule``) at one instant.
 

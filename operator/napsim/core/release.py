@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from napsim.api import names
 from napsim.core.actions import Action, DeleteNode, DeleteNodeClaim, PatchNode, PatchNodeClaim, patched_node
@@ -16,7 +17,7 @@ from napsim.core.instances import is_fake
 from napsim.core.objects import Node, NodeClaim
 from napsim.core.reimages import released as put_back
 
-_RELEASED = "released"
+RELEASED: Final = "released"  # why a NodeClaim is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,6 @@ def _of_claim(claim: NodeClaim) -> Iterator[Step]:
         return
     held = names.TERMINATION_FINALIZER in claim.metadata.finalizers
     let_go = (PatchNodeClaim(claim, remove_finalizer=names.TERMINATION_FINALIZER),) if held else ()
-    going = () if claim.deleting else (DeleteNodeClaim(claim, _RELEASED),)
+    going = () if claim.deleting else (DeleteNodeClaim(claim, RELEASED),)
     if held or going:
         yield Step("NodeClaim", claim.name, "deleted", (*let_go, *going))

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from typing import Final
 
 import msgspec
 
+from napsim.core.clock import EPOCH
 from napsim.core.configurations import Configuration
 from napsim.core.windows import Window, describe, describe_instant, windows
 
 BLOCKED_FOR: Final = timedelta(minutes=15)
 """A node that is blocked for less is not worth a word: PDBs let go and take hold all the time while pods move."""
 MOST_NAMED: Final = 5
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -54,7 +54,7 @@ class Fact(msgspec.Struct, frozen=True):
 
     def event_name(self, about: str) -> str:
         """The name of its event on the object ``about``: sorts by instant, then by the order of ``Told``."""
-        stamp = (self.at - _EPOCH) // _MICROSECOND * 1000 + _ORDER.index(self.reason)
+        stamp = (self.at - EPOCH) // _MICROSECOND * 1000 + _ORDER.index(self.reason)
         digest = hashlib.sha256(f"{self.reason}/{self.key}".encode()).hexdigest()[:8]
         return f"{about[:200]}.{stamp:016x}.{digest}"
 

@@ -15,6 +15,9 @@ from typing import Final
 
 import msgspec
 
+STEPS: Final = ("launch", "registration", "initialization", "detach")
+"""Of an instance, in order: the fields of ``Timings``."""
+
 
 class Distribution(msgspec.Struct, frozen=True):
     """How long, in seconds. A draw below ``low`` is ``low``, one above ``high`` is ``high``.

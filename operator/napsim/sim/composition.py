@@ -20,6 +20,7 @@ from napsim.controllers.settings import distribution_of, from_spec
 from napsim.core.definitions import GalleryKind
 from napsim.core.pace import MEASURED
 from napsim.core.retries import KARPENTER
+from napsim.core.timings import STEPS
 from napsim.core.versions import at_least
 from napsim.reading.judgement import SCENARIO_KIND, mistakes_of, pruned
 from napsim.reading.kinds import KINDS, NAMESPACED
@@ -38,7 +39,6 @@ from napsim.sim.scenario import (
 
 DEFAULT_LENGTH: Final = timedelta(days=120)
 DEFAULT_KUBERNETES: Final = "1.35.0"
-_NODE_TIMINGS: Final = ("launch", "registration", "initialization", "detach")
 _NAP: Final = "NodeAutoProvisioning"
 
 
@@ -200,7 +200,7 @@ class _Composition:
         spec.pop("clock", None)
         given.pop("status", None)
         timings = dict(spec.get("timings") or {})
-        for step in _NODE_TIMINGS:
+        for step in STEPS:
             timing: Timing | None = getattr(self._spec.timings, step)
             if timing is not None:
                 timings[step] = timing.stored()

@@ -17,7 +17,7 @@ from napsim.core.budgets import PoolCount
 from napsim.core.clock import Timeline
 from napsim.core.commands import Command
 from napsim.core.objects import Node, NodeClaim, is_true
-from napsim.core.pickup import Pickup, PickupRule
+from napsim.core.pickup import FORCED, Pickup
 from napsim.core.reasons import Verdict
 from napsim.core.trace import (
     Record,
@@ -37,7 +37,6 @@ TOLD: Final = frozenset({
     RecordKind.PICKED_UP, RecordKind.COMMAND_ROLLED_BACK, RecordKind.WINDOW_OPENED, RecordKind.WINDOW_CLOSED,
 })  # fmt: skip
 """Records of the trace that reports tell of."""
-FORCED: Final = (PickupRule.IMAGE_EXPIRED, PickupRule.MALFORMED_IMAGE_VERSION)
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.daemons import Daemon, of_daemon_set
+from napsim.core.nodepools import ALPHABET
 from napsim.core.objects import (
     DaemonSet,
     DaemonSetSpec,
@@ -40,8 +41,7 @@ from napsim.core.pods import ENDED, is_active, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
 
-_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
-_PAIRS: Final = tuple(f"{first}{second}" for second in _ALPHABET for first in _ALPHABET)
+_PAIRS: Final = tuple(f"{first}{second}" for second in ALPHABET for first in ALPHABET)
 DAEMON_TOLERATIONS: Final = tuple(
     Toleration(key=f"node.kubernetes.io/{condition}", operator="Exists", effect=effect)
     for condition, effect in (
@@ -424,7 +424,7 @@ def _suffix(of: str, number: int) -> str:
     digest = int.from_bytes(hashlib.blake2b(f"{of}/{number}".encode(), digest_size=4).digest())
     digest, first = divmod(digest, len(_PAIRS))
     digest, second = divmod(digest, len(_PAIRS))
-    return f"{_PAIRS[first]}{_PAIRS[second]}{_ALPHABET[digest % len(_ALPHABET)]}"
+    return f"{_PAIRS[first]}{_PAIRS[second]}{ALPHABET[digest % len(ALPHABET)]}"
 
 
 def _admitted(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.drift import DriftReason
+from napsim.core.nodeclasses import AWAITING_MESSAGE, AWAITING_REASON
 from napsim.report.reasons.explanations import Explanation, OfCondition
 
 _CLAIM: Final = ("NodeClaim",)
@@ -23,7 +24,6 @@ _VALIDATION: Final = "karpenter: pkg/controllers/nodepool/validation"
 _READINESS: Final = "karpenter: pkg/controllers/nodepool/readiness"
 _REGISTRATION_HEALTH: Final = "karpenter: pkg/controllers/nodepool/registrationhealth"
 _ROOT: Final = "operatorpkg: status/condition_set.go"
-_AWAITING: Final = "object is awaiting reconciliation"
 _NOT_DECIDED: Final = "Nobody has decided on it yet."
 _LOOK_AT_NAMED: Final = "Look at the condition that the message names."
 _STARTING: Final = "`kubectl describe node`: what its kubelet waits for. Such a NodeClaim is not given up by itself."
@@ -288,7 +288,7 @@ _NODE_POOLS: Final = (
     OfCondition(
         _POOL, names.NODE_REGISTRATION_HEALTHY, "Unknown",
         Explanation(
-            "AwaitingReconciliation", _AWAITING,
+            AWAITING_REASON, AWAITING_MESSAGE,
             "The pool or its class was changed, and no node has been tried since; the pool can be Ready.",
             source=_REGISTRATION_HEALTH,
         ),
@@ -358,7 +358,7 @@ _NODE_CLASSES: Final = (
     ),
     OfCondition(
         _CLASS, "each of these", "Unknown",
-        Explanation("AwaitingReconciliation", _AWAITING, _NOT_DECIDED, "Start the operator, or wait a second.", _ROOT),
+        Explanation(AWAITING_REASON, AWAITING_MESSAGE, _NOT_DECIDED, "Start the operator, or wait a second.", _ROOT),
     ),
     OfCondition(
         _CLASS, names.READY, "True",
