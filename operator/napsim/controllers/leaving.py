@@ -2,8 +2,8 @@
 
 Mirrors karpenter v1.14.0 ``CurrentlyReschedulablePods`` of the nodes marked for deletion, in
 ``pkg/controllers/provisioning/provisioner.go`` and ``pkg/controllers/disruption/helpers.go``. Kept from one simulation
-to the next: asked again are only pods that have changed, all when a PodDisruptionBudget has, or those of a node at an
-instant at which a protection ends. A drain takes pods one by one: each step costs that pod, not all that are left.
+to the next: asked again are only pods that have changed, or whose protection has ended, and all when a
+PodDisruptionBudget has changed. A drain takes pods one by one: each step costs that pod, not all that are left.
 """
 
 from __future__ import annotations

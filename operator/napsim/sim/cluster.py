@@ -4,7 +4,8 @@ Mirrors kubernetes v1.36 ``staging/src/k8s.io/apiserver/pkg/registry/rest`` and 
 resourceVersion for every object, deletion that waits for finalizers, graceful deletion of pods. Every change is told to
 ``watchers`` at once, as (old, new); None is not there.
 
-Left out: optimistic concurrency (nothing is written at the same time) and namespaces.
+Left out: optimistic concurrency of updates (nothing is written at the same time), and that a namespace has to be there
+before what is in it.
 """
 
 from __future__ import annotations

@@ -340,7 +340,7 @@ class Disruptions:
         self._settle_all()
 
     def _look_later(self, pdbs: Iterable[str]) -> None:
-        """Of what has changed nobody tells the controller: it is seen with the next change of a pod of the PDB."""
+        """Nobody tells the controller of it: it is seen with the next change of a pod of the PDB, or 30 s later."""
         for pdb in pdbs:
             self._dirty.discard(pdb)
             self.cluster.kernel.at(self.cluster.kernel.now + RESYNC, self._look_again, pdb)

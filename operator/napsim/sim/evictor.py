@@ -1,6 +1,7 @@
 """Evicts the pods of draining nodes: each asked for at once, and again when a PDB that held it back makes room.
 
-The pace is that of ``live``, whose retries by the clock are left out: nothing but a change can let a pod go.
+So does ``live``, whose retries by the clock are left out: nothing but a change can let a pod go. With ``apart`` pods
+are asked for one after another. Karpenter's own retries are ``retrying``'s.
 """
 
 from __future__ import annotations

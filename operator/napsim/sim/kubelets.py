@@ -1,9 +1,10 @@
 """The kubelets, and what watches over them: pods start and end, nodes are ready or silent.
 
 Mirrors kubernetes v1.36 ``pkg/kubelet``, ``pkg/controller/nodelifecycle`` (a silent node is not ready after 50 s, and
-its pods with it), ``pkg/controller/tainteviction`` (NoExecute taints end pods, after their ``tolerationSeconds``) and
-``pkg/controller/podgc`` (pods of a node that is gone go). Policy: how long a pod takes to start and to end is the
-scenario's; a node is ready the moment it joins; pods of a node that goes go at once, not after 40 to 60 s.
+its pods with it), ``pkg/controller/tainteviction`` for the taint of silent nodes (other taints are ``taints``' part)
+and ``pkg/controller/podgc`` (pods of a node that is gone go). Policy: how long a pod takes to start and to end is the
+scenario's; a node is ready the moment it joins; pods of a node that goes go at once, not after 40 to 60 s; pods of a
+silent node are asked to go 300 s after it was found so, whatever they tolerate, unless that is for ever.
 """
 
 from __future__ import annotations

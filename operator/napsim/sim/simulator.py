@@ -46,7 +46,7 @@ NEVER_IN_VAIN: Final = timedelta(days=3650)
 
 
 class Simulator(Controllers):
-    """``start`` settles what is there; ``kernel.run`` does the rest."""
+    """``Applying`` puts the scenario's objects there and starts its time; ``kernel.run`` does the rest."""
 
     def __init__(self, scenario: Scenario, start: datetime, recorder: Recorder) -> None:
         self.scenario = scenario
