@@ -21,7 +21,6 @@ from napsim.controllers.windows import WindowController
 from napsim.core.clock import earliest
 from napsim.core.objects import ConfigMap
 from napsim.core.published_windows import CONFIG_MAP
-from napsim.core.windows import describe_instant
 
 OURS: Final = {"app.kubernetes.io/managed-by": "napsim"}
 """The label of a ConfigMap that napsim keeps."""
@@ -103,18 +102,10 @@ class WindowPublisher:
         wanted = {
             "observedGeneration": nap["metadata"].get("generation", 0),
             "clock": None,  # the wall clock's, whatever an operator that played nodes wrote
-            "window": self._window(now),
+            "window": self.windows.told(now),
             "conditions": mine,
         }
         await self.reports.write(NODE_AUTO_PROVISIONINGS, nap, old, wanted)
-
-    def _window(self, now: datetime) -> str:
-        found = self.windows.verdict(now)
-        if found.window is None:
-            return f"{'OPEN' if found.open else 'closed'} ({found.message})"
-        at, verb = (found.window.end, "closes") if found.open else (found.window.start, "opens")
-        state = "OPEN" if found.open else "closed"
-        return f"{state}, {verb} {describe_instant(at)}" if at else state
 
 
 def manifest_of(namespace: str, data: Mapping[str, str]) -> Manifest:

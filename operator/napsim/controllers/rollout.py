@@ -360,14 +360,8 @@ class RolloutReporter:
     # --- parts --------------------------------------------------------------------------------------------------------
 
     def _window(self, now: datetime) -> str:
-        found = self.windows.verdict(now)
-        source = self.windows.source(now)
-        name = f"{source}: " if source else ""
-        if found.window is None:
-            return f"{name}{'OPEN' if found.open else 'closed'} ({found.message})"
-        at = found.window.end if found.open else found.window.start
-        state, verb = ("OPEN", "closes") if found.open else ("closed", "opens")
-        return f"{name}{state}, {verb} {describe_instant(at)}" if at else f"{name}{state}"
+        source, told = self.windows.source(now), self.windows.told(now)
+        return f"{source}: {told}" if source else told
 
     def _forced(self) -> str:
         forced = [item for item in self.pickups if item["rule"] in FORCED]

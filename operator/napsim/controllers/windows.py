@@ -32,7 +32,7 @@ from napsim.core.published_windows import verdict as published_verdict
 from napsim.core.recurrence import AbsoluteMonthly, Daily, Schedule, Weekly
 from napsim.core.window_findings import CODES
 from napsim.core.window_findings import Finding as WindowFinding
-from napsim.core.windows import WindowReason, WindowVerdict
+from napsim.core.windows import WindowReason, WindowVerdict, describe_instant
 
 _SAME_NAME: Final = "SeveralOfOneName"
 _EASTERNMOST: Final = timedelta(hours=14)  # where the day begins first
@@ -184,6 +184,15 @@ class WindowController:
         if found is not None:
             return gate(found[1], now)
         return until(self._published(now) or self._fallback(now), self.awaited())
+
+    def told(self, now: datetime) -> str:
+        """The same in a few words, as statuses have it: ``OPEN, closes Sun 2026-02-15 05:00 UTC``."""
+        found = self.verdict(now)
+        state, verb = ("OPEN", "closes") if found.open else ("closed", "opens")
+        if found.window is None:
+            return f"{state} ({found.message})"
+        at = found.window.end if found.open else found.window.start
+        return f"{state}, {verb} {describe_instant(at)}" if at else state
 
     def pickup_window(self, now: datetime) -> Window:
         """The verdict as the pick-up takes it."""
