@@ -7,6 +7,7 @@ from datetime import datetime
 from napsim.api import names
 from napsim.controllers.declared import Declared
 from napsim.core.clock import earliest
+from napsim.core.images import PublishedImage
 from napsim.core.objects import NodeClaim
 
 
@@ -35,15 +36,19 @@ def _differs(annotations: dict[str, str], key: str, version_key: str, wanted: st
 def waiting_images(declared: Declared, now: datetime) -> dict[str, tuple[str, ...]]:
     """Published images that are newer than what a class has adopted: version -> definitions."""
     found: dict[str, set[str]] = {}
-    for name, entry in declared.node_classes.items():
-        cache = declared.cache_of(name)
-        if cache is None or not entry.state.images:
-            continue
-        adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
-        for image in declared.catalogue.latest(cache.key, now):
-            if image.full_version not in adopted:
-                found.setdefault(image.full_version, set()).add(image.definition)
+    for name in declared.node_classes:
+        for image in waiting_for(name, declared, now):
+            found.setdefault(image.full_version, set()).add(image.definition)
     return {version: tuple(sorted(found[version])) for version in sorted(found)}
+
+
+def waiting_for(node_class: str, declared: Declared, now: datetime) -> list[PublishedImage]:
+    """Those that wait for one class to adopt them; none before it has adopted any, or where there is no such class."""
+    entry, cache = declared.node_classes.get(node_class), declared.cache_of(node_class)
+    if entry is None or cache is None or not entry.state.images:
+        return []
+    adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
+    return [image for image in declared.catalogue.latest(cache.key, now) if image.full_version not in adopted]
 
 
 def next_publication(declared: Declared, now: datetime) -> datetime | None:

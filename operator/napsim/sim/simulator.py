@@ -17,6 +17,7 @@ from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controllers import Controllers, Queue
 from napsim.controllers.declared import Manifest
 from napsim.controllers.settings import Settings
+from napsim.controllers.targets import waiting_for
 from napsim.core.actions import DeleteNodeClaim
 from napsim.core.budgets import next_change
 from napsim.core.failures import Failures
@@ -245,9 +246,5 @@ class Simulator(Controllers):
 
     def waiting(self, node_class: str) -> tuple[str, ...]:
         """The versions that wait for the class to adopt them."""
-        entry, cache = self.declared.node_classes.get(node_class), self.declared.cache_of(node_class)
-        if entry is None or cache is None or not entry.state.images:
-            return ()
-        adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
-        latest = self.declared.catalogue.latest(cache.key, self.kernel.now)
-        return tuple(sorted({image.full_version for image in latest} - adopted))
+        found = waiting_for(node_class, self.declared, self.kernel.now)
+        return tuple(sorted({image.full_version for image in found}))
