@@ -62,8 +62,9 @@ docs: $(installed) ## The documentation as a site, in site/: no network, warning
 docs-serve: docs ## The same on http://127.0.0.1:8000.
 	@$(bin)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
-reference: $(installed) ## Generate docs/reference: commands from their help, kinds from the models, reasons from their table.
+reference: $(installed) ## Generate docs/reference (commands from their help, kinds from the models, reasons from their table), and docs/doctor.md.
 	@$(bin)/python -m napsim.cli.references docs/reference
+	@$(bin)/napsim doctor --list-checks > docs/doctor.md
 
 monitoring: $(installed) ## Check and test the alerting rules and the dashboard's queries with promtool.
 	@$(bin)/python -m pytest tests/monitoring

@@ -237,7 +237,7 @@ class Simulator(Controllers):
         self.recorder.dirty.update(self.recorder.pools)
 
     def waits(self, pool: str) -> bool:
-        """Whether a published image is newer than what the pool's class has adopted, or there is no class."""
+        """Whether a published image is newer than what the pool's class has adopted; not without a class."""
         entry = self.declared.pools.get(pool)
         if entry is None:
             return False
