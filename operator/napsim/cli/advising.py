@@ -13,11 +13,11 @@ import typer
 
 from napsim.api.checks import Assertion
 from napsim.cli.amendments import Amendment, amendments
-from napsim.cli.answers import BAD_INPUT, Output, refuse, show
+from napsim.cli.answers import refuse, show
 from napsim.cli.checking import Asked, Checking, asked_of
 from napsim.cli.executors import Executor, Inline, Unreachable, executor_of
 from napsim.cli.livecluster import live_cluster
-from napsim.cli.options import LiveChoice
+from napsim.cli.options import BAD_INPUT, LiveChoice, Output
 from napsim.reading.sources import BadInput, Document
 from napsim.report import advice as report
 

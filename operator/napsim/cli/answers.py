@@ -1,4 +1,4 @@
-"""What the commands have in common that answer from manifests: options, reading, refusing, printing.
+"""What the commands have in common that answer from manifests: reading, refusing, printing.
 
 A command judges the objects of the kinds that it reads, and no others: what a Deployment beside them looks like changes
 nothing in the answer.
@@ -16,13 +16,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from napsim.cli.options import BAD_INPUT, UTC_NAME, Form, Html, Ics, Output, Paths, Zone, instant
+from napsim.cli.options import BAD_INPUT, UTC_NAME
 from napsim.reading.judgement import mistakes_of, pruned
 from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.report.marked import Marked, Tone
-
-# The options of those who answer come from here too.
-__all__ = ["BAD_INPUT", "UTC_NAME", "Form", "Html", "Ics", "Output", "Paths", "Zone", "instant"]
 
 # Mistakes of those who have no manifests yet, and what they are told then.
 _NOTHING_THERE: Final = ("No such file", "at least one NodePool", "no YAML or JSON document", " in it")

@@ -13,17 +13,9 @@ import typer
 
 from napsim.api import names
 from napsim.api.scalars import parse_instant
-from napsim.cli.answers import (
-    Found,
-    Output,
-    local_zone,
-    name_of,
-    refuse,
-    show,
-    write,
-)
+from napsim.cli.answers import Found, local_zone, name_of, refuse, show, write
 from napsim.cli.livecluster import found_of, live_cluster
-from napsim.cli.options import LiveChoice
+from napsim.cli.options import LiveChoice, Output
 from napsim.controllers.settings import settings_of
 from napsim.controllers.windows import recurrence_text
 from napsim.core.configuration_specs import ConfigurationError, from_spec

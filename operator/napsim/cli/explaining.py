@@ -11,9 +11,9 @@ from typing import Final
 
 import typer
 
-from napsim.cli.answers import Output, local_zone, refuse, show
+from napsim.cli.answers import local_zone, refuse, show
 from napsim.cli.livecluster import live_cluster
-from napsim.cli.options import LiveChoice
+from napsim.cli.options import LiveChoice, Output
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
 from napsim.core.clock import parse_rfc3339
 from napsim.reading.sources import BadInput, Document, Mistake, read

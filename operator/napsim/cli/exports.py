@@ -14,9 +14,10 @@ from napsim.api import names
 from napsim.azure import aso, azapi, azurermblocks, bicep, scripts
 from napsim.azure.exports import REST_VERSION, Exports, Target, exports_of
 from napsim.azure.imports import CONFIGURATION, SETTINGS
-from napsim.cli.answers import Paths, found_in, refuse
+from napsim.cli.answers import found_in, refuse
 from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.imports import write
+from napsim.cli.options import Paths
 from napsim.reading.sources import BadInput
 
 _KINDS: Final = {CONFIGURATION: names.NAPSIM_GROUP, SETTINGS: names.NAPSIM_GROUP}

@@ -11,11 +11,11 @@ from typing import Annotated, Final
 
 import typer
 
-from napsim.cli.answers import BAD_INPUT, Form, Output, Paths, instant, refuse, show, write
+from napsim.cli.answers import refuse, show, write
 from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.executors import Executor, Unreachable, executor_of, told_results
 from napsim.cli.forecasting import most_in_an_hour
-from napsim.cli.options import Dask, Processes
+from napsim.cli.options import BAD_INPUT, Dask, Form, Output, Paths, Processes, instant
 from napsim.cli.repetition import with_seed
 from napsim.cli.variations import Variation, VariationError, points, variation, varied
 from napsim.reading.sources import BadInput, Document, Mistake, read

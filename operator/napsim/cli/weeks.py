@@ -14,17 +14,9 @@ import msgspec
 import typer
 
 from napsim.api import names
-from napsim.cli.answers import (
-    Found,
-    Output,
-    local_zone,
-    name_of,
-    refuse,
-    show,
-    write,
-)
+from napsim.cli.answers import Found, local_zone, name_of, refuse, show, write
 from napsim.cli.livecluster import found_of, live_cluster
-from napsim.cli.options import LiveChoice
+from napsim.cli.options import LiveChoice, Output
 from napsim.cli.pools import check_pools, counted, decoded, nodes_by_pool, total_of
 from napsim.cli.wishes import Asked as Wished
 from napsim.cli.wishes import answer
