@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
 import napsim
@@ -22,6 +21,7 @@ from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 from napsim.report.doctor.readings import VERSION_LABEL, Deployment
+from napsim.report.parts import indented
 
 _SECONDS: Final = 5.0
 _NOT_ASKED: Final = "not asked"
@@ -72,7 +72,7 @@ def version(
     if not client:
         found = _asked(found, kubeconfig, context)
     if output is Output.JSON:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        typer.echo(indented(found))
     else:
         typer.echo("\n".join(_lines(found)))
 

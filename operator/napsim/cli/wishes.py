@@ -35,6 +35,7 @@ from napsim.core.configurations import NODE_OS, Configuration
 from napsim.core.recurrence import Daily, Weekday, Weekly
 from napsim.core.windows import exclusions
 from napsim.reading.sources import BadInput, Document
+from napsim.report.parts import indented
 from napsim.report.times import DAYS, full, zone_of
 
 _CONFIGURATION: Final = "MaintenanceConfiguration"
@@ -345,7 +346,7 @@ def document(told: Answer) -> str:
         disagreements=tuple(map(_plain, told.wrong)),
         after=tuple(map(_plain, told.after)),
     )
-    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode()
+    return indented(made)
 
 
 def _plain(it: Disagreement) -> dict[str, Any]:

@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-import msgspec
-
 from napsim.report.marked import Marked, Tone, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.phrases import plural
 
 SCHEMA: Final = "napsim.dev/advice/v1"
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Change(Part, frozen=True):
@@ -67,7 +62,7 @@ class Advice(Part, frozen=True, kw_only=True):
 
 def document(advice: Advice) -> str:
     """The advice as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(advice), indent=2).decode()
+    return indented(advice)
 
 
 def lines(advice: Advice) -> Iterator[Marked]:

@@ -17,6 +17,7 @@ import msgspec
 from napsim.report.day_strips import Block, Symbol, strips
 from napsim.report.facts import BUDGET_IS_NO_SPEED, BUDGET_RESTRICTS_WHILE_ACTIVE, WINDOW_GATES_PICK_UP
 from napsim.report.marked import WIDTH, Mark, Marked, Tone, headed, shortened, unbroken, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.phrases import plural
 from napsim.report.times import full, span, zone_of
 
@@ -29,10 +30,6 @@ _MOST_DAYS: Final = timedelta(days=32)  # drawn day by day
 _SCHEDULE: Final = re.compile(r"\(.*\)$")  # at the end of a budget in words
 _NOT_TOLD: Final = 2**31  # above every number of nodes
 _LEGEND_INDENT: Final = " " * 15
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Stretch(Part, frozen=True):
@@ -95,7 +92,7 @@ class BudgetCalendar(Part, frozen=True, kw_only=True):
 
 def document(calendar: BudgetCalendar) -> str:
     """The calendar as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(calendar), indent=2).decode()
+    return indented(calendar)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------

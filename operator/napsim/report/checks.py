@@ -25,16 +25,13 @@ from napsim.api.checks import (
 from napsim.report.annotations import command
 from napsim.report.junit import Case, suite
 from napsim.report.marked import Mark, Marked, Tone, headed, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.times import span
 from napsim.report.why import Chain, Page
 
 SCHEMA: Final = "napsim.dev/check/v1"
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _MOST_REASONS: Final = 12
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Counterexample(Part, frozen=True):
@@ -90,7 +87,7 @@ class Checked(Part, frozen=True, kw_only=True):
 
 def document(checked: Checked) -> str:
     """The answer as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(checked), indent=2).decode()
+    return indented(checked)
 
 
 # --- sentences --------------------------------------------------------------------------------------------------------

@@ -13,14 +13,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from napsim.report.budget_calendar import Allowed
+from napsim.report.parts import Part, indented
 
 SCHEMA: Final = "napsim.dev/diff/v1"
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Change = Literal["added", "gone", "changed"]
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Field(Part, frozen=True):
@@ -160,7 +157,7 @@ class Difference(Part, frozen=True, kw_only=True):
 
 def document(difference: Difference) -> str:
     """The difference as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(difference), indent=2).decode()
+    return indented(difference)
 
 
 def outlook_changes(outlook: Outlook) -> bool:

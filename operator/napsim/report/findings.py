@@ -14,16 +14,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from napsim.report.marked import Mark, Marked, Tone, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.phrases import plural
 
 SCHEMA: Final = "napsim.dev/lint/v1"
 Severity = Literal["error", "warning", "info"]
 _TONES: Final[Mapping[str, Tone]] = {"error": Tone.BAD, "warning": Tone.WARNING, "info": Tone.HEADING}
 _LONGEST_LINE: Final = 100
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Finding(Part, frozen=True):
@@ -73,7 +70,7 @@ class Findings(Part, frozen=True):
 
 def document(found: Findings) -> str:
     """As JSON."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    return indented(found)
 
 
 def fails(found: Findings) -> bool:

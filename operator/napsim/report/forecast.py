@@ -6,17 +6,16 @@ changes its meaning makes a new one. All instants are RFC 3339 in UTC, all lengt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from napsim.report.parts import Part, indented
+
 SCHEMA: Final = "napsim.dev/forecast/v1"
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Step(Part, frozen=True):
@@ -71,7 +70,7 @@ class Moment(Part, frozen=True):
     node_pool: str = ""
     reason: str = ""
     message: str = ""
-    details: dict[str, str] = {}
+    details: Mapping[str, str] = {}
 
 
 class Blocked(Part, frozen=True):
@@ -165,7 +164,7 @@ class Forecast(Part, frozen=True, kw_only=True):
 
 def document(forecast: Forecast) -> str:
     """The forecast as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(forecast), indent=2).decode()
+    return indented(forecast)
 
 
 def schema() -> str:

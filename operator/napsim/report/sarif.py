@@ -8,9 +8,8 @@ from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
 from napsim.report.findings import Finding, Findings, Rule
+from napsim.report.parts import indented
 
 VERSION: Final = "2.1.0"
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -27,7 +26,7 @@ def log(found: Findings, rules: Sequence[Rule], tool_version: str) -> str:
         "results": [_result(item, places) for item in (*found.findings, *found.suppressed)],
     }
     whole = {"$schema": _SCHEMA, "version": VERSION, "runs": [run]}
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
+    return indented(whole)
 
 
 def _rule(rule: Rule) -> Json:

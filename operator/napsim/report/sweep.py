@@ -13,6 +13,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from napsim.report.parts import Part, indented
+
 SCHEMA: Final = "napsim.dev/sweep/v1"
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -31,10 +33,6 @@ class Against(StrEnum):
             Against.PODS: "pods evicted",
             Against.HOUR: "most pods evicted within an hour",
         }[self]
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Point(Part, frozen=True):
@@ -102,4 +100,4 @@ def by_finish(points: Sequence[Point], against: Against) -> Iterator[Point]:
 
 def document(sweep: Sweep) -> str:
     """The sweep as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(sweep), indent=2).decode()
+    return indented(sweep)

@@ -17,6 +17,7 @@ import yaml
 from napsim.core import chain as core
 from napsim.core.chain import Standing
 from napsim.report.marked import Mark, Marked, Tone, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.phrases import plural
 from napsim.report.times import full, span, zone_of
 
@@ -33,10 +34,6 @@ _COMMAND: Final = 70  # columns
 _MOST_DETAILS: Final = 6
 _MOST_NODES: Final = 3
 _MOST_GROUPS: Final = 12
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Edit(Part, frozen=True):
@@ -129,7 +126,7 @@ def link_of(found: core.Link) -> Link:
 
 def document(answer: Answer) -> str:
     """The answer as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+    return indented(answer)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------

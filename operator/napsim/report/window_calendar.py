@@ -14,16 +14,13 @@ import msgspec
 
 from napsim.report.facts import WINDOW_GATES_PICK_UP
 from napsim.report.marked import Marked, Tone, headed, shortened, wrapped
+from napsim.report.parts import Part, indented
 from napsim.report.times import DAYS, full, span, zone_of
 
 SCHEMA: Final = "napsim.dev/windows/v1"
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _CUT_OUT: Final = "MaintenanceNotAllowed"
 _WEEK: Final = timedelta(days=6)  # within it a weekday is enough for an end
-
-
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the document."""
 
 
 class Window(Part, frozen=True):
@@ -92,7 +89,7 @@ class WindowCalendar(Part, frozen=True, kw_only=True):
 
 def document(calendar: WindowCalendar) -> str:
     """The calendar as JSON, indented, without the last line's end."""
-    return msgspec.json.format(msgspec.json.encode(calendar), indent=2).decode()
+    return indented(calendar)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
