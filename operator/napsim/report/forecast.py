@@ -7,7 +7,7 @@ changes its meaning makes a new one. All instants are RFC 3339 in UTC, all lengt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -160,6 +160,10 @@ class Forecast(Part, frozen=True, kw_only=True):
     @property
     def finishes(self) -> bool:
         return self.finished_at is not None
+
+    def length_of(self, block: Blocked) -> timedelta:
+        """How long the node could not go, up to the end at most."""
+        return (block.until or self.ended_at) - block.since
 
 
 def document(forecast: Forecast) -> str:

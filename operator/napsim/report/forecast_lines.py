@@ -172,23 +172,20 @@ class _Page:
             groups.setdefault((item.node_pool, item.reason), []).append(item)
         for (pool, reason), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
             nodes = sorted({item.node for item in group})
-            last = max(group, key=self._length)
+            last = max(group, key=self._forecast.length_of)
             yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
             yield from wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
             yield from wrapped(_listed(nodes), Tone.ASIDE, "    ")
 
-    def _length(self, item: Blocked) -> timedelta:
-        return (item.until or self._forecast.ended_at) - item.since
-
     def _weight(self, group: Sequence[Blocked]) -> tuple[bool, timedelta]:
-        return any(item.until is None for item in group), max(map(self._length, group))
+        return any(item.until is None for item in group), max(map(self._forecast.length_of, group))
 
     def _span(self, group: Sequence[Blocked]) -> str:
         lasting = [item.since for item in group if item.until is None]
         if lasting:
             return f"since {self._local(min(lasting))}, still so at the end"
         first = self._local(min(item.since for item in group))
-        return f"from {first}, for {span(max(map(self._length, group)))} at the longest"
+        return f"from {first}, for {span(max(map(self._forecast.length_of, group)))} at the longest"
 
     def workloads(self) -> Iterator[Marked]:
         ordered = sorted(self._forecast.workloads, key=lambda item: (-item.evicted - item.deleted, item.name))

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from napsim.api.names import MAX_INT32
-from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pool, Step, Workload
+from napsim.report.forecast import Eviction, Forecast, Moment, Pool, Step, Workload
 from napsim.report.phrases import RAN_OUT, plural
 from napsim.report.times import span, zone_of
 
@@ -213,7 +213,7 @@ class _Reduction:
         """The longest of them, by when they began."""
         number = {pool.name: index for index, pool in enumerate(self._forecast.pools)}
         every = [item for item in self._forecast.blocked if item.node_pool in number]
-        kept = sorted(every, key=self._held, reverse=True)[:MOST_BLOCKED]
+        kept = sorted(every, key=self._forecast.length_of, reverse=True)[:MOST_BLOCKED]
         if len(every) > len(kept):
             self._left_out.append(
                 f"{len(every) - len(kept)} of {len(every)} times that a node was blocked, the shortest"
@@ -221,9 +221,6 @@ class _Reduction:
         for item in sorted(kept, key=lambda it: (it.since, it.node)):
             names = (self._name(item.node), self._name(item.reason), self._name(item.message))
             yield Span(number[item.node_pool], *names, self._at(item.since), self._end(item.until))
-
-    def _held(self, item: Blocked) -> timedelta:
-        return (item.until or self._forecast.ended_at) - item.since
 
     def _lanes(self) -> Iterator[Lane]:
         """The workloads that lose most pods; the others together in one more."""
