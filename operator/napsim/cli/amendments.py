@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +22,7 @@ from napsim.api.checks import Assertion
 from napsim.api.checks import Budgets as BudgetAssertion
 from napsim.cli.wishes import manifest_of
 from napsim.core.budget_wishes import WEEK_MINUTES, Freeze, WeekSpan, Wish, WishError, compiled
-from napsim.core.periods import ALL_DAY, EVERY_DAY, Period
+from napsim.core.periods import ALL_DAY, EVERY_DAY, Period, midnight
 from napsim.core.recurrence import Weekday
 from napsim.reading.sources import Document
 from napsim.report.checks import Counterexample
@@ -210,10 +210,7 @@ def _wish(period: Period) -> Wish:
     """All is open but the period."""
     freezes: tuple[Freeze, ...] = ()
     if period.first is not None and period.last is not None:
-        start, end = (
-            datetime.combine(day, time(0), period.zone).astimezone(UTC)
-            for day in (period.first, period.last + timedelta(days=1))
-        )
+        start, end = (midnight(day, period.zone) for day in (period.first, period.last + timedelta(days=1)))
         freezes = (Freeze(start, end, f"{period.first}/{period.last}"),)
     whole = (WeekSpan(0, WEEK_MINUTES),)
     if freezes and (period.days, period.minutes) == (EVERY_DAY, ALL_DAY):

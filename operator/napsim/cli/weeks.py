@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from napsim.cli.wishes import text as wish_text
 from napsim.core.budget_levels import Course, Level, course, findings
 from napsim.core.budgets import UNLIMITED, Budget, describe
 from napsim.core.nodepools import NodePool
+from napsim.core.periods import midnight
 from napsim.reading.sources import BadInput, Document
 from napsim.report import budget_calendar as report
 from napsim.report.times import zone_of
@@ -145,7 +146,7 @@ def _allowed(allowed: int) -> report.Allowed:
 
 def _midnight(now: datetime, zone: str) -> datetime:
     """The beginning of the day in that zone."""
-    return datetime.combine(now.astimezone(zone_of(zone)), time(0), zone_of(zone)).astimezone(UTC)
+    return midnight(now.astimezone(zone_of(zone)), zone_of(zone))
 
 
 # --- printing ---------------------------------------------------------------------------------------------------------

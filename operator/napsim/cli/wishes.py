@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from napsim.core.budget_wishes import (
 )
 from napsim.core.budgets import REASONS, UNLIMITED, Budget
 from napsim.core.configurations import NODE_OS, Configuration
+from napsim.core.periods import midnight
 from napsim.core.recurrence import Daily, Weekday, Weekly
 from napsim.core.windows import exclusions
 from napsim.reading.sources import BadInput, Document
@@ -195,11 +196,7 @@ def _freeze(text: str, zone: tzinfo) -> Freeze:
         raise typer.BadParameter(message, param_hint="--freeze") from error
     if end < start:
         raise typer.BadParameter(f"{text!r}: must not end before it begins", param_hint="--freeze")
-    return Freeze(_midnight(start, zone), _midnight(end + timedelta(days=1), zone), text)
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
+    return Freeze(midnight(start, zone), midnight(end + timedelta(days=1), zone), text)
 
 
 # --- from a maintenance configuration ---------------------------------------------------------------------------------

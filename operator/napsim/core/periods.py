@@ -15,6 +15,11 @@ ALL_DAY: Final = (0, 1_440)
 EVERY_DAY: Final = frozenset(range(7))
 
 
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """When the day begins in the zone, in UTC."""
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """Days of the week (Monday 0) and minutes of these days; the end, which is excluded, may be on the next day.

@@ -12,12 +12,13 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from html import escape
 from typing import Final
 
 from napsim.core.clock_changes import next_clock_change
+from napsim.core.periods import midnight
 from napsim.report.times import DAYS, full, span
 
 _DAY_MINUTES: Final = 1440
@@ -152,14 +153,10 @@ def _pieces(part: Part, zone: tzinfo) -> Iterator[Part]:
     at = part.start
     while at < part.end:
         today = at.astimezone(zone).date()
-        bounds = (_midnight(today, zone), _midnight(today + timedelta(days=1), zone))
+        bounds = (midnight(today, zone), midnight(today + timedelta(days=1), zone))
         until = min(cut for cut in (*_cuts(*bounds, zone), bounds[1], part.end) if cut > at)
         yield Part(at, until, part.meaning)
         at = until
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 @lru_cache(maxsize=1024)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from html import escape
 from itertools import pairwise
 from typing import Final
 
+from napsim.core.periods import midnight
 from napsim.report.facts import WINDOW_GATES_PICK_UP
 from napsim.report.times import zone_of
 from napsim.report.week_page import Meaning, Part, drawing, keys
@@ -41,7 +42,7 @@ def _configuration(it: Configuration, calendar: WindowCalendar) -> Iterator[str]
     state = f"Now {'open' if it.open else 'closed'}, {it.changes or 'and stays so'}."
     yield f"<p>{escape(f'{it.governs}. {it.schedule}. {state}')}{unread}</p>"
     yield keys((_OPEN, _CUT, _CLOSED))
-    start = datetime.combine(calendar.at.astimezone(zone), time(0), zone).astimezone(UTC)
+    start = midnight(calendar.at.astimezone(zone), zone)
     yield drawing(list(_parts(it, start, _end(it, start))), zone, calendar.time_zone, it.config_name)
     rows = (f"<td>{escape(cell(window))}</td><td>{escape(cell(window, zone))}</td>" for window in it.windows)
     head = f"<thead><tr><th>UTC</th><th>{escape(calendar.time_zone)}</th></tr></thead>"
