@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from napsim.api import names
 from napsim.core.objects import (
     Condition,
     Node,
@@ -395,6 +396,36 @@ class TestANode:
         assert (world.running, world.on()) == (0, {"a": 2})
         world.run(TOLERATED.total_seconds() + 10)
         assert (world.running, world.on()) == (2, {"a": 2, "b": 2})
+
+    @pytest.mark.parametrize(("seconds", "asked_after"), [(30, 30), (0, 0), (None, None)])
+    def test_that_falls_silent_keeps_a_pod_as_long_as_that_tolerates_it(
+        self, world: World, seconds: int | None, asked_after: int | None
+    ) -> None:
+        toleration: dict[str, Any] = {"key": names.UNREACHABLE_TAINT, "operator": "Exists", "effect": "NoExecute"}
+        if seconds is not None:
+            toleration["tolerationSeconds"] = seconds
+        world.node("a")
+        world.apply(made.deployment("web", 1, tolerations=[toleration]))
+        world.run()
+        world.kubelets.fail("a")
+        world.run(MONITOR_GRACE.total_seconds() + (asked_after or 0) - 0.5)
+        assert [pod.deleting for pod in world.pods] == [False]
+        world.run(1 if asked_after is not None else 3600)
+        assert [pod.deleting for pod in world.pods if pod.spec.node_name] == [asked_after is not None]
+
+    def test_that_falls_silent_twice_is_missed_after_the_second_time_only(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 1))
+        world.run()
+        world.kubelets.fail("a")
+        world.run(20)
+        world.kubelets.recover("a")
+        world.run(1)
+        world.kubelets.fail("a")
+        world.run(MONITOR_GRACE.total_seconds() - 1)
+        assert self.ready(world).status == "True"
+        world.run(1)
+        assert self.ready(world).status == "Unknown"
 
     def test_that_is_back_in_time_keeps_its_pods(self, world: World) -> None:
         world.node("a")

@@ -4,23 +4,24 @@ Mirrors kubernetes v1.36 ``pkg/kubelet``, ``pkg/controller/nodelifecycle`` (a si
 its pods with it), ``pkg/controller/tainteviction`` for the taint of silent nodes (other taints are ``taints``' part)
 and ``pkg/controller/podgc`` (pods of a node that is gone go). Policy: how long a pod takes to start and to end is the
 scenario's; a node is ready the moment it joins; pods of a node that goes go at once, not after 40 to 60 s; pods of a
-silent node are asked to go 300 s after it was found so, whatever they tolerate, unless that is for ever.
+silent node are asked to go after their ``tolerationSeconds``, or 300 s, from when it was found so.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from napsim.api import names
 from napsim.core.instances import is_failed
 from napsim.core.objects import Condition, Node, Pod, PodStatus, Taint
-from napsim.core.pods import ENDED, owned_by
+from napsim.core.pods import ENDED, owned_by, tolerates
 from napsim.core.timings import Distribution
 from napsim.sim.cluster import Cluster, replace
 from napsim.sim.scenario import PodTimings
+from napsim.sim.taints import tolerated_for
 
 MONITOR_GRACE: Final = timedelta(seconds=50)
 TOLERATED: Final = timedelta(seconds=300)  # what the DefaultTolerationSeconds admission plugin gives every pod
@@ -39,7 +40,7 @@ class Kubelets:
         self.timings = timings
         self.seed = seed
         self.settling = False  # pods that come to a node start together: nothing goes on that the order could matter to
-        self.silent: set[str] = set()
+        self.silent: dict[str, datetime] = {}  # node -> since when
         self._on: dict[str, set[str]] = {}  # node -> pods
 
     # --- nodes --------------------------------------------------------------------------------------------------------
@@ -47,7 +48,7 @@ class Kubelets:
     def on_node(self, old: Node | None, new: Node | None) -> None:
         if new is None:
             assert old is not None
-            self.silent.discard(old.name)
+            self.silent.pop(old.name, None)
             for key in sorted(self._on.get(old.name, ())):
                 pod = self.cluster.pods.get(key)
                 if pod is not None:
@@ -86,37 +87,32 @@ class Kubelets:
     def fail(self, name: str) -> None:
         """The kubelet falls silent now."""
         if name in self.cluster.nodes.objects:
-            self.silent.add(name)
-            self.cluster.kernel.at(self.cluster.kernel.now + MONITOR_GRACE, self._miss, name)
+            now = self.cluster.kernel.now
+            self.silent[name] = now
+            self.cluster.kernel.at(now + MONITOR_GRACE, self._miss, (name, now))
 
-    def _miss(self, name: str) -> None:
+    def _miss(self, silence: tuple[str, datetime]) -> None:
+        name, since = silence
         node = self.cluster.nodes.get(name)
-        if node is None or name not in self.silent:
+        if node is None or self.silent.get(name) != since:
             return
         taints = (*(item for item in node.spec.taints if item.key != names.UNREACHABLE_TAINT), *_UNREACHABLE)
         self._turn(node, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.", taints)
-        for key in sorted(self._on.get(name, ())):
-            self._set_ready(key, "False")
-        self.cluster.kernel.at(self.cluster.kernel.now + TOLERATED, self._drive_out, name)
+        pods = [self.cluster.pods.objects[key] for key in sorted(self._on.get(name, ()))]
+        for pod in pods:
+            self._set_ready(pod.key, "False")
+        for after in sorted({after for pod in pods if (after := _stays_for(pod)) is not None}):
+            self.cluster.kernel.at(self.cluster.kernel.now + after, self._drive_out, (name, since, after))
 
-    def _drive_out(self, name: str) -> None:
-        """The pods are asked to go; their kubelet does not hear it."""
-        if name not in self.silent:
+    def _drive_out(self, silence: tuple[str, datetime, timedelta]) -> None:
+        """The pods that stay no longer than that are asked to go; their kubelet does not hear it."""
+        name, since, after = silence
+        if self.silent.get(name) != since:
             return
         for key in sorted(self._on.get(name, ())):
             pod = self.cluster.pods.get(key)
-            if pod is not None and not pod.deleting and not self._stays(pod):
+            if pod is not None and not pod.deleting and _stays_for(pod) == after:
                 self.cluster.delete_pod(key, pod.metadata.uid)
-
-    def _stays(self, pod: Pod) -> bool:
-        """DaemonSets' pods tolerate silent nodes for ever; others are given 300 s by admission."""
-        return any(
-            item.key == names.UNREACHABLE_TAINT
-            and item.operator == "Exists"
-            and item.effect in ("", "NoExecute")
-            and item.toleration_seconds is None
-            for item in pod.spec.tolerations
-        )
 
     def pods_on(self, node: str) -> Collection[str]:
         """The pods that are bound to the node, by key."""
@@ -127,7 +123,7 @@ class Kubelets:
         node = self.cluster.nodes.get(name)
         if node is None or name not in self.silent:
             return
-        self.silent.discard(name)
+        del self.silent[name]
         taints = tuple(item for item in node.spec.taints if item.key != names.UNREACHABLE_TAINT)
         self._turn(node, "True", "KubeletReady", "kubelet is posting ready status", taints)
         for key in sorted(self._on.get(name, ())):
@@ -241,3 +237,9 @@ class Kubelets:
         digest = hashlib.blake2b(f"{self.seed}/{step}/{pod}".encode(), digest_size=7).digest()
         quantile = ((int.from_bytes(digest) >> 4) + 0.5) / 2**52
         return timedelta(seconds=round(timing.at(quantile), 3))
+
+
+def _stays_for(pod: Pod) -> timedelta | None:
+    """How long on a node that was found silent, None: for ever; by admission all that say nothing of it get 300 s."""
+    taint = _UNREACHABLE[-1]
+    return tolerated_for(pod, taint) if tolerates(pod.spec.tolerations, taint) else TOLERATED
