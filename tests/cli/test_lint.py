@@ -91,6 +91,31 @@ def test_what_is_certain_is_put_right_in_the_file(tmp_path: Path) -> None:
     assert run(".", "--diff").exit_code == 0
 
 
+def test_a_file_that_is_named_twice_is_read_and_put_right_once(tmp_path: Path) -> None:
+    (tmp_path / "pool.yaml").write_text(NUMBER)
+    done = run(".", "pool.yaml", "--fix")
+    assert done.stdout == "1 document in 1 file: nothing to find fault with\n"
+    assert (tmp_path / "pool.yaml").read_text() == NUMBER.replace("nodes: 5", 'nodes: "5"')
+
+
+def test_what_a_link_leads_to_is_put_right_once_too(tmp_path: Path) -> None:
+    (tmp_path / "pool.yaml").write_text(NUMBER)
+    (tmp_path / "same.yaml").symlink_to("pool.yaml")
+    assert run(".", "--fix").exit_code == 0
+    assert (tmp_path / "pool.yaml").read_text() == NUMBER.replace("nodes: 5", 'nodes: "5"')
+    assert (tmp_path / "same.yaml").is_symlink()
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "pool.yaml").write_text(NUMBER)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    done = run("pool.yaml", "--fix")
+    assert (done.exit_code, done.stderr) == (2, "napsim lint: pool.yaml: cannot be written: Permission denied\n")
+
+
 def test_standard_input_is_read_and_not_put_right() -> None:
     assert run("-", given=FROZEN).exit_code == 1
     refused = run("-", "--fix", given=NUMBER)

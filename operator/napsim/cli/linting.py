@@ -12,7 +12,7 @@ from typing import Final, Literal
 import typer
 
 import napsim
-from napsim.cli.answers import refuse, show
+from napsim.cli.answers import refuse, show, write
 from napsim.cli.livecluster import live_cluster
 from napsim.cli.options import LiveChoice
 from napsim.lint.configuration import FILE, Configuration, configuration_of
@@ -148,13 +148,12 @@ def _show_fixes(texts: Sequence[Text], found: Result) -> int:
 
 def _write_fixes(texts: Sequence[Text], found: Result) -> bool:
     """Into the files, with the line ends that they have; whether there was anything to write."""
-    changed = [text for text, _ in _fixes(texts, found)]
-    for text in changed:
-        path = Path(text.name)
+    changed = {Path(text.name).resolve(): text for text, _ in _fixes(texts, found)}  # of links to one file but one
+    for path, text in changed.items():
         if not path.is_file():
             raise typer.BadParameter("standard input cannot be put right in place; use --diff", param_hint="--fix")
         edits = [it.edit for it in found.findings if it.file == text.name and it.edit is not None]
-        path.write_bytes(fixed(path.read_bytes().decode("utf-8"), edits).encode("utf-8"))
+        write("lint", Path(text.name), fixed(path.read_bytes().decode("utf-8"), edits).encode("utf-8"))
     return bool(changed)
 
 

@@ -6,6 +6,7 @@ which is many times as fast: so ``napsim snapshot`` writes them.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -217,10 +218,14 @@ def texts_of(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Text]
     """The files that ``read`` takes, by path, and what is wrong with the paths.
 
     That is a file that cannot be read, a folder without any, a standard input of which nothing comes: an answer of
-    "nothing wrong" would be one about nothing.
+    "nothing wrong" would be one about nothing. A file that is named twice, as when its folder is named too, is read
+    once; links are files of their own.
     """
     mistakes: list[Mistake] = []
-    return [text for path in paths for text in _texts(path, stdin, mistakes)], mistakes
+    texts: dict[str, Text] = {}
+    for text in (text for path in paths for text in _texts(path, stdin, mistakes)):
+        texts.setdefault(os.path.abspath(text.name), text)  # noqa: PTH100 - links are not followed
+    return list(texts.values()), mistakes
 
 
 def documents_of(texts: Iterable[Text]) -> tuple[list[Document], list[Mistake]]:
