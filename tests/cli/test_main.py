@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer
@@ -12,6 +13,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from napsim.cli.main import COMMANDS, app
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_help_lists_every_command_and_loads_none() -> None:
@@ -35,6 +38,20 @@ def test_every_command_can_be_loaded(command: str) -> None:
 
 def test_an_unknown_command_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2
+
+
+def test_what_cannot_be_written_is_told() -> None:
+    command = [sys.executable, "-m", "napsim", "examples"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    said = "napsim: standard output: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_an_answer_that_goes_nowhere_is_none_less() -> None:
+    closed = 'exec "$0" -m napsim budgets manifests/examples >&-'
+    done = subprocess.run(["sh", "-c", closed, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def helps() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Mapping
@@ -56,6 +57,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }
 COMMANDS: Final = {name: row for group in _GROUPS.values() for name, row in group.items()}
+_UNWRITTEN: Final = 2
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _HEADINGS: Final = {name: heading for heading, group in _GROUPS.items() for name in group}
 
 
@@ -75,6 +78,11 @@ class _LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except typer.BadParameter as error:
             raise _with_value(error) from error
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            typer.echo(f"napsim: {error.filename or 'standard output'}: cannot be written: {error.strerror}", err=True)
+            raise typer.Exit(_UNWRITTEN) from error
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
