@@ -120,6 +120,16 @@ def test_any_field_of_any_kind_can_be_varied_and_keeps_its_type() -> None:
     assert found[2].manifest["spec"]["maxUnavailable"] == 2
 
 
+@pytest.mark.parametrize(
+    "field", ["spec.disruption.budgets[1].nodes", "spec.weight.of", "spec.disruption.budgets.nodes"]
+)
+def test_a_field_that_is_not_there_is_told(field: str) -> None:
+    text = f"pool/default:{field}=2"
+    with pytest.raises(VariationError) as raised:
+        varied([pool("default", {"nodes": "1"})], [variation(text)], ["2"])
+    assert str(raised.value) == f"{text!r}: there is no {field} in NodePool/default"
+
+
 def test_a_target_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(VariationError, match="NodePool/c is not in the input; there are a, b"):
         varied([pool("a"), pool("b")], [variation("pool/c:budget=1")], ["1"])

@@ -156,12 +156,15 @@ def _set(manifest: dict[str, Any], item: Variation, value: str) -> None:
     if item.field == FIELDS["NodePool", BUDGET]:
         _set_budget(manifest["spec"].setdefault("disruption", {}), value)
         return
-    inner: Any = manifest
     *way, last = parts_of(item.field)
-    for part in way:
-        inner = inner.setdefault(part, {}) if isinstance(inner, dict) else inner[part]
-    old = inner.get(last) if isinstance(inner, dict) else inner[last]
-    inner[last] = _typed(value, old, last)
+    try:
+        inner: Any = manifest
+        for part in way:
+            inner = inner.setdefault(part, {}) if isinstance(inner, dict) else inner[part]
+        inner[last] = _typed(value, inner.get(last) if isinstance(inner, dict) else inner[last], last)
+    except (IndexError, TypeError) as error:  # of a list that is shorter, or of a value that has no fields
+        named = f"{item.kind}/{manifest['metadata'].get('name')}"
+        raise VariationError(f"{item.text!r}: there is no {item.field} in {named}") from error
 
 
 def _typed(value: str, old: object, field: object) -> object:
