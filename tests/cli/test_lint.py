@@ -133,6 +133,22 @@ def test_a_file_that_cannot_be_read_is_bad_input_and_the_others_are_judged(tmp_p
 
 
 @pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("json", '"unread": [\n    {\n      "file": "torn.yaml",\n      "line": 2,'),
+        ("junit", '<testcase classname="torn.yaml" name="read">\n      <failure type="unread"'),
+        ("github", "::error file=torn.yaml,line=2,title=napsim lint::not valid YAML"),
+        ("sarif", '"executionSuccessful": false'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_in_every_form(tmp_path: Path, form: str, told: str) -> None:
+    (tmp_path / "torn.yaml").write_text("a: [\nb: }\n")
+    done = run("torn.yaml", "--output", form)
+    assert done.exit_code == 2
+    assert told in done.stdout
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ([], "there must be files, folders or -"),

@@ -29,6 +29,10 @@ EMPTIED: Final = msgspec.structs.replace(FIXED, file="C:\\pools\\one.yaml", repl
 BY_COMMENT: Final = msgspec.structs.replace(PLAIN, suppressed="until May", suppressed_by="comment")
 BY_SETTINGS: Final = msgspec.structs.replace(FIXED, suppressed="until May", suppressed_by="configuration")
 NOWHERE: Final = msgspec.structs.replace(PLAIN, file="(stdin)", object="", field="", value=None)
+UNREAD: Final = (
+    report.Unread(file="pools/a b.yaml", line=2, message="not valid YAML"),
+    report.Unread(file="nowhere", line=0, message="cannot be read: No such file or directory"),
+)
 RULE: Final = report.Rule(code="NAP105", name="pool-frozen", severity="warning", title="Frozen", page="# Frozen\n")
 
 
@@ -42,10 +46,14 @@ def schema() -> Draft4Validator:
     return Draft4Validator(found)
 
 
-def log(*findings: report.Finding, suppressed: tuple[report.Finding, ...] = ()) -> Any:
+def log(
+    *findings: report.Finding, suppressed: tuple[report.Finding, ...] = (), unread: tuple[report.Unread, ...] = ()
+) -> Any:
     files = tuple(sorted({item.file for item in (*findings, *suppressed)}))
     at = datetime(2026, 11, 2, tzinfo=UTC)
-    found = report.Findings(at=at, files=files, judged=3, passed=1, findings=findings, suppressed=suppressed)
+    found = report.Findings(
+        at=at, files=files, judged=3, passed=1, findings=findings, suppressed=suppressed, unread=unread
+    )
     return msgspec.json.decode(sarif.log(found, [RULE], "1.2.3"))
 
 
@@ -57,6 +65,7 @@ def log(*findings: report.Finding, suppressed: tuple[report.Finding, ...] = ()) 
         pytest.param(log(FIXED, EMPTIED), id="fixes"),
         pytest.param(log(PLAIN, suppressed=(BY_COMMENT, BY_SETTINGS)), id="suppressions"),
         pytest.param(log(PLAIN, FIXED, EMPTIED, NOWHERE), id="files"),
+        pytest.param(log(PLAIN, unread=UNREAD), id="unread"),
     ],
 )
 def test_every_form_of_a_finding_is_sarif(schema: Draft4Validator, told: Any) -> None:

@@ -68,12 +68,13 @@ def linted(asked: Asked, shown: Shown) -> int:
     unread += _nothing_in(asked.paths) if not found.judged and not found.findings and not unread else []
     if not texts and shown.output == "text":
         return _refused(unread)
-    told = _document(found, texts, run.now)
+    unread += found.unread
+    told = _document(found, texts, run.now, unread)
     if shown.statistics:
         show(report.statistics(told, {rule.code: rule.title for rule in RULES}))
     else:
         _print(told, texts, shown.output)
-    return max(FOUND if report.fails(told) else 0, _refused([*unread, *found.unread]))
+    return max(FOUND if report.fails(told) else 0, _refused(unread))
 
 
 def _named(texts: Sequence[str] | None) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ def _write_fixes(texts: Sequence[Text], found: Result) -> bool:
 # --- printing ---------------------------------------------------------------------------------------------------------
 
 
-def _document(found: Result, texts: Sequence[Text], now: datetime) -> report.Findings:
+def _document(found: Result, texts: Sequence[Text], now: datetime, unread: Sequence[Mistake]) -> report.Findings:
     return report.Findings(
         at=now,
         files=tuple(text.name for text in texts),
@@ -168,6 +169,7 @@ def _document(found: Result, texts: Sequence[Text], now: datetime) -> report.Fin
         passed=found.passed,
         findings=tuple(_told(finding) for finding in found.findings),
         suppressed=tuple(_told(finding) for finding in found.suppressed),
+        unread=tuple(report.Unread(file=it.file, line=it.line, message=it.message) for it in unread),
     )
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from napsim.report.findings import Finding, Findings
+from napsim.report.findings import Finding, Findings, Unread
 
 _COMMANDS: Final[Mapping[str, str]] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def commands(found: Findings) -> Iterator[str]:
-    """A line for each finding that counts."""
-    return (_command(finding) for finding in found.findings)
+    """A line for each file that could not be read, and for each finding that counts."""
+    yield from map(_unread, found.unread)
+    yield from map(_command, found.findings)
+
+
+def _unread(item: Unread) -> str:
+    properties = {"file": item.file, "line": str(max(item.line, 1)), "title": "napsim lint"}
+    return command("error", item.message, properties)
 
 
 def _command(finding: Finding) -> str:

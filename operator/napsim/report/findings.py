@@ -46,6 +46,14 @@ class Finding(Part, frozen=True):
     suppressed_by: Literal["comment", "configuration"] | None = None
 
 
+class Unread(Part, frozen=True):
+    """A file, or a part of it, that could not be read: none of its documents was judged. ``line`` is 0 for none."""
+
+    file: str
+    line: int
+    message: str
+
+
 class Rule(Part, frozen=True):
     """A rule, as the table has it. ``page`` is Markdown."""
 
@@ -65,6 +73,7 @@ class Findings(Part, frozen=True):
     passed: int
     findings: tuple[Finding, ...]
     suppressed: tuple[Finding, ...]
+    unread: tuple[Unread, ...] = ()
     schema: str = SCHEMA
 
 

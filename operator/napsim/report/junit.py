@@ -1,6 +1,7 @@
 """JUnit XML, as CI systems read it: a suite, and in it a case for each thing that was looked at.
 
-Of findings: a case for each, which has failed, and one for each file without any.
+Of findings: a case for each, which has failed, one for each file that could not be read, and one for each file without
+either.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from napsim.report.findings import Finding, Findings
+from napsim.report.findings import Finding, Findings, Unread
 
 _NAME = "napsim lint"
 
@@ -53,8 +54,14 @@ def _put(element: ET.Element, case: Case) -> None:
 
 def suites(found: Findings) -> str:
     """Errors and warnings are failures, information is not; what is let be was skipped, with its reason."""
-    clean = sorted(set(found.files) - {finding.file for finding in (*found.findings, *found.suppressed)})
-    return suite(_NAME, [*(Case(file, "lint") for file in clean), *_cases(found)])
+    told = {item.file for item in (*found.findings, *found.suppressed)} | {item.file for item in found.unread}
+    clean = [Case(file, "lint") for file in sorted(set(found.files) - told)]
+    return suite(_NAME, [*clean, *map(_unread, found.unread), *_cases(found)])
+
+
+def _unread(item: Unread) -> Case:
+    place = f"{item.file}:{item.line}" if item.line else item.file
+    return Case(item.file, "read", item.message, "unread", text=f"{place}: {item.message}")
 
 
 def _cases(found: Findings) -> Iterator[Case]:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-from napsim.report.findings import Finding, Findings, Rule
+from napsim.report.findings import Finding, Findings, Rule, Unread
 from napsim.report.parts import indented
 
 VERSION: Final = "2.1.0"
@@ -18,15 +18,24 @@ Json = dict[str, Any]
 
 
 def log(found: Findings, rules: Sequence[Rule], tool_version: str) -> str:
-    """One run, as JSON. Columns are counted in Unicode code points."""
+    """One run, as JSON. Columns are counted in Unicode code points. With files that could not be read it has failed."""
     places = {rule.code: index for index, rule in enumerate(rules)}
-    run = {
+    run: Json = {
         "tool": {"driver": {"name": "napsim", "version": tool_version, "rules": [_rule(rule) for rule in rules]}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(item, places) for item in (*found.findings, *found.suppressed)],
     }
+    if found.unread:
+        unread = [_notification(item) for item in found.unread]
+        run["invocations"] = [{"executionSuccessful": False, "toolExecutionNotifications": unread}]
     whole = {"$schema": _SCHEMA, "version": VERSION, "runs": [run]}
     return indented(whole)
+
+
+def _notification(item: Unread) -> Json:
+    region = {"region": {"startLine": item.line}} if item.line else {}
+    place = {"physicalLocation": {"artifactLocation": {"uri": _uri(item.file)}, **region}}
+    return {"level": "error", "message": {"text": item.message}, "locations": [place]}
 
 
 def _rule(rule: Rule) -> Json:
