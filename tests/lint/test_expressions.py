@@ -144,6 +144,7 @@ SILENT: Final = {
     "room for one": pool('[{nodes: "1"}]', spec=STATIC.format(4)),
     "the 28th": window(DAY.format(28)),
     "a duration": annotated("4h"),
+    "no protection": annotated("false"),
     "one may go": pdb("maxUnavailable: 1"),
     "a share": pdb('minAvailable: "50%"'),
 }

@@ -314,7 +314,8 @@ _WORKLOADS: Final = (
     Expression(
         "NAP304",
         # Of plain words: without a number and its unit it cannot be a duration.
-        "variables.said != '-' && variables.said != 'true' && variables.said.matches('^[-_.A-Za-z0-9 ]*$')"
+        f"variables.said != '-' && !(variables.said in {list(pool_rules.MEANT)})"
+        " && variables.said.matches('^[-_.A-Za-z0-9 ]*$')"
         " && !variables.said.matches('[0-9.][a-z]')",
         text(f"spec.template.metadata.annotations[{names.DO_NOT_DISRUPT}]"),
         sentence(pool_rules.IGNORED, value="variables.said"),

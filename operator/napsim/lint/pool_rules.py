@@ -33,6 +33,7 @@ NO_ROOM: Final = (
     " none, so no drifted node is ever replaced"
 )
 IGNORED: Final = "'{value}' is neither true nor a positive duration: Karpenter ignores it, and evicts the pods"
+MEANT: Final = ("true", "false")  # false is ignored too, and says what then holds
 _IDLE_CHANNELS: Final = (Channel.NONE, Channel.UNMANAGED)
 
 
@@ -146,12 +147,12 @@ def do_not_disrupt_without_end(subjects: Subjects) -> Iterator[Found]:
 def do_not_disrupt_ignored(subjects: Subjects) -> Iterator[Found]:
     for workload in subjects.workloads:
         value = workload.template.metadata.annotations.get(names.DO_NOT_DISRUPT)
-        if value is not None and value != "true" and not _is_positive(value):
+        if value is not None and value not in MEANT and not _is_positive(value):
             message = IGNORED.format(value=value)
             yield Found(workload.document, _annotation(workload), message, value, 'write "true", or such as "4h"')
     for node in subjects.nodes:
         value = node.value.metadata.annotations.get(names.DO_NOT_DISRUPT)
-        if value is not None and value != "true":
+        if value is not None and value not in MEANT:
             message = f"on a Node only true counts: {value!r} is ignored, and the Node may be disrupted"
             yield Found(node.document, _ANNOTATION, message, value, 'write "true"')
 
