@@ -46,6 +46,27 @@ def test_an_import_is_what_napsim_windows_and_kubectl_read(tmp_path: Path) -> No
         assert text in written.read_text(), "in quotes, as YAML of version 1.1 needs it"
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import az {docs}/show.json", "napsim import az: {out}: cannot be written: Is a directory"),
+        ("export aso {mine}", "napsim export aso: {out}: cannot be written: Is a directory"),
+        ("export terraform {mine}", "napsim export terraform: {out}: cannot be written: Is a directory"),
+        ("export bicep {mine}", "napsim export bicep: {out}: cannot be written: Is a directory"),
+        ("export az {mine} -o {mine}", "napsim export az: {mine}: cannot be made, as a folder: File exists"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told(line: str, told: str, tmp_path: Path) -> None:
+    mine, out = tmp_path / "mine.json", tmp_path / "out"
+    mine.write_text(ours())
+    out.mkdir()
+    words = {"docs": DOCS, "mine": mine, "out": out}
+    asked = line if " -o " in line else f"{line} -o {{out}}"
+    done = run(*asked.format(**words).split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told.format(**words) in done.stderr.splitlines()
+
+
 def test_a_folder_is_read_with_its_terraform_and_mistakes_are_told_by_file() -> None:
     done = run("import", "az", DOCS)
     assert done.exit_code == 2

@@ -14,11 +14,11 @@ from napsim.api import names
 from napsim.azure import aso, azapi, azurermblocks, bicep, scripts
 from napsim.azure.exports import REST_VERSION, Exports, Target, exports_of
 from napsim.azure.imports import CONFIGURATION, SETTINGS
-from napsim.cli.answers import found_in, refuse
+from napsim.cli.answers import found_in, refuse, write
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.imports import write
+from napsim.cli.imports import write_out
 from napsim.cli.options import Paths
-from napsim.reading.sources import BadInput
+from napsim.reading.sources import BadInput, Mistake
 
 _KINDS: Final = {CONFIGURATION: names.NAPSIM_GROUP, SETTINGS: names.NAPSIM_GROUP}
 _EXITS: Final = {0: "written", 2: f"{WRONG_INPUT}, and nothing is written"}
@@ -57,10 +57,10 @@ def az(
     target = Target(cluster_name, resource_group)
     exports, text = _written("az", paths, lambda it: scripts.script(it, target, str(output) if output else ""))
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        _make(output)
         for it in exports.configurations:
-            (output / scripts.file_name(it)).write_text(scripts.config_file(it), encoding="utf-8")
-    write(text, None)
+            write("export az", output / scripts.file_name(it), scripts.config_file(it).encode("utf-8"))
+    typer.echo(text, nl=False)
 
 
 @app.command(name="aso", epilog=ending("napsim export aso manifests/examples --cluster-name prod", exits=_EXITS))
@@ -72,7 +72,7 @@ def service_operator(
 ) -> None:
     """Manifests of Azure Service Operator."""
     _, text = _written("aso", paths, lambda it: aso.written(it, Target(cluster_name), namespace))
-    write(text, output)
+    write_out("export aso", text, output)
 
 
 @app.command(name="terraform", epilog=ending("napsim export terraform manifests/examples --form azapi", exits=_EXITS))
@@ -89,7 +89,7 @@ def for_terraform(
     written = azurermblocks.written if form is Form.AZURERM else azapi.written
     target = Target(cluster_name, version=api_version)
     _, text = _written("terraform", paths, lambda it: written(it, target))
-    write(text, output)
+    write_out("export terraform", text, output)
 
 
 @app.command(name="bicep", epilog=ending("napsim export bicep manifests/examples --cluster-name prod", exits=_EXITS))
@@ -99,7 +99,15 @@ def for_bicep(
     """Resources of Bicep, children of a cluster that exists."""
     target = Target(cluster_name, version=api_version)
     _, text = _written("bicep", paths, lambda it: bicep.written(it, target))
-    write(text, output)
+    write_out("export bicep", text, output)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"cannot be made, as a folder: {error.strerror}"
+        raise refuse("export az", BadInput([Mistake(str(folder), 0, "", "", None, told)])) from error
 
 
 def _written(command: str, paths: list[str], printed: Callable[[Exports], str]) -> tuple[Exports, str]:

@@ -13,7 +13,7 @@ from napsim.api.maintenanceconfiguration import CONFIG_NAMES
 from napsim.azure import formats
 from napsim.azure.hcl import ExtraMissing
 from napsim.azure.imports import Imports, Manifest, yaml_text
-from napsim.cli.answers import refuse
+from napsim.cli.answers import refuse, write
 from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.reading.sources import BadInput, Mistake, texts_of
 
@@ -75,15 +75,15 @@ def az(
     for note in found.notes:
         typer.echo(f"napsim {_COMMAND}: note: {note}", err=True)
     if not check:
-        write("---\n".join(yaml_text(manifest) for manifest in manifests), output)
+        write_out(_COMMAND, "---\n".join(yaml_text(manifest) for manifest in manifests), output)
 
 
-def write(text: str, output: Path | None) -> None:
-    """To a file, or to standard output."""
+def write_out(command: str, text: str, output: Path | None) -> None:
+    """To a file, or to standard output. Raises ``Exit`` where the file cannot be written, and says why."""
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        write(command, output, text.encode("utf-8"))
 
 
 def _read(paths: list[str], name: str) -> tuple[Imports, list[Manifest]]:
