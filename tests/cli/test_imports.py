@@ -46,6 +46,27 @@ def test_an_import_is_what_napsim_windows_and_kubectl_read(tmp_path: Path) -> No
         assert text in written.read_text(), "in quotes, as YAML of version 1.1 needs it"
 
 
+def test_a_folder_may_have_nothing_but_terraform(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text((DOCS / "cluster.tf").read_text())
+    hidden = tmp_path / ".terraform/modules"
+    hidden.mkdir(parents=True)
+    (hidden / "modules.json").write_text('{"Modules": []}')  # as `terraform init` leaves it
+    done = run("import", "az", tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == run("import", "az", DOCS / "cluster.tf").stdout
+
+
+def test_a_module_is_named_where_there_is_nothing_else_too(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('\nmodule "aks" {\n  source = "Azure/aks/azurerm"\n}\n')
+    done = run("import", "az", tmp_path / "main.tf")
+    assert done.exit_code == 2
+    note, mistake = done.stderr.splitlines()
+    assert note.endswith(
+        "main.tf:2: module.aks: a module is not followed; `terraform show -json` prints what it comes to"
+    )
+    assert mistake.endswith("main.tf: there is no maintenance configuration and no upgrade channel in it")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -71,7 +92,8 @@ def test_a_folder_is_read_with_its_terraform_and_mistakes_are_told_by_file() -> 
     done = run("import", "az", DOCS)
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert [line.split(": ")[1].rpartition("/")[2] for line in done.stderr.splitlines()] == [
+    mistakes = [line.split(": ")[1] for line in done.stderr.splitlines() if ": note: " not in line]
+    assert [place.rpartition("/")[2] for place in mistakes] == [
         "cluster.tf:1",
         "show.json:1",
     ], "three of them have the configuration of the node OS, and the first by path is aso.yaml"

@@ -15,7 +15,7 @@ from napsim.azure.hcl import ExtraMissing
 from napsim.azure.imports import Imports, Manifest, yaml_text
 from napsim.cli.answers import refuse, write
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.reading.sources import BadInput, Mistake, texts_of
+from napsim.reading.sources import BadInput, Mistake, is_manifest, texts_of
 
 _COMMAND: Final = "import az"
 _EXTRA_MISSING: Final = 3
@@ -66,14 +66,12 @@ def az(
 ) -> None:
     """What az prints and takes, Azure Service Operator and Terraform have, as MaintenanceConfigurations."""
     try:
-        found, manifests = _read(paths, name)
+        manifests = _read(paths, name)
     except BadInput as error:
         raise refuse(_COMMAND, error) from error
     except ExtraMissing as error:
         typer.echo(f"napsim {_COMMAND}: {error}", err=True)
         raise typer.Exit(_EXTRA_MISSING) from error
-    for note in found.notes:
-        typer.echo(f"napsim {_COMMAND}: note: {note}", err=True)
     if not check:
         write_out(_COMMAND, "---\n".join(yaml_text(manifest) for manifest in manifests), output)
 
@@ -86,24 +84,33 @@ def write_out(command: str, text: str, output: Path | None) -> None:
         write(command, output, text.encode("utf-8"))
 
 
-def _read(paths: list[str], name: str) -> tuple[Imports, list[Manifest]]:
-    """Everything in the files. Raises ``BadInput`` with every mistake, and ``ExtraMissing``."""
+def _read(paths: list[str], name: str) -> list[Manifest]:
+    """Everything in the files; notes are told. Raises ``BadInput`` with every mistake, and ``ExtraMissing``."""
     texts, unread = texts_of(_with_terraform(paths), sys.stdin.read)
     found = Imports(mistakes=list(unread))
     for text in texts:
         formats.read(found, text, name)
     manifests = found.judged()
+    for note in found.notes:
+        typer.echo(f"napsim {_COMMAND}: note: {note}", err=True)
     if not manifests and not found.mistakes:
         told = "there is no maintenance configuration and no upgrade channel in it"
         found.mistakes.append(Mistake(", ".join(paths), 0, "", "", None, told))
     if found.mistakes:
         raise BadInput(sorted(found.mistakes, key=lambda mistake: (mistake.file, mistake.line)))
-    return found, manifests
+    return manifests
 
 
 def _with_terraform(paths: list[str]) -> Iterator[str]:
     """A folder, and the files in Terraform's language that are in it: one folder is one module."""
     for path in paths:
-        yield path
-        if Path(path).is_dir():
-            yield from map(str, sorted(Path(path).glob(f"*{formats.TERRAFORM}")))
+        folder = Path(path)
+        ours = sorted(folder.glob(f"*{formats.TERRAFORM}")) if folder.is_dir() else []
+        if not ours or any(_is_visible(file.relative_to(folder)) for file in folder.rglob("*")):
+            yield path
+        yield from map(str, ours)
+
+
+def _is_visible(file: Path) -> bool:
+    """Whether it is to be read, and not in a folder such as ``.terraform``, which ``terraform init`` makes."""
+    return is_manifest(file.name) and not any(part.startswith(".") for part in file.parts)
