@@ -202,6 +202,11 @@ def test_a_command_may_go_over_lines_and_be_one_of_several_and_spell_values_as_a
     }
 
 
+def test_powershell_has_another_sign_for_a_command_that_goes_on() -> None:
+    text = f"az aks maintenanceconfiguration add `\n  -n {NODE_OS} `\n  {WEEKLY} {WINDOW}\n"
+    assert one(read(text, "windows.ps1")) == one(read(text.replace(" `", " \\"), "windows.sh"))
+
+
 def test_default_takes_an_hour_of_a_day_and_since_2026_a_weekly_schedule() -> None:
     hour = one(read(command("-n default --weekday monday --start-hour 1")))
     assert hour["spec"] == {"configName": "default", "timeInWeek": [{"day": "Monday", "hourSlots": [1]}]}

@@ -267,6 +267,9 @@ def test_terraforms_own_json_is_named_and_not_taken_for_something_else() -> None
     (mistake,) = read(json.dumps({"resource": {"azurerm_kubernetes_cluster": {}}}), "main.tf.json").mistakes
     assert mistake.message.startswith("Terraform's JSON syntax is not read")
     assert [it.field for it in read('{"format_version": "1.0"}', "plan.json").mistakes] == ["values"]
+    stored = {"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "x", "resources": []}
+    (mistake,) = read(json.dumps(stored), "terraform.tfstate").mistakes
+    assert mistake.message == "a state as Terraform keeps it is not read: give what `terraform show -json` prints"
 
 
 def test_without_its_parser_hcl_is_refused_with_the_name_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Final, NoReturn, get_args
 
 from napsim.api.maintenanceconfiguration import CONFIG_NAMES, DEFAULT, Weekday, WeekIndex
@@ -24,6 +25,7 @@ _CLUSTER: Final = (("az", "aks", "create"), ("az", "aks", "update"))
 _CHANGES: Final = ("add", "update")
 _OPERATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", ">", ">>", "2>", "<"})
 _HEREDOC: Final = re.compile(r"^\s*cat\s*>\s*(?P<file>\S+)\s*<<\s*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)\s*$")
+_POWERSHELL: Final = ".ps1"
 
 
 def are_in(text: str) -> bool:
@@ -66,6 +68,7 @@ def read(found: Imports, file: str, text: str) -> None:
 def _script(found: Imports, file: str, text: str) -> _Script:
     script = _Script()
     lines = iter(enumerate(text.splitlines(), start=1))
+    continued = "`" if PurePath(file).suffix == _POWERSHELL else "\\"
     for number, line in lines:
         if here := _HEREDOC.match(line):
             taken = []
@@ -76,7 +79,7 @@ def _script(found: Imports, file: str, text: str) -> _Script:
             script.files[here["file"]] = number, "\n".join(taken)
             continue
         whole = line
-        while whole.endswith("\\") and (following := next(lines, None)) is not None:
+        while whole.endswith(continued) and (following := next(lines, None)) is not None:
             whole = whole[:-1] + following[1]
         try:
             script.commands.extend((number, ours) for words in _words(whole) if (ours := _ours(words)))

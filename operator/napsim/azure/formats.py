@@ -34,6 +34,9 @@ def _document(found: Imports, document: Document, name: str) -> None:
         aso.read(found, document)
     elif terraform.is_shown(document.manifest):
         terraform.read_shown(found, document)
+    elif terraform.is_stored(document.manifest):
+        told = "a state as Terraform keeps it is not read: give what `terraform show -json` prints"
+        found.mistakes.append(Mistake(document.file, document.line, "", "terraform_version", None, told))
     elif terraform.is_written_as_json(document.manifest):
         told = "Terraform's JSON syntax is not read: give what `terraform show -json` prints"
         found.mistakes.append(Mistake(document.file, document.line, "", "resource", None, told))

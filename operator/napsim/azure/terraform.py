@@ -33,6 +33,11 @@ def is_shown(manifest: object) -> bool:
     return isinstance(manifest, Mapping) and "format_version" in manifest
 
 
+def is_stored(manifest: object) -> bool:
+    """Whether a document is a state as Terraform keeps it (``terraform.tfstate``), whose form is its own."""
+    return isinstance(manifest, Mapping) and "terraform_version" in manifest and "lineage" in manifest
+
+
 def is_written_as_json(manifest: object) -> bool:
     """Whether a document is Terraform's own JSON syntax, which is not read."""
     return isinstance(manifest, Mapping) and isinstance(manifest.get("resource"), Mapping)
