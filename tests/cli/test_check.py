@@ -124,6 +124,16 @@ def test_budgets_are_judged_by_their_schedules_at_every_instant(tmp_path: Path) 
     assert (found["at"], found["message"]) == ("2026-03-02T16:00:00Z", "pool default allows unlimited at once")
 
 
+def test_how_many_nodes_a_percentage_is_of_is_said_where_it_is_assumed(tmp_path: Path) -> None:
+    few = {"id": "few", "budgets": {"atMost": 3, "days": "Mon-Sun"}}
+    manifests = [str(ROOT / "tests/scenarios/single_replica")]
+    (tmp_path / "napsim-checks.yaml").write_text(checks(few, manifests=manifests, start="2026-03-02T00:00:00Z"))
+    found = json.loads(run(tmp_path, "--output", "json").stdout)
+    assert found["results"][0]["counterexample"]["reasons"] == ["budgets[0]: 10% of 100 = 10"]
+    (note,) = found["notes"]
+    assert note.startswith("NodePool/default: 100 nodes are assumed, for percentages; its Nodes, status.nodes or")
+
+
 def test_github_shows_it_at_the_line_of_the_check(folder: Path, answer: dict[str, Any]) -> None:
     rows = list(report.commands(msgspec.convert(answer, report.Checked)))
     file = folder / "napsim-checks.yaml"

@@ -122,6 +122,14 @@ def test_budgets_are_told_by_hours_of_a_week_and_level(tmp_path: Path) -> None:
     ]
 
 
+def test_how_many_nodes_a_percentage_is_of_is_said_where_it_is_assumed(tmp_path: Path) -> None:
+    found = sides(tmp_path, ("0 8 * * mon-fri", "0 8 * * mon-thu"))
+    told = "NodePool/default: 100 nodes are assumed, for percentages; --nodes default=N says how many there are"
+    assert told in quick(*found).notes
+    assert quick(*found, "--nodes", "default=7").notes == ()
+    assert told not in quick(*sides(tmp_path / "a", ("durationHours: 4", "durationHours: 5"))).notes
+
+
 def test_what_becomes_unlimited_says_so(tmp_path: Path) -> None:
     found = sides(tmp_path, ('      - nodes: "10%"\n', ""))
     done = run(*found, "--no-forecast", *SINCE)

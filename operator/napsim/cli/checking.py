@@ -19,7 +19,7 @@ from napsim.cli.executors import Executor, Unreachable, executor_of
 from napsim.cli.judging import Tried, counterexample, tried
 from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
 from napsim.cli.options import BAD_INPUT, LiveChoice
-from napsim.cli.static_checks import KINDS, Judged, budgets_are_strict, windows_are_long
+from napsim.cli.static_checks import KINDS, Judged, assumed, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
 from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.report import checks as report
@@ -167,7 +167,7 @@ class Checking:
             results=results,
             start=self._scenario.start if self._scenario else None,
             until=self._scenario.until if self._scenario else None,
-            notes=self._scenario.notes if self._scenario else (),
+            notes=tuple(dict.fromkeys((*(self._scenario.notes if self._scenario else ()), *self._assumed(found)))),
         )
 
     def _tried(self, assertions: Sequence[Assertion]) -> list[Tried]:
@@ -177,6 +177,11 @@ class Checking:
 
     def _found(self) -> Found:
         return found_among(self._asked.documents, self._asked.mistakes, KINDS, "", self._asked.where)
+
+    def _assumed(self, found: Found | None) -> Iterator[str]:
+        for item in self._spec.checks:
+            if found is not None and item.budgets is not None:
+                yield from assumed(found, item.budgets)
 
     def _unknown(self) -> Iterator[Mistake]:
         """NodePools and workloads that checks name and that there are not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +12,7 @@ import msgspec
 
 from napsim.cli.answers import Found, found_among, name_of
 from napsim.cli.configurations import GOVERNS, configurations_of, settings_in
-from napsim.cli.pools import check_pools, counted, decoded, total_of
+from napsim.cli.pools import BY_OPTION, assumptions, check_pools, counted, decoded, total_of
 from napsim.cli.revisions import Side
 from napsim.core.budget_levels import Course, course
 from napsim.core.budgets import REASONS, UNLIMITED, Budget
@@ -83,7 +83,7 @@ def effects(before: Found, after: Found, asked: Asked) -> report.Difference:
         counts=counts,
         windows=moved,
         budgets=levels,
-        notes=tuple(dict.fromkeys((*before.notes, *after.notes))),
+        notes=tuple(dict.fromkeys((*before.notes, *after.notes, *_assumed(levels, before, after, asked)))),
     )
 
 
@@ -224,6 +224,14 @@ def _budgets(before: Found, after: Found, asked: Asked) -> Iterator[report.Budge
                 same.setdefault(told, []).append(reason)
         for told, reasons in same.items():
             yield msgspec.structs.replace(told, reasons=tuple(reasons))
+
+
+def _assumed(levels: Iterable[report.Budgets], before: Found, after: Found, asked: Asked) -> Iterator[str]:
+    """Of pools that are told of; a number that only one side has is of that side."""
+    told = {item.pool for item in levels}
+    for found in (before, after):
+        pools = [item for item in decoded(found.of(_POOL)) if name_of(item[0]) in told]
+        yield from assumptions(pools, asked.nodes, counted(found.of("Node")), BY_OPTION)
 
 
 def _reason(

@@ -17,6 +17,8 @@ from napsim.core.nodepools import NodePool, budgets_of
 from napsim.reading.sources import BadInput, Document, Mistake
 
 ASSUMED_NODES: Final = 100  # where nothing says how many: a percentage is then the number
+ASSUMED: Final = "assumed, for percentages"
+BY_OPTION: Final = "--nodes {pool}=N says how many there are"
 _MOST_NODES: Final = 1_000_000
 _NODES: Final = re.compile(r"(?:([^=]+)=)?([0-9]+)")
 
@@ -73,6 +75,19 @@ def total_of(document: Document, pool: NodePool, asked: Mapping[str, int], nodes
     return next(_totals(document, pool, asked, nodes))
 
 
+def assumptions(
+    pools: Iterable[tuple[Document, NodePool, tuple[Budget, ...]]],
+    asked: Mapping[str, int],
+    nodes: Counter[str],
+    hint: str,
+) -> Iterator[str]:
+    """What is to be said of pools with percentages of a number of nodes that nothing says. ``hint``: what would."""
+    for document, pool, budgets in pools:
+        total, source = total_of(document, pool, asked, nodes)
+        if source.startswith(ASSUMED) and any(budget.nodes.endswith("%") for budget in budgets):
+            yield f"NodePool/{pool.name}: {total} nodes are {ASSUMED}; {hint.format(pool=pool.name)}"
+
+
 def _totals(
     document: Document, pool: NodePool, asked: Mapping[str, int], nodes: Counter[str]
 ) -> Iterator[tuple[int, str]]:
@@ -88,4 +103,4 @@ def _totals(
         yield int(reported), "status.nodes"
     if pool.spec.replicas:
         yield pool.spec.replicas, "spec.replicas"
-    yield ASSUMED_NODES, f"assumed, for percentages; --nodes {name}=N says how many there are"
+    yield ASSUMED_NODES, f"{ASSUMED}; {BY_OPTION.format(pool=name)}"

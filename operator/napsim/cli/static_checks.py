@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -11,7 +12,7 @@ from napsim.api import names
 from napsim.api.checks import Budgets, Windows
 from napsim.cli.answers import Found, name_of
 from napsim.cli.configurations import configurations_of, settings_in
-from napsim.cli.pools import counted, decoded, total_of
+from napsim.cli.pools import assumptions, counted, decoded, total_of
 from napsim.core.budget_levels import course
 from napsim.core.budgets import UNLIMITED
 from napsim.core.budgets import describe as describe_budget
@@ -26,6 +27,7 @@ KINDS: Final = {
     "NodePool": names.KARPENTER_GROUP,
     "Node": "",
 }
+_SAYS: Final = "its Nodes, status.nodes or spec.replicas would say how many there are"
 _YEAR: Final = timedelta(days=366)
 
 
@@ -97,6 +99,14 @@ def budgets_are_strict(found: Found, wanted: Budgets, zone: str, start: datetime
                     broken.append(Counterexample(at=at, message=message, node_pool=pool.name, reasons=told))
     measure = f"{_allowed(most)} at once at most"
     return Judged(measure, min(broken, key=lambda item: (item.at, item.node_pool)) if broken else None)
+
+
+def assumed(found: Found, wanted: Budgets) -> Iterator[str]:
+    """What is to be said of the pools that the assertion is about."""
+    its = [
+        item for item in decoded(found.of("NodePool")) if wanted.node_pools is None or item[1].name in wanted.node_pools
+    ]
+    yield from assumptions(its, {}, counted(found.of("Node")), _SAYS)
 
 
 def _allowed(count: int) -> str:

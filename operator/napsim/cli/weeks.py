@@ -17,7 +17,7 @@ from napsim.api import names
 from napsim.cli.answers import Found, local_zone, name_of, refuse, show, write
 from napsim.cli.livecluster import found_of, live_cluster
 from napsim.cli.options import LiveChoice, Output
-from napsim.cli.pools import check_pools, counted, decoded, nodes_by_pool, total_of
+from napsim.cli.pools import ASSUMED, check_pools, counted, decoded, nodes_by_pool, total_of
 from napsim.cli.wishes import Asked as Wished
 from napsim.cli.wishes import answer
 from napsim.cli.wishes import document as wish_document
@@ -100,7 +100,7 @@ def _pool(
         line=document.line,
         nodes=total,
         nodes_from=source,
-        assumed=source.startswith("assumed"),
+        assumed=source.startswith(ASSUMED),
         budgets=tuple(describe(budget, total, asked.now) for budget in its),
         courses=tuple(_courses(its, total, asked)),
     )
