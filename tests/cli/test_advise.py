@@ -55,7 +55,7 @@ def pool(*budgets: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napsim.cli.executors.LocalProcesses", lambda _count: Serial())
+    monkeypatch.setattr("napsim.cli.executors.LocalProcesses.results", Serial.results)
 
 
 def run(folder: Path, manifests: list[dict[str, Any]], *checks: dict[str, Any], **spec: Any) -> Result:

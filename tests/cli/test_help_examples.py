@@ -81,7 +81,7 @@ def commit(folder: Path) -> None:
 def _sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forecasts end after ten days where nothing else is said, and several are made here, in turn."""
     monkeypatch.setattr("napsim.sim.composition.DEFAULT_LENGTH", timedelta(days=10))
-    monkeypatch.setattr("napsim.cli.executors.LocalProcesses", lambda _: Serial())
+    monkeypatch.setattr("napsim.cli.executors.LocalProcesses.results", Serial.results)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

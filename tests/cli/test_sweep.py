@@ -141,7 +141,7 @@ def test_wrong_usage_is_exit_code_2(options: tuple[str, ...], said: str) -> None
 def test_the_command_writes_a_plot_and_exit_code_1_says_that_none_finishes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("napsim.cli.executors.LocalProcesses", lambda _count: Serial())
+    monkeypatch.setattr("napsim.cli.executors.LocalProcesses.results", Serial.results)
     plot = tmp_path / "plot.svg"
     closed = "--vary=pool/default:spec.disruption.budgets[1].duration=120h"
     done = run(WEEKEND, closed, "--until=2026-03-06T00:00:00Z", f"--plot={plot}", "--runs=2")
