@@ -120,6 +120,14 @@ def test_without_a_node_claim_there_is_nothing_to_measure() -> None:
     assert "no NodeClaim has been launched" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "other", ["name: values", "kind: NodeAutoProvisioning", "kind: NodeAutoProvisioning\nmetadata: x"]
+)
+def test_what_is_beside_a_snapshot_is_passed_over(snapshot: Path, other: str) -> None:
+    done = run("-", given=f"{other}\n---\n{snapshot.read_text()}")
+    assert (done.exit_code, done.stdout) == (0, run(snapshot).stdout)
+
+
 def test_every_mistake_is_named_with_its_place() -> None:
     wrong = claim("a")
     wrong["status"]["conditions"] = "none"

@@ -198,10 +198,16 @@ def _workload(spec: Mapping[str, Any]) -> Manifest:
     return {**kept, "template": {**template, "metadata": _metadata({"labels": metadata.get("labels", {}), **metadata})}}
 
 
+def _of(manifest: Manifest, part: str) -> Mapping[str, Any]:
+    """Empty where it is not there, or is none: files are not what an API server has looked at."""
+    found = manifest.get(part)
+    return found if isinstance(found, Mapping) else {}
+
+
 def timeline_anchor(manifests: tuple[Manifest, ...]) -> Mapping[str, Any] | None:
     """``status.clock`` of the cluster's NodeAutoProvisioning, where napsim plays it on a clock of its own."""
     for manifest in manifests:
-        if manifest["kind"] == "NodeAutoProvisioning" and manifest["metadata"]["name"] == "default":
-            found: Mapping[str, Any] | None = manifest.get("status", {}).get("clock")
+        if manifest.get("kind") == "NodeAutoProvisioning" and _of(manifest, "metadata").get("name") == "default":
+            found: Mapping[str, Any] | None = _of(manifest, "status").get("clock")
             return found
     return None
