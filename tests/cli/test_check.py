@@ -177,6 +177,16 @@ def test_all_mistakes_of_the_file_are_told_with_their_lines(tmp_path: Path) -> N
     assert sorted(places) == sorted(f"{lines.index(row) + 1} {field}" for field, row in expected.items())
 
 
+def test_of_a_list_with_a_wrong_item_it_is_not_said_that_it_is_too_short(tmp_path: Path) -> None:
+    wrong, none = ({"id": key, "evictions": {"atMost": 1, "workloads": its}} for key, its in (("a", ["x"]), ("b", [])))
+    (tmp_path / "napsim-checks.yaml").write_text(checks(wrong, none))
+    told = [row.split(": ", 3)[-1] for row in run(tmp_path).stderr.splitlines()]
+    assert told == [
+        "spec.checks[0].evictions.workloads[0]: 'x': must be namespace/Kind/name. For example, shop/Deployment/web",
+        "spec.checks[1].evictions.workloads: must have at least 1 items",
+    ]
+
+
 def test_pools_and_workloads_that_there_are_not_are_mistakes(tmp_path: Path) -> None:
     text = checks(
         {"id": "a", "atOnce": {"nodes": 1, "nodePools": ["default", "gpu"]}},

@@ -56,7 +56,8 @@ def errors_of(
     try:
         parsed = kind.model.parse(manifest, strict=True)
     except ValidationError as error:
-        return [_field_error(kind, manifest, details) for details in error.errors(include_url=False)]
+        told = [details for details in error.errors(include_url=False) if not _is_of_items(details)]
+        return [_field_error(kind, manifest, details) for details in told]
     name = _object(manifest)
     found = [FieldError(name, field, value, message) for field, value, message in _beyond_the_schema(parsed)]
     if old is not None:
@@ -81,6 +82,12 @@ def _unknown_kind(manifest: Mapping[str, Any]) -> list[FieldError]:
 
 
 # --- What pydantic says, in Kubernetes' words -------------------------------------------------------------------------
+
+
+def _is_of_items(details: ErrorDetails) -> bool:
+    """Whether a list is too short only because pydantic counts the items that are right; the others are told."""
+    given = details["input"]
+    return details["type"] == "too_short" and isinstance(given, Sequence) and len(given) >= details["ctx"]["min_length"]
 
 
 def _field_error(kind: Kind, manifest: Mapping[str, Any], details: ErrorDetails) -> FieldError:
