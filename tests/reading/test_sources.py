@@ -42,6 +42,23 @@ def read(text: str) -> dict[str, Any]:
     return manifest
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("a:\n\tb: 1\n", 2, "the line begins with a tab, and YAML indents with blanks alone"),
+        ("a: {{ .Values.a }}\nb: [\n", 3, "templates are to be rendered first: helm template CHART | napsim lint -"),
+        ('a: {{ include "a" . }}\n', 1, "templates are to be rendered first: helm template CHART | napsim lint -"),
+        ("a:\n  - b: 1\n    c: 1\n    b: 2\n", 4, "not valid YAML: key 'b' comes twice"),
+        ('a: "{{x}}"\nb: 1\nb: 2\n', 3, "not valid YAML: key 'b' comes twice"),
+        ("a: [\nb: }\n", 2, "not valid YAML: did not find expected node content"),
+    ],
+)
+def test_what_is_no_yaml_is_told_where_and_what_it_may_be(text: str, line: int, told: str) -> None:
+    _, (mistake,) = documents_of([Text("a.yaml", text)])
+    assert mistake.line == line
+    assert mistake.message.endswith(told)
+
+
 @pytest.mark.parametrize("text", [POOL, DEPLOYMENT])
 def test_fields_that_are_null_are_absent_as_for_an_api_server(text: str) -> None:
     manifest = read(text)

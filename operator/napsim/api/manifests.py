@@ -31,10 +31,12 @@ class _KubectlLoader(_Loader):
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         if id(node) not in self._written:
             self._written[id(node)] = node
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if len(set(keys)) < len(keys):
-                twice = next(key for key in keys if keys.count(key) > 1)
-                raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} comes twice", node.start_mark)
+            seen: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen:
+                    told = f"key {key.value!r} comes twice"
+                    raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+                seen.add(key.value)
         super().flatten_mapping(node)  # ``<<``
 
 

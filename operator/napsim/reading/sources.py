@@ -24,6 +24,9 @@ STDIN: Final = "-"
 _CHART: Final = "Chart.yaml"
 _TEMPLATES: Final = "templates"
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+_AT_A_TAB: Final = "found character that cannot start any token"
+_TEMPLATE: Final = re.compile(r"\{\{-?\s*[.$\w]")
+_RENDER: Final = "helm template CHART | napsim lint -"
 _SEPARATOR: Final = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
@@ -256,7 +259,7 @@ def left_out(folder: Path) -> str:
     names = [str(file) for file in folder.rglob("*") if is_manifest(file.name)]
     if len(names) == len(without_templates(names)):
         return ""
-    return "; templates of a Helm chart are not read before they are rendered: helm template CHART | napsim lint -"
+    return f"; templates of a Helm chart are not read before they are rendered: {_RENDER}"
 
 
 def without_templates(names: Iterable[str]) -> list[str]:
@@ -329,7 +332,17 @@ def _yaml(name: str, line: int, text: str, mistakes: list[Mistake]) -> Iterator[
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         told = getattr(error, "problem", None) or str(error)
-        mistakes.append(Mistake(name, mark.line + 1 if mark else 0, "", "", None, f"not valid YAML: {told}"))
+        said = f"not valid YAML: {told}{_hint(told, padded, mark.line if mark else 0)}"
+        mistakes.append(Mistake(name, mark.line + 1 if mark else 0, "", "", None, said))
+
+
+def _hint(told: str, text: str, line: int) -> str:
+    """What it may be, of the two that YAML's own words leave to be guessed."""
+    written = "".join(text.split("\n")[line : line + 1])
+    if told == _AT_A_TAB and "\t" in written[: len(written) - len(written.lstrip())]:
+        return ": the line begins with a tab, and YAML indents with blanks alone"
+    is_template = _TEMPLATE.search(text) and not told.endswith("comes twice")
+    return f"; templates are to be rendered first: {_RENDER}" if is_template else ""
 
 
 def _items(document: Document) -> Iterator[Document]:
