@@ -38,12 +38,13 @@ def test_rules_are_chosen_by_code_beginning_or_name(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[lint]\nselct = []\n", "unknown field `selct`"),
+        ("[lint]\nselct = []\n", "unknown field `selct` - at `$.lint`; allowed are lint.select (a list"),
         ('[lint]\nselect = ["NAP9"]\n', "no rule is called 'NAP9'"),
         ('[lint.severity]\nNAP105 = "fatal"\n', "Invalid enum value 'fatal'"),
+        ('[lint.severity]\nNAP105 = "fatal"\n', "each 'error', 'warning' or 'info'"),
         ('[[lint.ignore]]\nrules = ["NAP105"]\n', "missing required field `reason`"),
         ('[[lint.ignore]]\nrules = ["NAP105"]\nreason = " "\n', "must have a reason"),
-        ("lint = [", "napsim.toml: "),
+        ("lint = [", "napsim.toml: not valid TOML: "),
     ],
 )
 def test_a_mistake_in_the_file_is_told(text: str, told: str) -> None:

@@ -31,6 +31,12 @@ from napsim.lint.rules import BY_CODE, RULES, rules_matching
 FILE: Final = "napsim.toml"
 
 
+_ALLOWED: Final = (
+    "lint.select (a list of rules), lint.severity (of rules, each 'error', 'warning' or 'info'), and lint.ignore"
+    " (tables with rules, reason and, if need be, paths)"
+)
+
+
 class Ignore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules that are let be, in files whose path one of the patterns matches."""
 
@@ -80,8 +86,10 @@ def configuration_of(text: str, file: str = FILE) -> Configuration:
     """Raises ValueError with what is wrong with the file."""
     try:
         found = msgspec.convert(tomllib.loads(text), _File).lint
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ValueError(f"{file}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{file}: not valid TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{file}: {error}; allowed are {_ALLOWED}") from error
     named = [*found.select, *found.severity, *(rule for item in found.ignore for rule in item.rules)]
     _check(tuple(named), file)
     if any(not item.reason.strip() for item in found.ignore):
