@@ -40,6 +40,7 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2
 
 
+@pytest.mark.process
 def test_what_cannot_be_written_is_told() -> None:
     command = [sys.executable, "-m", "napsim", "examples"]
     with Path("/dev/full").open("w") as full:
@@ -48,6 +49,7 @@ def test_what_cannot_be_written_is_told() -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
+@pytest.mark.process
 def test_an_answer_that_goes_nowhere_is_none_less() -> None:
     closed = 'exec "$0" -m napsim budgets manifests/examples >&-'
     done = subprocess.run(["sh", "-c", closed, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
