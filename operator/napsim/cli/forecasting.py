@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Final
 
 from napsim.api.scalars import parse_instant
@@ -279,10 +280,20 @@ def _assumed(scenario: Scenario) -> Iterator[str]:
 def _timing(it: Distribution) -> str:
     if it.kind == "fixed":
         return f"{it.low:g}s"
-    numbers = {
-        "uniform": f"{it.low:g}s to {it.high:g}s",
-        "normal": f"mean {it.mean:g}s, deviation {it.deviation:g}s",
-        "lognormal": f"median {it.median:g}s, p95 {it.p95:g}s",
-        "exponential": f"mean {it.mean:g}s",
-    }
-    return f"{it.kind} ({numbers[it.kind]})"
+    told = _PARAMETERS[it.kind](it)
+    return f"{it.kind} ({told}{'' if it.kind == 'uniform' else _cut_off(it)})"
+
+
+_PARAMETERS: Final[Mapping[str, Callable[[Distribution], str]]] = {
+    "uniform": lambda it: f"{it.low:g}s to {it.high:g}s",
+    "normal": lambda it: f"mean {it.mean:g}s, deviation {it.deviation:g}s",
+    "lognormal": lambda it: f"median {it.median:g}s, p95 {it.p95:g}s",
+    "exponential": lambda it: f"mean {it.mean:g}s",
+    "observed": lambda it: f"{plural(len(it.values), 'value')}, {it.values[0]:g}s to {it.values[-1]:g}s",
+}
+
+
+def _cut_off(it: Distribution) -> str:
+    """The bounds that are set, whatever is drawn."""
+    least = f", at least {it.low:g}s" if it.low else ""
+    return f"{least}, at most {it.high:g}s" if isfinite(it.high) else least
