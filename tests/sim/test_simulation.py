@@ -48,6 +48,10 @@ class TestARollout:
         assert first.at == START
         assert [(version.rsplit("-", 1)[-1], count) for version, count in first.versions] == [(OLD, 4)]
 
+    def test_is_over_at_the_start_where_all_nodes_are_on_the_newest_image_then(self) -> None:
+        only_old = [it for it in cluster(shop()) if it["metadata"]["name"] != images()[1]["metadata"]["name"]]
+        assert simulate(scenario(only_old, days=1)).finished_at == START
+
     def test_never_disrupts_more_than_the_budget_allows(self) -> None:
         outcome = simulate(scenario(cluster(shop(), [{"nodes": "1"}])))
         assert outcome.pools[0].most_disrupting == 1

@@ -98,7 +98,7 @@ class Recorder:
         """From here on it counts."""
         for course in self.pools.values():
             course.steps.clear()
-            course.most, course.most_at, course.replaced = 0, None, 0
+            course.most, course.most_at, course.replaced, course.quiet_since = 0, None, 0, None
         self.pick_ups.clear()
         self.blocked.clear()
         self.trace.clear()
