@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from napsim.cli.forecasting import forecast_of
+from napsim.core.reasons import Reason
 from napsim.core.timings import Distribution, Timings
 from napsim.report.forecast import Forecast
-from napsim.sim.scenario import Scenario
+from napsim.report.remedies import LATER, WINDOW, remedies
+from napsim.sim.scenario import PodTimings, Scenario
 from napsim.sim.simulation import simulate
-from tests.sim.scenarios import cluster, scenario, shop
+from tests.e2e import manifests as made
+from tests.sim.scenarios import OPENS, cluster, scenario, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -34,3 +38,41 @@ def forecast(given: Scenario) -> Forecast:
 def test_every_kind_of_timing_is_told_with_its_numbers(timing: Distribution, told: str) -> None:
     played = replace(scenario(cluster(shop(10))), timings=msgspec.structs.replace(Timings(), launch=timing))
     assert any(told in text for text in forecast(played).assumptions)
+
+
+def test_an_end_in_the_middle_of_a_rollout_asks_for_nothing_but_time() -> None:
+    """Four nodes, of which one has its replacement coming: that is no fifth node to come."""
+    (pool,) = forecast(replace(scenario(cluster(shop(), [{"nodes": "1"}])), until=OPENS + timedelta(seconds=30))).pools
+    assert [text.partition(" at ")[0] for text in pool.unfinished] == [
+        "4 nodes to come, of which the budgets allow 1",
+        "1 replacement on the way in",
+    ]
+    assert pool.remedies == (LATER,)
+
+
+def test_without_budgets_the_nodes_to_come_are_not_counted_against_a_number() -> None:
+    (pool,) = forecast(replace(scenario(cluster(shop(), [])), until=OPENS + timedelta(seconds=1))).pools
+    assert "restricted by no budget" in " ".join(pool.unfinished)
+    assert "2147483647" not in " ".join(pool.unfinished)
+
+
+def test_a_drain_without_end_asks_for_its_pods_to_leave() -> None:
+    guarded = [made.deployment("web", 10), made.pdb("web", maxUnavailable=1)]
+    stuck = forecast(replace(scenario(cluster(guarded)), pods=PodTimings(Distribution(low=1e6), Distribution(low=1))))
+    (pool,) = stuck.pools
+    assert pool.unfinished == ("1 node on the way out",)
+    assert pool.remedies == remedies([Reason.DRAINING])
+
+
+def test_a_static_pool_at_its_limit_asks_for_a_higher_one() -> None:
+    at_limit = {**made.pool(replicas=2, budgets=[{"nodes": "100%"}])}
+    at_limit["spec"] = {**at_limit["spec"], "limits": {"nodes": 2}}
+    base = [it for it in cluster() if it["kind"] != "NodePool"]
+    (pool,) = forecast(scenario([*base, at_limit])).pools
+    assert pool.replaced == 0
+    assert pool.remedies == remedies([Reason.SURGE_LIMIT])
+
+
+def test_an_image_that_is_not_picked_up_asks_for_a_window() -> None:
+    (pool,) = forecast(scenario(cluster(shop()), days=0.1)).pools
+    assert pool.remedies == (WINDOW,)

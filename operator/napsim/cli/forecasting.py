@@ -15,7 +15,7 @@ from napsim.core.timings import STEPS, Distribution
 from napsim.core.trace import Record, RecordKind
 from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pending, Pool, Rollout, Step, Window, Workload
 from napsim.report.phrases import plural
-from napsim.report.remedies import WINDOW, remedies
+from napsim.report.remedies import LATER, WINDOW, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
 from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, Scenario
@@ -133,10 +133,11 @@ def _remedies(pool: PoolOutcome, outcome: Outcome) -> tuple[str, ...]:
     """What would have to change, by what stands in the way at the end."""
     if pool.finished_at is not None:
         return ()
-    reasons = {item.reason for item in outcome.blocked if item.node_pool == pool.name and item.until is None}
+    reasons: set[str] = {item.reason for item in outcome.blocked if item.node_pool == pool.name and item.until is None}
+    reasons.update(pool.reasons)
     if pool.steps and not pool.steps[-1].allowed:
         reasons.add(Reason.BUDGET)
-    return remedies(sorted(reasons)) or (() if reasons else (WINDOW,))
+    return remedies(sorted(reasons)) or (() if reasons else (WINDOW if pool.waits else LATER,))
 
 
 def _blocked(intervals: Iterable[BlockedInterval]) -> Iterator[Blocked]:

@@ -40,6 +40,7 @@ WINDOW: Final = (
     "let the maintenance window open: a newer image exists and the class has not picked it up; longer or more frequent"
     " windows meet a list of images that is up to 72 hours old"
 )
+LATER: Final = "let the forecast go on: nothing stands in the way of the nodes that are left, but its end"
 
 
 def remedies(reasons: Iterable[str]) -> tuple[str, ...]:

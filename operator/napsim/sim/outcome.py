@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from napsim.core.reasons import Reason
 from napsim.core.trace import Record
 
 
@@ -27,7 +28,8 @@ class PoolStep(msgspec.Struct, frozen=True, gc=False):
 class PoolOutcome:
     """``finished_at``: since when all nodes are on the newest image, without any that drifts or is on its way.
 
-    None: they are not at the end, and ``unfinished`` says why, a sentence for each cause.
+    None: they are not at the end, and ``unfinished`` says why, a sentence for each cause. ``reasons`` are those of
+    causes that no blocked node has; ``waits``: a published image is not picked up.
     """
 
     name: str
@@ -37,6 +39,8 @@ class PoolOutcome:
     most_disrupting: int
     most_disrupting_at: datetime | None
     replaced: int
+    reasons: tuple[Reason, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from napsim.sim.applying import Applying
+from napsim.sim.hindrances import hindrances
 from napsim.sim.outcome import Outcome, PoolOutcome, UnplacedPod
 from napsim.sim.recorder import Recorder
 from napsim.sim.scenario import Scenario
@@ -122,40 +123,21 @@ class _Run:
 
     def _pool(self, name: str) -> PoolOutcome:
         course = self.simulator.recorder.pools[name]
+        found = () if course.quiet_since is not None else tuple(hindrances(self.simulator, name))
         return PoolOutcome(
             name=name,
             finished_at=course.quiet_since,
-            unfinished=() if course.quiet_since is not None else tuple(self._causes(name)),
+            unfinished=tuple(item.told for item in found),
+            reasons=tuple(item.reason for item in found if item.reason is not None),
             steps=tuple(course.steps),
             most_disrupting=course.most,
             most_disrupting_at=course.most_at,
             replaced=course.replaced,
+            waits=self.simulator.waits(name),
         )
-
-    def _causes(self, pool: str) -> list[str]:
-        """Why nodes of the pool are not on the newest image: a sentence for each cause."""
-        simulator, found = self.simulator, []
-        entry = simulator.declared.pools.get(pool)
-        reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
-        found += [f"{version} is published and not picked up yet" for version in simulator.waiting(reference)]
-        held = simulator.recorder.still_blocked(pool)
-        found += [f"{_nodes(count)} blocked: {message}" for message, count in sorted(held.items())]
-        course, now = simulator.recorder.pools[pool], simulator.kernel.now
-        leaving = sum(simulator.state.claims[name].deleting for name in course.unfinished)
-        if leaving:
-            found.append(f"{_nodes(leaving)} on the way out")
-        others = len(course.unfinished) - sum(held.values()) - leaving
-        if others > 0:
-            allowed = simulator.allowed(pool)
-            found.append(f"{_nodes(others)} to come, of which the budgets allow {allowed} at once at {now.isoformat()}")
-        return found
 
     def _unplaced(self) -> tuple[UnplacedPod, ...]:
         reasons = self.simulator.provisioner.unplaced
         return tuple(
             UnplacedPod(key, reasons.get(key, "no node takes the pod")) for key in self.simulator.scheduling.unplaced
         )
-
-
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"

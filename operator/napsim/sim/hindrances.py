@@ -1,0 +1,58 @@
+"""What keeps a pool from being on the newest image at the end: a sentence for each cause.
+
+Policy: ours. The sentences add up: a node is in one of them alone, and replacements on their way in are told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napsim.api import names
+from napsim.core.budgets import UNLIMITED
+from napsim.core.objects import is_true
+from napsim.core.reasons import Reason
+from napsim.sim.simulator import Simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """``told``: a sentence. ``reason``: by which something can be done; None: time, or a blocked node has it."""
+
+    told: str
+    reason: Reason | None = None
+
+
+def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
+    """All of one pool, now. Blocked nodes have their reasons in the recorder."""
+    entry = simulator.declared.pools.get(pool)
+    reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
+    for version in simulator.waiting(reference):
+        yield Hindrance(f"{version} is published and not picked up yet")
+    held = simulator.recorder.still_blocked(pool)
+    for message, count in sorted(held.items()):
+        yield Hindrance(f"{_nodes(count)} blocked: {message}")
+    claims = [simulator.state.claims[name] for name in simulator.recorder.pools[pool].unfinished]
+    leaving = [claim for claim in claims if claim.deleting]
+    staying = [claim for claim in claims if not claim.deleting]
+    if leaving:
+        drained = all(is_true(claim.status.conditions, names.DRAINED) for claim in leaving)
+        yield Hindrance(f"{_nodes(len(leaving))} on the way out", None if drained else Reason.DRAINING)
+    drifted = sum(is_true(claim.status.conditions, names.DRIFTED) for claim in staying)
+    if drifted > sum(held.values()):
+        yield _to_come(simulator, pool, drifted - sum(held.values()))
+    if arriving := len(staying) - drifted:
+        yield Hindrance(f"{arriving} {'replacement' if arriving == 1 else 'replacements'} on the way in")
+
+
+def _to_come(simulator: Simulator, pool: str, count: int) -> Hindrance:
+    allowed, at = simulator.allowed(pool), simulator.kernel.now.isoformat()
+    budgets = "restricted by no budget" if allowed == UNLIMITED else f"of which the budgets allow {allowed} at once"
+    entry = simulator.declared.pools.get(pool)
+    full = entry is not None and entry.pool.is_static and not simulator.disruption.static_room(entry.pool)
+    reason = Reason.SURGE_LIMIT if full else None
+    return Hindrance(f"{_nodes(count)} to come, {budgets} at {at}", reason)
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
