@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import icalendar
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from napsim.core.reasons import Reason
-from napsim.report.forecast import SCHEMA, Forecast, document, schema
+from napsim.report.forecast import SCHEMA, Forecast, Moment, document, schema
 from napsim.report.forecast_calendar import calendar
 from napsim.report.forecast_lines import lines
 from napsim.report.marked import WIDTH, Tone
@@ -56,11 +57,54 @@ def test_disruptions_that_follow_on_one_another_are_one_line_of_the_time_line() 
     assert told.index("picks 202602.13.0 up: the window is open") < told.index("3 nodes taken")
 
 
+def test_two_classes_that_adopt_different_images_at_once_are_two_lines() -> None:
+    """Four definitions that two classes share are one."""
+    picks = [("az", "202603.01.0"), ("default", "202603.02.0"), ("gpu", "202603.02.0"), ("default", "202603.02.0")]
+    timeline = tuple(
+        Moment(
+            at=at(8, 1), kind="PickedUp", object=f"AKSNodeClass/{name}", reason="WindowOpen", details={"to": version}
+        )
+        for name, version in picks
+    )
+    told = shown(msgspec.structs.replace(FINISHED, timeline=timeline))
+    assert "az picks 202603.01.0 up: the window is open" in told
+    assert "default, gpu picks 202603.02.0 up: the window is open" in told
+
+
+def test_failures_that_begin_at_once_and_end_apart_are_two_lines() -> None:
+    ends = {"a": "until 2026-03-08T02:00:00Z", "b": "until 2026-03-09T02:00:00Z"}
+    timeline = tuple(
+        Moment(at=at(8), kind="NoCapacity", object=f"NodePool/{pool}", message=end) for pool, end in ends.items()
+    )
+    told = shown(msgspec.structs.replace(FINISHED, timeline=timeline))
+    assert all(f"NoCapacity: {pool}, {end}" in told for pool, end in ends.items())
+
+
+def test_how_many_nodes_of_a_pool_fail_is_told() -> None:
+    failed = Moment(at=at(8), kind="NodeFailed", object="NodePool/default", message="2 nodes")
+    assert "fails: default, 2 nodes" in shown(msgspec.structs.replace(FINISHED, timeline=(failed,)))
+
+
+def test_the_zone_is_told_where_it_is_utc_for_the_winter_only() -> None:
+    london = msgspec.structs.replace(FINISHED, time_zone="Europe/London", ended_at=at(30))
+    assert "times are in Europe/London" in shown(london)
+    assert "times are in" not in shown(msgspec.structs.replace(london, ended_at=at(28)))
+    year = msgspec.structs.replace(london, start=at(2) - timedelta(days=60), ended_at=at(2) + timedelta(days=300))
+    assert "times are in Europe/London" in shown(year)
+
+
 def test_what_is_still_blocked_comes_first_and_says_so() -> None:
     told = shown(UNFINISHED)
     assert "stuck: 1 node, PodDisruptionBudget, since Sun 2026-03-08 01:00, still so at" in told
     assert "NotAllPodsWouldSchedule, from Sun 2026-03-08 01:00, for 20m" in told
     assert told.index("PodDisruptionBudget, since") < told.index("NotAllPodsWouldSchedule, from")
+
+
+def test_a_node_that_went_is_not_among_those_that_are_still_blocked() -> None:
+    went = msgspec.structs.replace(UNFINISHED.blocked[0], node="n3", until=at(8, 2))
+    told = shown(msgspec.structs.replace(UNFINISHED, blocked=(*UNFINISHED.blocked, went)))
+    assert "stuck: 1 node, PodDisruptionBudget, since Sun 2026-03-08 01:00, still so at" in told
+    assert "stuck: 1 node, PodDisruptionBudget, from Sun 2026-03-08 01:00, for 1h at the" in told
 
 
 def test_what_never_finishes_is_told_with_what_would_have_to_change() -> None:

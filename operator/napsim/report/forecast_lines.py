@@ -17,6 +17,7 @@ from napsim.report.phrases import RAN_OUT, plural
 from napsim.report.times import DAYS, full, span, zone_of
 
 _MESSAGE: Final = 220  # characters of one message
+_MONTH: Final = timedelta(days=28)  # no zone is off UTC for less
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
@@ -85,6 +86,12 @@ class _Page:
     def _is_utc(self, at: datetime) -> bool:
         return not at.astimezone(self._zone).utcoffset()
 
+    def _is_always_utc(self) -> bool:
+        """London is not: in summer its clocks are an hour ahead."""
+        start, end = self._forecast.start, self._forecast.ended_at
+        looks = (start + _MONTH * number for number in range((end - start) // _MONTH + 1))
+        return all(map(self._is_utc, (*looks, end)))
+
     def _clock(self, at: datetime, beside: datetime) -> str:
         """The time alone on the day of ``beside``."""
         local, other = at.astimezone(self._zone), beside.astimezone(self._zone)
@@ -132,7 +139,7 @@ class _Page:
         return f"{DAYS[local.weekday()]} {local:%m-%d %H:%M}"
 
     def timeline(self) -> Iterator[Marked]:
-        zone = "" if self._is_utc(self._forecast.start) else f" in {self._forecast.time_zone}"
+        zone = "" if self._is_always_utc() else f" in {self._forecast.time_zone}"
         rows = sorted([*self._moments(), *self._disruptions(), *self._given_up()], key=lambda row: row[0])
         if rows and zone:
             yield Marked(f"  times are{zone}", Tone.ASIDE)
@@ -141,8 +148,9 @@ class _Page:
 
     def _moments(self) -> Iterator[tuple[datetime, str]]:
         told = (item for item in self._forecast.timeline if item.kind in _TOLD)
-        for (at, kind), group in groupby(told, key=lambda item: (item.at, item.kind)):
-            yield at, _TOLD[kind](list(group))
+        for _, together in groupby(told, key=lambda item: (item.at, item.kind)):
+            for group in _alike(list(together)):
+                yield group[0].at, _TOLD[group[0].kind](group)
 
     def _disruptions(self) -> Iterator[tuple[datetime, str]]:
         """Nodes taken one after another in one pool, in one line."""
@@ -167,10 +175,10 @@ class _Page:
 
     def blocked(self) -> Iterator[Marked]:
         """By pool and reason: what still holds first, then what held longest."""
-        groups: dict[tuple[str, str], list[Blocked]] = {}
+        groups: dict[tuple[str, str, bool], list[Blocked]] = {}
         for item in self._forecast.blocked:
-            groups.setdefault((item.node_pool, item.reason), []).append(item)
-        for (pool, reason), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
+            groups.setdefault((item.node_pool, item.reason, item.until is None), []).append(item)
+        for (pool, reason, _), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
             nodes = sorted({item.node for item in group})
             last = max(group, key=self._forecast.length_of)
             yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
@@ -262,6 +270,15 @@ def _listed(names: Sequence[str], most: int = 4) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def _alike(together: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
+    """Moments of one instant and kind, apart where a line could not tell of both."""
+    groups: dict[tuple[str, ...], list[Moment]] = {}
+    for item in together:
+        told = (item.details.get("to", ""), item.reason) if item.kind == "PickedUp" else (item.message,)
+        groups.setdefault(told, []).append(item)
+    yield from groups.values()
+
+
 def _published(group: Sequence[Moment]) -> str:
     versions = _listed(sorted({item.details.get("version", "") for item in group}))
     return f"{versions} published for {_listed(sorted(item.details.get('definition', '') for item in group), 2)}"
@@ -284,7 +301,7 @@ _TOLD: Final[Mapping[str, Callable[[Sequence[Moment]], str]]] = {
     **{kind: lambda group: f"{group[0].kind}: {_names(group)}, {group[0].message}" for kind in FAILURE_KINDS},
     "Applied": lambda group: f"applied: {_names(group)}",
     "Deleted": lambda group: f"deleted: {_names(group)}",
-    "NodeFailed": lambda group: f"fails: {_names(group)}",
+    "NodeFailed": lambda group: ", ".join(filter(None, (f"fails: {_names(group)}", group[0].message))),
     "Stopped": lambda group: f"the cluster is stopped {group[0].message}",
 }
 
