@@ -16,7 +16,7 @@ from napsim.report.forecast_calendar import calendar
 from napsim.report.forecast_lines import lines
 from napsim.report.marked import WIDTH, Tone
 from napsim.report.remedies import remedies
-from tests.report.forecasts import FINISHED, POOL, UNFINISHED, at
+from tests.report.forecasts import FINISHED, POOL, STEPS, UNFINISHED, at
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "forecast-schema.json"
 
@@ -163,6 +163,13 @@ def test_the_calendar_has_windows_and_disruptions() -> None:
     disruption = events["default: nodes are replaced"]
     assert (disruption.start, disruption.end) == (at(8, 1), at(8, 3))
     assert "At most 1 at once" in str(disruption["description"])
+
+
+def test_nodes_that_are_disrupted_at_the_end_are_in_the_calendar_up_to_it() -> None:
+    """A step lasts until the next one, the last until the forecast ends."""
+    halved = msgspec.structs.replace(POOL, steps=STEPS[:2])
+    (_, disruption) = entries(calendar(msgspec.structs.replace(FINISHED, pools=(halved,), ended_at=at(8, 1, 20))))
+    assert (disruption.start, disruption.end) == (at(8, 1), at(8, 1, 20))
 
 
 def test_the_same_forecast_gives_the_same_calendar_and_each_entry_its_own_uid() -> None:

@@ -40,23 +40,27 @@ def _windows(forecast: Forecast) -> Iterator[Event]:
 
 def _disruptions(forecast: Forecast) -> Iterator[Event]:
     for pool in forecast.pools:
-        for since, until, most in _spans(pool):
+        for since, until, most in _spans(pool, forecast.ended_at):
             summary = f"{pool.name}: nodes are replaced"
             yield _event(forecast, summary, since, until, f"At most {most} at once, by the forecast.")
 
 
-def _spans(pool: Pool) -> Iterator[tuple[datetime, datetime, int]]:
-    """(from, until, most at once) of the times in which nodes are disrupted, short pauses included."""
+def _spans(pool: Pool, ended_at: datetime) -> Iterator[tuple[datetime, datetime, int]]:
+    """(from, until, most at once) of the times in which nodes are disrupted, short pauses included.
+
+    A step lasts until the next one, the last until the forecast ends.
+    """
     since: datetime | None = None
     until: datetime | None = None
     most = 0
-    for before, step in pairwise(pool.steps):
-        if not before.disrupting:
+    steps = [(step.at, step.disrupting) for step in pool.steps]
+    for (at, disrupting), (end, _) in pairwise((*steps, (ended_at, 0))):
+        if not disrupting:
             continue
-        if since is not None and until is not None and before.at - until > _PAUSE:
+        if since is not None and until is not None and at - until > _PAUSE:
             yield since, until, most
             since, most = None, 0
-        since, until, most = since or before.at, step.at, max(most, before.disrupting)
+        since, until, most = since or at, end, max(most, disrupting)
     if since is not None and until is not None:
         yield since, until, most
 
