@@ -102,6 +102,12 @@ def test_many_seeds_run_in_processes_and_come_to_quantiles() -> None:
     assert told["mostDisrupting"] == {"p50": 1, "p90": 1, "worst": 1}
 
 
+def test_with_many_seeds_the_trace_is_that_of_the_forecast_that_is_shown(tmp_path: Path) -> None:
+    assert run(FINISHES, f"--trace={tmp_path / 'one'}").exit_code == 0
+    assert run(FINISHES, "--runs=2", f"--trace={tmp_path / 'first'}").exit_code == 0
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "one").read_bytes() != b""
+
+
 def test_quantiles_are_values_that_were_seen() -> None:
     assert quantiles([5.0]) == Quantiles(p50=5, p90=5, worst=5)
     assert quantiles([float(number) for number in range(10, 0, -1)]) == Quantiles(p50=5, p90=9, worst=10)

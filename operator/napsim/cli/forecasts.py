@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import typer
 
 from napsim.cli.answers import refuse
@@ -19,7 +20,7 @@ from napsim.cli.options import BAD_INPUT, Output
 from napsim.cli.passage import Passage
 from napsim.core.trace import line
 from napsim.reading.sources import BadInput, Mistake, read
-from napsim.report.forecast import Forecast, document
+from napsim.report.forecast import Forecast, Runs, document
 from napsim.report.forecast_lines import lines
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.outcome import Outcome
@@ -53,11 +54,11 @@ def composed(paths: Iterable[str], start: datetime | None, until: datetime | Non
 
 
 def forecast_of(scenario: Scenario, runs: int, trace: Path | None, speed: float | None) -> Forecast:
-    """``speed`` None: nobody looks on. Whoever ends the show early gets no forecast, and exit code 0 as with watch."""
-    if runs > 1:
-        from napsim.cli.repetition import repeated  # noqa: PLC0415 - few want it and loading takes long
+    """Of the scenario's own seed; with ``runs`` above 1, and what so many seeds come to.
 
-        return repeated(scenario, runs)
+    ``speed`` None: nobody looks on. Whoever ends the show early gets no forecast, and exit code 0 as with watch.
+    """
+    found = _runs(scenario, runs) if runs > 1 else None
     if speed is not None:
         outcome = _replayed(scenario, speed, pods_in_trace=trace is not None)
     else:
@@ -65,7 +66,13 @@ def forecast_of(scenario: Scenario, runs: int, trace: Path | None, speed: float 
             outcome = simulated(scenario, passage, pods_in_trace=trace is not None, brief_trace=trace is None)
     if trace is not None:
         write(trace, "".join(f"{line(record)}\n" for record in outcome.trace).encode())
-    return made_of(scenario, outcome)
+    return msgspec.structs.replace(made_of(scenario, outcome), runs=found)
+
+
+def _runs(scenario: Scenario, runs: int) -> Runs:
+    from napsim.cli.repetition import runs_of  # noqa: PLC0415 - few want it and loading takes long
+
+    return runs_of(scenario, runs)
 
 
 def _replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool) -> Outcome:

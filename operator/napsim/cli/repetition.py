@@ -10,8 +10,7 @@ import msgspec
 
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
 from napsim.cli.executors import LocalProcesses, told_results
-from napsim.cli.forecasting import forecast_of
-from napsim.report.forecast import Forecast, Quantiles, Runs
+from napsim.report.forecast import Quantiles, Runs
 from napsim.sim.scenario import Scenario
 from napsim.sim.simulation import simulate
 
@@ -26,11 +25,10 @@ class _Result:
     evicted: int
 
 
-def repeated(scenario: Scenario, count: int) -> Forecast:
-    """The forecast of the first seed, with what ``count`` seeds from it on come to. A bar on standard error."""
+def runs_of(scenario: Scenario, count: int) -> Runs:
+    """What ``count`` seeds from the scenario's own on come to. A bar on standard error."""
     seeds = range(scenario.seed, scenario.seed + count)
-    results = sorted(_results(scenario, seeds), key=lambda result: result.seed)
-    return msgspec.structs.replace(forecast_of(scenario, simulate(scenario)), runs=_runs(results))
+    return _runs(sorted(_results(scenario, seeds), key=lambda result: result.seed))
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario:
