@@ -13,10 +13,10 @@ from napsim.core.reasons import Reason
 from napsim.core.timings import Distribution, Timings
 from napsim.report.forecast import Forecast
 from napsim.report.remedies import LATER, WINDOW, remedies
-from napsim.sim.scenario import PodTimings, Scenario
+from napsim.sim.scenario import NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import OPENS, cluster, scenario, shop
+from tests.sim.scenarios import OPENS, START, cluster, scenario, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -76,3 +76,22 @@ def test_a_static_pool_at_its_limit_asks_for_a_higher_one() -> None:
 def test_an_image_that_is_not_picked_up_asks_for_a_window() -> None:
     (pool,) = forecast(scenario(cluster(shop()), days=0.1)).pools
     assert pool.remedies == (WINDOW,)
+
+
+def taken(of: Forecast) -> int:
+    return sum(moment.kind == "CommandStarted" for moment in of.timeline)
+
+
+def test_a_node_that_falls_silent_is_not_taken_by_anybody() -> None:
+    """It counts as disrupted, as Karpenter's budgets have it. After 300 s its pods would leave it."""
+    began = START + timedelta(hours=1)
+    failed = NodeFailed(began, began + timedelta(minutes=4), node_pool="default", count=2)
+    found = forecast(scenario(cluster(shop(40)), [failed]))
+    assert found.pools[0].most_disrupting == 2
+    assert taken(found) == found.pools[0].replaced == 4
+
+
+def test_nodes_that_expire_are_taken() -> None:
+    expiring = [made.pool(expireAfter="30h"), *(it for it in cluster(shop(20)) if it["kind"] != "NodePool")]
+    found = forecast(scenario(expiring, days=2, ends_early=False))
+    assert (found.pools[0].replaced, taken(found)) == (2, 4)

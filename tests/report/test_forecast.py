@@ -172,6 +172,11 @@ def test_nodes_that_are_disrupted_at_the_end_are_in_the_calendar_up_to_it() -> N
     assert (disruption.start, disruption.end) == (at(8, 1), at(8, 1, 20))
 
 
+def test_nodes_that_only_fall_silent_are_no_entry_of_the_calendar() -> None:
+    nobody = msgspec.structs.replace(FINISHED, timeline=())
+    assert [str(event["summary"]).split(" ")[0] for event in entries(calendar(nobody))] == ["Maintenance"]
+
+
 def test_the_same_forecast_gives_the_same_calendar_and_each_entry_its_own_uid() -> None:
     assert calendar(FINISHED) == calendar(FINISHED)
     open_ended = msgspec.structs.replace(FINISHED.windows[0], since=at(8, 2, 30), until=None)

@@ -216,12 +216,9 @@ def _of_event(event: Event) -> Moment:
 
 
 def _taken(pool: PoolOutcome) -> Iterator[Moment]:
-    """Each node that is taken, as the number of those that are being disrupted shows."""
-    before = 0
-    for step in pool.steps:
-        for _ in range(step.disrupting - before):
-            yield Moment(at=step.at, kind="CommandStarted", object=f"NodePool/{pool.name}", node_pool=pool.name)
-        before = step.disrupting
+    """Each node that is taken."""
+    for at in pool.taken:
+        yield Moment(at=at, kind="CommandStarted", object=f"NodePool/{pool.name}", node_pool=pool.name)
 
 
 def _windows(trace: Iterable[Record]) -> Iterator[Window]:

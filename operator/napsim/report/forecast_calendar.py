@@ -40,7 +40,10 @@ def _windows(forecast: Forecast) -> Iterator[Event]:
 
 def _disruptions(forecast: Forecast) -> Iterator[Event]:
     for pool in forecast.pools:
+        taken = [it.at for it in forecast.timeline if it.kind == "CommandStarted" and it.node_pool == pool.name]
         for since, until, most in _spans(pool, forecast.ended_at):
+            if not any(since <= at <= until for at in taken):
+                continue  # nodes that are not ready count as disrupted too
             summary = f"{pool.name}: nodes are replaced"
             yield _event(forecast, summary, since, until, f"At most {most} at once, by the forecast.")
 

@@ -29,7 +29,8 @@ class PoolOutcome:
     """``finished_at``: since when all nodes are on the newest image, without any that drifts or is on its way.
 
     None: they are not at the end, and ``unfinished`` says why, a sentence for each cause. ``reasons`` are those of
-    causes that no blocked node has; ``waits``: a published image is not picked up.
+    causes that no blocked node has; ``waits``: a published image is not picked up. ``taken``: an instant for each
+    node that was taken, by a command or with its NodeClaim.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PoolOutcome:
     replaced: int
     reasons: tuple[Reason, ...] = ()
     waits: bool = False
+    taken: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class PoolCourse:
     unfinished: set[str] = field(default_factory=set)  # claims that drifted, and those that come for them
     unsettled: set[str] = field(default_factory=set)  # claims on their way in or out, for whatever reason
     steps: list[PoolStep] = field(default_factory=list)
+    taken: list[datetime] = field(default_factory=list)
     quiet_since: datetime | None = None
     most: int = 0
     most_at: datetime | None = None
@@ -98,6 +99,7 @@ class Recorder:
         """From here on it counts."""
         for course in self.pools.values():
             course.steps.clear()
+            course.taken.clear()
             course.most, course.most_at, course.replaced, course.quiet_since = 0, None, 0, None
         self.pick_ups.clear()
         self.blocked.clear()
@@ -141,6 +143,8 @@ class Recorder:
         if not self.brief or (old is not None and names.COMMAND in old.metadata.annotations):
             self._note(node_records(old, new, now))  # in brief, only commands that were rolled back
         before, after = _place(old), _place(new)
+        if after is not None and _is_taken(new) and not _is_taken(old):
+            self.pool(after[0]).taken.append(now)
         if before != after:
             for place, sign in ((before, -1), (after, 1)):
                 if place is not None:
@@ -337,6 +341,13 @@ def _place(node: Node | None) -> tuple[str, str] | None:
     if node is None or names.NODEPOOL not in node.metadata.labels:
         return None
     return node.metadata.labels[names.NODEPOOL], node.metadata.labels.get(names.NODE_IMAGE_VERSION, "")
+
+
+def _is_taken(node: Node | None) -> bool:
+    """Whether the node is to go: by a command, or for whatever else its claim was deleted. A silent one is not."""
+    if node is None or node.metadata.labels.get(names.INITIALIZED) != "true":
+        return False
+    return node.deleting or names.COMMAND in node.metadata.annotations
 
 
 def _is_unfinished(claim: NodeClaim | None) -> bool:

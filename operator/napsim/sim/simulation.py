@@ -134,6 +134,7 @@ class _Run:
             most_disrupting_at=course.most_at,
             replaced=course.replaced,
             waits=self.simulator.waits(name),
+            taken=tuple(course.taken),
         )
 
     def _unplaced(self) -> tuple[UnplacedPod, ...]:
