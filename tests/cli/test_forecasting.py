@@ -16,7 +16,7 @@ from napsim.report.remedies import LATER, WINDOW, remedies
 from napsim.sim.scenario import NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import OPENS, START, cluster, scenario, shop
+from tests.sim.scenarios import OLD, OPENS, START, cluster, scenario, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -95,3 +95,15 @@ def test_nodes_that_expire_are_taken() -> None:
     expiring = [made.pool(expireAfter="30h"), *(it for it in cluster(shop(20)) if it["kind"] != "NodePool")]
     found = forecast(scenario(expiring, days=2, ends_early=False))
     assert (found.pools[0].replaced, taken(found)) == (2, 4)
+
+
+def test_nodes_that_were_on_their_way_out_before_the_image_came_are_waited_for() -> None:
+    """They expired, and a pod that nobody may touch holds them: they never run the image that came since."""
+    guarded = made.deployment("web", 10)
+    guarded["spec"]["template"]["metadata"]["annotations"] = {"karpenter.sh/do-not-disrupt": "true"}
+    expiring = [made.pool(expireAfter="2h"), *(it for it in cluster([guarded]) if it["kind"] != "NodePool")]
+    found = forecast(scenario(expiring, days=1))
+    assert not found.finishes
+    assert found.pools[0].unfinished == ("1 node on the way out",)
+    assert found.pools[0].remedies == remedies([Reason.DRAINING])
+    assert any(version.endswith(OLD) for version in found.pools[0].steps[-1].versions)

@@ -32,7 +32,8 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
     held = simulator.recorder.still_blocked(pool)
     for message, count in sorted(held.items()):
         yield Hindrance(f"{_nodes(count)} blocked: {message}")
-    claims = [simulator.state.claims[name] for name in simulator.recorder.pools[pool].unfinished]
+    of_pool = {*simulator.recorder.pools[pool].unfinished, *simulator.leaving_late(pool)}
+    claims = [simulator.state.claims[name] for name in of_pool]
     leaving = [claim for claim in claims if claim.deleting]
     staying = [claim for claim in claims if not claim.deleting]
     if leaving:

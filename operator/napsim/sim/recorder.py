@@ -287,9 +287,12 @@ class Recorder:
         now: datetime,
         count: Callable[[str], PoolCount],
         allowed: Callable[[str], int],
-        waits: Callable[[str], bool],
+        is_behind: Callable[[str], bool],
     ) -> None:
-        """The instant is over: how do the pools that changed stand? ``waits``: an image is to be picked up."""
+        """The instant is over: how do the pools that changed stand?
+
+        ``is_behind``: an image is to be picked up, or what leaves never got it.
+        """
         if self._released:
             self._let_go(now)
             self.dirty.update(self.pools)
@@ -301,7 +304,7 @@ class Recorder:
                 course.steps.append(step)
             if nodes.disrupting_nodes > course.most:
                 course.most, course.most_at = nodes.disrupting_nodes, now
-            quiet = not course.unfinished and not waits(name)
+            quiet = not course.unfinished and not is_behind(name)
             course.quiet_since = (course.quiet_since or now) if quiet else None
         self.dirty.clear()
         everywhere = sum(course.steps[-1].disrupting for course in self.pools.values() if course.steps)

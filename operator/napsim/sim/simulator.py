@@ -206,7 +206,7 @@ class Simulator(Controllers):
         """The instant is over."""
         self.provisioning.wake()
         if self.recorder.has_news:
-            self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.waits)
+            self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.is_behind)
 
     def over(self) -> bool:
         """The instant is over, and nothing ends there."""
@@ -243,6 +243,25 @@ class Simulator(Controllers):
             return False
         reference = entry.pool.spec.template.spec.node_class_ref.name
         return bool(self.waiting(reference))
+
+    def is_behind(self, pool: str) -> bool:
+        """Whether the pool is not on the newest images, though none of its nodes drifts."""
+        return self.waits(pool) or bool(self.leaving_late(pool))
+
+    def leaving_late(self, pool: str) -> tuple[str, ...]:
+        """Claims of an earlier image that were on their way out before it was one: what leaves is not judged anew."""
+        entry = self.declared.pools.get(pool)
+        held = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name) if entry else None
+        if held is None or not held.state.images:
+            return ()
+        adopted = tuple(image.id.rsplit("/", 1)[-1] for image in held.state.images)
+        course = self.recorder.pool(pool)
+        left = (self.state.claims[name] for name in sorted(course.unsettled - course.unfinished))
+        return tuple(
+            claim.name
+            for claim in left
+            if claim.deleting and claim.status.node_name and not claim.status.image_id.endswith(adopted)
+        )
 
     def waiting(self, node_class: str) -> tuple[str, ...]:
         """The versions that wait for the class to adopt them."""
