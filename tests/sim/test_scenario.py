@@ -101,6 +101,30 @@ def test_events_come_by_time_and_then_as_they_were_written(tmp_path: Path) -> No
     ]
 
 
+def test_events_before_the_start_happen_at_it_unless_they_are_over_and_it_is_said(tmp_path: Path) -> None:
+    start = "2026-03-02T08:00:00Z"
+    events = f"""
+  start: {start}
+  events:
+  - {{at: 2026-02-01T00:00:00Z, delete: {{kind: PodDisruptionBudget, name: web}}}}
+  - {{at: 2026-02-01T00:00:00Z, until: 2026-02-02T00:00:00Z, stopped: true}}
+  - {{at: 2026-02-01T00:00:00Z, until: 2026-04-02T00:00:00Z, nodeFails: {{nodePool: default}}}}
+  - {{at: 2026-02-01T00:00:00Z, until: 2026-02-02T00:00:00Z, nodeFails: {{nodePool: default}}}}
+"""
+    scenario = composed(tmp_path, CLUSTER, SCENARIO + events)
+    assert [type(event) for event in scenario.events] == [Deleted, NodeFailed]
+    assert {event.at for event in scenario.events} == {scenario.start}
+    assert "Events before the start, which happen at it: 2." in scenario.notes
+    assert "Events that are over before the start, and left out: 2." in scenario.notes
+
+
+def test_a_pool_without_capacity_that_nobody_declares_is_named(tmp_path: Path) -> None:
+    event = "  events: [{at: 2026-03-05T00:00:00Z, until: 2026-03-06T00:00:00Z, noCapacity: {nodePool: %s}}]"
+    told = "noCapacity of NodePool/gpu: there is no such NodePool."
+    assert told in composed(tmp_path, CLUSTER, SCENARIO + event % "gpu").notes
+    assert told not in composed(tmp_path, CLUSTER, SCENARIO + event % "default").notes
+
+
 def test_a_span_without_capacity_is_a_failure_of_the_cluster(tmp_path: Path) -> None:
     event = "  events: [{at: 2026-03-05T00:00:00Z, until: 2026-03-06T00:00:00Z, noCapacity: {nodePool: default}}]"
     (nap,) = named(composed(tmp_path, CLUSTER, SCENARIO + event), "NodeAutoProvisioning")

@@ -169,6 +169,22 @@ class TestWhatHappensMeanwhile:
         assert all(not stopped.at < item.at < stopped.until for item in outcome.trace)
         assert versions(outcome) == {NEW: 4}
 
+    def test_what_an_event_does_not_find_is_named(self) -> None:
+        at = START + timedelta(hours=1)
+        events = (
+            NodeFailed(at, None, node="nope"),
+            NodeFailed(at, at + timedelta(minutes=2), node_pool="default", count=3),
+            NodeFailed(at, at + timedelta(minutes=2), node_pool="default", count=1),
+            Deleted(at, "PodDisruptionBudget", "nope", "shop"),
+            Deleted(at, "NodePool", "nope"),
+        )
+        assert simulate(scenario(cluster(shop(10)), events, days=0.1)).problems == (
+            "Event of 2026-02-14T21:00:00Z: Node/nope to fail, and there is none then.",
+            "Event of 2026-02-14T21:00:00Z: 3 of NodePool/default to fail, and there is 1 then.",
+            "Event of 2026-02-14T21:00:00Z: PodDisruptionBudget/shop/nope to be deleted, and there is none then.",
+            "Event of 2026-02-14T21:00:00Z: NodePool/nope to be deleted, and there is none then.",
+        )
+
     def test_a_workload_that_grows_gets_nodes(self) -> None:
         grown = Applied(START + timedelta(hours=1), made.deployment("web", 60))
         outcome = simulate(scenario(cluster(shop()), [grown], days=0.2))

@@ -211,7 +211,9 @@ def _of_event(event: Event) -> Moment:
         return Moment(at=event.at, kind=kind, object=f"{event.kind}/{event.name}")
     if isinstance(event, NodeFailed):
         which = f"Node/{event.node}" if event.node else f"NodePool/{event.node_pool}"
-        return Moment(at=event.at, kind=kind, object=which, message=f"{event.count} nodes" if event.node_pool else "")
+        return Moment(
+            at=event.at, kind=kind, object=which, message=plural(event.count, "node") if event.node_pool else ""
+        )
     return Moment(at=event.at, kind=kind, object="cluster", message=f"for {span(event.until - event.at)}")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from napsim.api import names
+from napsim.api.scalars import write_instant
 from napsim.core.objects import Node
 from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import NotFound
@@ -95,7 +95,11 @@ class Applying:
         else:
             of_pool = (name for name in sorted(nodes) if _pool(nodes[name]) == event.node_pool)
             chosen = list(of_pool)[: event.count]
-        for name in chosen:
+        there = [name for name in chosen if name in nodes]
+        if len(there) < event.count:
+            wanted = f"Node/{event.node}" if event.node else f"{event.count} of NodePool/{event.node_pool}"
+            self._without_effect(f"{wanted} to fail, and there {_are(len(there))} then.")
+        for name in there:
             self.simulator.kubelets.fail(name)
             if event.until is not None:
                 self.simulator.kernel.at(event.until, self.simulator.kubelets.recover, name)
@@ -111,15 +115,26 @@ class Applying:
 
     def _delete(self, event: Deleted) -> None:
         if event.kind in DECLARED:
-            self._delete_declared(event.kind, event.name)
+            self._delete_declared(event)
             return
-        with suppress(NotFound):  # what is gone by then has nothing to be deleted
+        try:
             self.requests.delete(event.kind, event.namespace, event.name)
+        except NotFound:
+            self._miss(event)
 
-    def _delete_declared(self, kind: str, name: str) -> None:
+    def _miss(self, event: Deleted) -> None:
+        named = "/".join(filter(None, (event.kind, event.namespace, event.name)))
+        self._without_effect(f"{named} to be deleted, and there is none then.")
+
+    def _without_effect(self, told: str) -> None:
+        """Whoever mistyped a name has to learn of it."""
+        self.simulator.recorder.problem(f"Event of {write_instant(self.simulator.kernel.now)}: {told}")
+
+    def _delete_declared(self, event: Deleted) -> None:
         """The claims of a NodePool go with it: they are owned by it."""
-        simulator = self.simulator
+        simulator, kind, name = self.simulator, event.kind, event.name
         if (kind, name) not in simulator.manifests:
+            self._miss(event)
             return
         before = simulator.manifests.get(kind, name)
         assert before is not None
@@ -157,6 +172,10 @@ class Applying:
 def _key(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _are(nodes: int) -> str:
+    return "is 1" if nodes == 1 else f"are {nodes}" if nodes else "is none"
 
 
 def _pool(node: Node) -> str:

@@ -264,15 +264,26 @@ class _Composition:
         return found.images
 
     def _events(self) -> tuple[Event, ...]:
-        found = [event for declared in self._spec.events if (event := _event(declared)) is not None]
-        late = sum(event.at > self._until for event in found)
-        if late:
-            self._notes.append(f"{late} events are after the end, and never happen.")
+        declared = [event for item in self._spec.events if (event := _event(item)) is not None]
+        found = [replace(event, at=max(event.at, self._start)) for event in declared if not self._is_over(event)]
+        self._note_events(len(declared) - len(found), "that are over before the start, and left out")
+        early = sum(event.at < self._start and not self._is_over(event) for event in declared)
+        self._note_events(early, "before the start, which happen at it")
+        self._note_events(sum(event.at > self._until for event in found), "after the end, which never happen")
         return tuple(sorted(found, key=lambda event: event.at))
+
+    def _is_over(self, event: Event) -> bool:
+        until = event.until if isinstance(event, NodeFailed | Stopped) else None
+        return until is not None and until <= self._start
+
+    def _note_events(self, count: int, what: str) -> None:
+        if count:
+            self._notes.append(f"Events {what}: {count}.")
 
     def _note_what_is_left_out(self) -> None:
         for kind, count in sorted(self._told.ignored.items()):
             self._notes.append(f"{count} {kind or 'object without a kind'} left out: a forecast does not depend on it.")
+        self._note_pools_without_capacity()
         classes = {str(it["metadata"].get("name")) for it in self._told.of("AKSNodeClass")}
         for pool in self._told.of("NodePool"):
             wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]
@@ -283,6 +294,14 @@ class _Composition:
                     f"NodePool/{pool['metadata']['name']}: there is no AKSNodeClass {wanted.get('name')},"
                     " so that it launches no node."
                 )
+
+    def _note_pools_without_capacity(self) -> None:
+        applied = [event.apply for event in self._spec.events if event.apply is not None]
+        pools = [*self._told.of("NodePool"), *(it for it in applied if it.get("kind") == "NodePool")]
+        known = {str(it["metadata"]["name"]) for it in pools}
+        wanted = {event.no_capacity.node_pool for event in self._spec.events if event.no_capacity is not None}
+        for name in sorted(filter(None, wanted - known)):
+            self._notes.append(f"noCapacity of NodePool/{name}: there is no such NodePool.")
 
 
 def _zone_of_offset(window: Manifest) -> str:
