@@ -107,3 +107,18 @@ def test_nodes_that_were_on_their_way_out_before_the_image_came_are_waited_for()
     assert found.pools[0].unfinished == ("1 node on the way out",)
     assert found.pools[0].remedies == remedies([Reason.DRAINING])
     assert any(version.endswith(OLD) for version in found.pools[0].steps[-1].versions)
+
+
+def test_a_silent_node_that_takes_up_the_budget_is_told() -> None:
+    failed = NodeFailed(START + timedelta(hours=4), None, node_pool="default")
+    (pool,) = forecast(scenario(cluster(shop(40), [{"nodes": "1"}]), [failed], days=0.3)).pools
+    assert any(text.endswith("and 1 node that is not ready") for text in pool.unfinished)
+    assert pool.remedies == remedies(["NotReady"]) != ()
+
+
+def test_a_schedule_that_cannot_be_read_is_told() -> None:
+    sunday = {"nodes": "1", "schedule": "0 0 * * 7", "duration": "6h"}
+    (pool,) = forecast(scenario(cluster(shop(10), [sunday]))).pools
+    assert "allow 0 at once" in pool.unfinished[0]
+    assert "7" in pool.unfinished[0].rpartition("+00:00: ")[2]
+    assert pool.remedies == remedies([Reason.BUDGET])

@@ -34,6 +34,10 @@ _REMEDIES: Final[dict[str, str]] = {
     Reason.COMMAND_TIMEOUT: "let replacements become ready in time: capacity, startup taints, registration",
     Reason.DRAINING: f"let the pods that are waited for leave; {_GRACE}",
     Reason.NOT_INITIALIZED: "let the node become ready, or delete it: one that is not initialized is never replaced",
+    "NotReady": (
+        "let the nodes that are not ready come back, or delete them: budgets count them as disrupted, and leave that"
+        " much less to others"
+    ),
     Reason.NODEPOOL_NOT_FOUND: "apply the NodePool that the Node's label names, or delete the Node",
 }
 WINDOW: Final = (

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from napsim.api import names
-from napsim.core.budgets import UNLIMITED
+from napsim.core.budgets import UNLIMITED, Allowance
 from napsim.core.objects import is_true
 from napsim.core.reasons import Reason
 from napsim.sim.simulator import Simulator
+
+NOT_READY: Final = "NotReady"
+"""Nodes that are not ready take up the budget. No verdict says so: whoever waits for a budget is not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Hindrance:
     """``told``: a sentence. ``reason``: by which something can be done; None: time, or a blocked node has it."""
 
     told: str
-    reason: Reason | None = None
+    reason: str | None = None
 
 
 def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
@@ -47,12 +51,28 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
 
 
 def _to_come(simulator: Simulator, pool: str, count: int) -> Hindrance:
-    allowed, at = simulator.allowed(pool), simulator.kernel.now.isoformat()
-    budgets = "restricted by no budget" if allowed == UNLIMITED else f"of which the budgets allow {allowed} at once"
-    entry = simulator.declared.pools.get(pool)
+    at, entry = simulator.kernel.now, simulator.declared.pools.get(pool)
+    allowance = simulator.disruption.allowance(entry, at) if entry is not None else Allowance(0)
+    told = f"{_nodes(count)} to come, {_budgets(allowance.allowed)} at {at.isoformat()}"
+    if allowance.errors:
+        return Hindrance(f"{told}: {'; '.join(allowance.errors)}", Reason.BUDGET)
+    if silent := _silent(simulator, pool, allowance.allowed):
+        return Hindrance(f"{told}, and {_nodes(silent)} that {'is' if silent == 1 else 'are'} not ready", NOT_READY)
     full = entry is not None and entry.pool.is_static and not simulator.disruption.static_room(entry.pool)
-    reason = Reason.SURGE_LIMIT if full else None
-    return Hindrance(f"{_nodes(count)} to come, {budgets} at {at}", reason)
+    return Hindrance(told, Reason.SURGE_LIMIT if full else None)
+
+
+def _budgets(allowed: int) -> str:
+    return "restricted by no budget" if allowed == UNLIMITED else f"of which the budgets allow {allowed} at once"
+
+
+def _silent(simulator: Simulator, pool: str, allowed: int) -> int:
+    """Nodes that are not ready, where they take up what the budgets allow: those count as disrupted."""
+    if simulator.state.count(pool).disrupting_nodes < max(allowed, 1):
+        return 0
+    claims = (simulator.state.claims[name] for name in simulator.state.claims_of_pool.get(pool, ()))
+    nodes = map(simulator.state.node_of, claims)
+    return sum(node is not None and not is_true(node.status.conditions, names.READY) for node in nodes)
 
 
 def _nodes(count: int) -> str:

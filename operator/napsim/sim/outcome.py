@@ -10,7 +10,6 @@ from datetime import datetime
 
 import msgspec
 
-from napsim.core.reasons import Reason
 from napsim.core.trace import Record
 
 
@@ -40,7 +39,7 @@ class PoolOutcome:
     most_disrupting: int
     most_disrupting_at: datetime | None
     replaced: int
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[str, ...] = ()
     waits: bool = False
     taken: tuple[datetime, ...] = ()
 
