@@ -16,7 +16,7 @@ from napsim.report.forecast_calendar import calendar
 from napsim.report.forecast_lines import lines
 from napsim.report.marked import WIDTH, Tone
 from napsim.report.remedies import remedies
-from tests.report.forecasts import FINISHED, POOL, STEPS, UNFINISHED, at
+from tests.report.forecasts import FINISHED, POOL, STEPS, STUCK, UNFINISHED, at
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "forecast-schema.json"
 
@@ -29,7 +29,20 @@ def entries(text: bytes) -> list[icalendar.Event]:
     return [item for item in icalendar.Calendar.from_ical(text).walk("VEVENT") if isinstance(item, icalendar.Event)]
 
 
-@pytest.mark.parametrize("forecast", [FINISHED, UNFINISHED])
+LONG = msgspec.structs.replace(
+    FINISHED,
+    name="a" * 100,
+    time_zone="UTC+05:30",
+    start=at(2) - timedelta(days=1000),
+    seed=2**40,
+    pools=(
+        msgspec.structs.replace(POOL, name="a-pool-with-a-long-name" * 3),
+        msgspec.structs.replace(STUCK, name="b" * 99),
+    ),
+)
+
+
+@pytest.mark.parametrize("forecast", [FINISHED, UNFINISHED, LONG])
 def test_no_line_is_wider_than_80_columns(forecast: Forecast) -> None:
     assert max(len(line.text) for line in lines(forecast)) <= WIDTH
 

@@ -203,6 +203,9 @@ spec:
     named_zone, offset = f"{window}  timeZone: Europe/Berlin\n", f'{window}    utcOffset: "+01:00"\n'
     assert composed(tmp_path, CLUSTER, named_zone).time_zone == "Europe/Berlin"
     assert composed(tmp_path, CLUSTER, offset).time_zone == "Etc/GMT-1"
+    assert composed(tmp_path, CLUSTER, offset.replace("+01:00", "+05:30")).time_zone == "UTC+05:30"
+    assert composed(tmp_path, CLUSTER, offset.replace("+01:00", "-13:00")).time_zone == "UTC-13:00"
+    assert composed(tmp_path, CLUSTER, offset.replace("+01:00", "-00:00")).time_zone == "UTC"
     assert composed(tmp_path, CLUSTER, window).time_zone == "UTC"
     said = SCENARIO + "  timeZone: America/New_York"
     assert composed(tmp_path, CLUSTER, named_zone, said).time_zone == "America/New_York"

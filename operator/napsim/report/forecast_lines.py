@@ -101,9 +101,10 @@ class _Page:
 
     def head(self) -> Iterator[Marked]:
         it = self._forecast
-        yield Marked(f"Forecast{f' of {it.name}' if it.name else ''}", Tone.HEADING)
+        yield from wrapped(f"Forecast{f' of {it.name}' if it.name else ''}", Tone.HEADING, "", "")
         yield Marked(f"  from  {self._both(it.start)}")
-        yield Marked(f"  to    {self._both(it.ended_at)}, {span(it.ended_at - it.start)} later; seed {it.seed}")
+        ends = f"{self._both(it.ended_at)}, {span(it.ended_at - it.start)} later; seed {it.seed}"
+        yield from wrapped(f"to    {ends}", more=" " * 6)
         yield Marked()
         if it.finished_at is not None:
             after = span(it.finished_at - it.start)
@@ -119,9 +120,9 @@ class _Page:
     def _pool(self, pool: Pool) -> Iterator[Marked]:
         count = f"{plural(pool.nodes, 'node')}, {pool.replaced} replaced"
         if pool.finished_at is None:
-            yield Marked(f"  {pool.name}: {count}; not done", Tone.BAD)
+            yield from wrapped(f"{pool.name}: {count}; not done", Tone.BAD)
         else:
-            yield Marked(f"  {pool.name}: {count}; done {self._both(pool.finished_at)}")
+            yield from wrapped(f"{pool.name}: {count}; done {self._both(pool.finished_at)}")
         if pool.most_disrupting_at is not None:
             allowed = "" if pool.allowed_then is None else f" of {_allowed(pool.allowed_then)} allowed then"
             at = self._local(pool.most_disrupting_at)
@@ -220,7 +221,7 @@ class _Page:
         for pool in self._forecast.pools:
             if pool.finished_at is not None:
                 continue
-            yield Marked(f"  {pool.name}", Tone.BAD)
+            yield from wrapped(pool.name, Tone.BAD)
             for cause in pool.unfinished:
                 yield from wrapped(cause, indent="    ")
             for remedy in pool.remedies:

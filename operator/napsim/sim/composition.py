@@ -40,6 +40,7 @@ from napsim.sim.scenario import (
 DEFAULT_LENGTH: Final = timedelta(days=120)
 DEFAULT_KUBERNETES: Final = "1.35.0"
 _NAP: Final = "NodeAutoProvisioning"
+_MOST_WEST: Final = 12  # hours behind UTC for which IANA has a zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +306,14 @@ class _Composition:
 
 
 def _zone_of_offset(window: Manifest) -> str:
-    """The IANA zone of a window's fixed offset in whole hours: ``Etc/GMT-1`` for ``+01:00``; empty for any other."""
+    """The zone of a window's fixed offset: IANA's ``Etc/GMT-1`` for ``+01:00``, ``UTC+05:30`` where there is none."""
     offset = str((window["spec"].get("maintenanceWindow") or {}).get("utcOffset") or "")
-    if not offset.endswith(":00") or offset[1:3] == "00":
+    if not offset or offset[1:] == "00:00":
         return ""
-    return f"Etc/GMT{'-' if offset[0] == '+' else '+'}{int(offset[1:3])}"
+    hours, minutes = int(offset[1:3]), int(offset[4:6])
+    if minutes or (hours > _MOST_WEST and offset[0] == "-"):
+        return f"UTC{offset}"
+    return f"Etc/GMT{'-' if offset[0] == '+' else '+'}{hours}"
 
 
 def _without_capacity(events: Iterable[ScenarioEvent]) -> Iterator[dict[str, Any]]:

@@ -102,7 +102,7 @@ class Scenario:
     events: tuple[Event, ...] = ()  # by instant, then in the order in which they were given
     ends_early: bool = True
     settles: bool = True
-    time_zone: str = "UTC"  # IANA, for people
+    time_zone: str = "UTC"  # IANA, or an offset (UTC+05:30), for people
     subscription: str = ""  # of the shared gallery; empty: any
     name: str = ""
     notes: tuple[str, ...] = ()  # what was assumed, and what was left out
