@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Protocol, TypeVar
 
 from rich.console import Console
@@ -62,11 +66,35 @@ class LocalProcesses:
 
     def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
         """See Executor."""
-        count = min(len(arguments), self.count or os.cpu_count() or 1)
-        with ProcessPoolExecutor(max(count, 1), mp_context=get_context("spawn")) as pool:
+        with _workers(max(min(len(arguments), self.count or os.cpu_count() or 1), 1)) as pool:
             positions = {pool.submit(function, argument): index for index, argument in enumerate(arguments)}
             for future in as_completed(positions):
                 yield positions[future], future.result()
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with the block, however it ends: a pool by itself would do all that is left first."""
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        for worker in active_children():
+            worker.terminate()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _end_with_parent() -> None:
+    """In a worker: Ctrl-C is the parent's business, and nothing goes on without it, whatever has ended it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_after, args=(parent_process(),), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)
