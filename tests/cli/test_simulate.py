@@ -60,7 +60,11 @@ def test_wrong_usage_is_exit_code_2(option: tuple[str]) -> None:
 
 
 def test_an_end_before_the_start_is_wrong() -> None:
-    assert "must be after the start" in run(FINISHES, "--until=2020-01-01T00:00:00Z").stderr
+    told = run(FINISHES, "--until=2020-01-01T00:00:00Z").stderr
+    assert "(command line): until: '2020-01-01T00:00:00Z': must be after the start" in " ".join(told.split())
+    told = run(SCENARIOS / "list_cache", "--start=2030-01-01T00:00:00Z").stderr
+    assert "scenario.yaml:" in told
+    assert "spec.until" in told
 
 
 def test_json_is_the_documented_document_and_the_same_each_time() -> None:

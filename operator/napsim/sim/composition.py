@@ -161,7 +161,7 @@ class _Composition:
         self._seed = next(seed for seed in (asked.seed, spec.seed, declared.seed) if seed is not None)
         self._kubernetes = declared.kubernetes_version or self._kubernetes_of_objects()
         self._nap: dict[str, Any] = self._settings(nap)
-        self._check_end()
+        self._check_end(asked)
 
     def scenario(self, name: str) -> Scenario:
         settings = from_spec(NodeAutoProvisioning.parse(self._nap, strict=True).spec)
@@ -184,12 +184,12 @@ class _Composition:
             pace=replace(MEASURED, retries=KARPENTER if self._spec.eviction_retries == "BackOff" else None),
         )
 
-    def _check_end(self) -> None:
+    def _check_end(self, asked: Asked) -> None:
         if self._until > self._start:
             return
         message = f"must be after the start, {write_instant(self._start)}"
         place = self._told.scenario
-        if place is not None:
+        if place is not None and asked.until is None:
             raise BadInput([place.mistake("spec.until", write_instant(self._until), message)])
         raise BadInput([Mistake("(command line)", 0, "", "until", write_instant(self._until), message)])
 
