@@ -162,6 +162,15 @@ class TestWhatHappensMeanwhile:
         outcome = simulate(scenario(cluster(shop(10)), [failed], days=0.2))
         assert [step.disrupting for step in outcome.pools[0].steps] == [0, 1, 0]
 
+    def test_a_drain_of_a_silent_node_goes_on_a_minute_past_the_grace_period_of_its_pods(self) -> None:
+        """Karpenter takes them for stuck then. The node falls silent before it is drained, for good."""
+        failed = NodeFailed(OPENS + timedelta(seconds=30), None, node_pool="default", count=4)
+        outcome = simulate(scenario(cluster(shop(40, maxUnavailable="100%"), [{"nodes": "100%"}]), [failed]))
+        assert versions(outcome) == {NEW: 4}
+        gone = max(item.at for item in outcome.trace if item.kind is RecordKind.NODE_GONE)
+        asked = max(item.at for item in outcome.trace if item.kind is RecordKind.POD_EVICTED)
+        assert timedelta(minutes=1) < gone - asked < timedelta(minutes=2)
+
     def test_nothing_happens_while_the_cluster_is_stopped(self) -> None:
         stopped = Stopped(OPENS - timedelta(hours=1), OPENS + timedelta(hours=2))
         outcome = simulate(scenario(cluster(shop()), [stopped]))

@@ -10,7 +10,7 @@ silent node are asked to go after their ``tolerationSeconds``, or 300 s, from wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,7 +33,10 @@ _UNREACHABLE: Final = (
 
 
 class Kubelets:
-    """``on_node`` and ``on_pod`` are told of changes; ``fail`` and ``recover`` are what happens to a node."""
+    """``on_node`` and ``on_pod`` are told of changes; ``fail`` and ``recover`` are what happens to a node.
+
+    ``on_unheard`` is told of a pod that is asked to go, and whose kubelet is silent.
+    """
 
     def __init__(self, cluster: Cluster, timings: PodTimings, seed: int) -> None:
         self.cluster = cluster
@@ -42,6 +45,7 @@ class Kubelets:
         self.settling = False  # pods that come to a node start together: nothing goes on that the order could matter to
         self.silent: dict[str, datetime] = {}  # node -> since when
         self._on: dict[str, set[str]] = {}  # node -> pods
+        self.on_unheard: Callable[[Pod], None] = _nobody
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
@@ -195,6 +199,7 @@ class Kubelets:
         A grace period that is made shorter begins anew.
         """
         if not self._hears(pod.spec.node_name):
+            self.on_unheard(pod)
             return
         deadline, seconds = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
         assert deadline is not None
@@ -207,6 +212,8 @@ class Kubelets:
         pod = self._same(identity)
         if pod is not None and self._hears(pod.spec.node_name):
             self.cluster.pods.remove(pod)
+        elif pod is not None:
+            self.on_unheard(pod)
 
     def _hears(self, node: str) -> bool:
         """Whether there is a kubelet that does what it is asked to."""
@@ -243,3 +250,7 @@ def _stays_for(pod: Pod) -> timedelta | None:
     """How long on a node that was found silent, None: for ever; by admission all that say nothing of it get 300 s."""
     taint = _UNREACHABLE[-1]
     return tolerated_for(pod, taint) if tolerates(pod.spec.tolerations, taint) else TOLERATED
+
+
+def _nobody(_: Pod) -> None:
+    """Nobody is told."""

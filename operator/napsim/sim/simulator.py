@@ -23,6 +23,7 @@ from napsim.core.budgets import next_change
 from napsim.core.failures import Failures
 from napsim.core.objects import NodeClaim, Pod
 from napsim.core.pickup import Pickup
+from napsim.core.pods import stuck_from
 from napsim.core.timings import INSTANT, Timings
 from napsim.core.windows import WindowVerdict
 from napsim.sim.cluster import Cluster
@@ -111,6 +112,7 @@ class Simulator(Controllers):
         self.hands.on_claim_deleted = self._claim_deleted
         self.hands.on_pod_deleted = self._pod_deleted
         self.classes.on_pickup = self._picked_up
+        self.kubelets.on_unheard = self._look_when_stuck
         self.disruption.blocked_since = Blocked(self._block, self._unblock)
 
     def _version(self) -> int | None:
@@ -169,6 +171,11 @@ class Simulator(Controllers):
 
     def _evicted(self, pod: Pod) -> None:
         self.recorder.evicted(pod.key, self._workload(pod), pod.spec.node_name, self.kernel.now)
+
+    def _look_when_stuck(self, pod: Pod) -> None:
+        """A drain goes on without a pod that does not end: nothing but the clock tells of that."""
+        for at in stuck_from((pod,), self.kernel.now):
+            self.kernel.at(at, self.queues["nodes"].add, pod.spec.node_name)
 
     def _pod_deleted(self, pod: Pod, grace_seconds: int) -> None:
         self.recorder.deleted(pod.key, self._workload(pod), pod.spec.node_name, grace_seconds, self.kernel.now)
