@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e import manifests as m
+from tests.e2e.auditor.writes import NodeState
 from tests.e2e.kubectl import WAIT_SECONDS
 from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
 
@@ -81,6 +82,17 @@ def cordoned(world: Rehearsal) -> list[str]:
     return [node["metadata"]["name"] for node in world.items("nodes") if node["spec"].get("unschedulable")]
 
 
+def cordons(world: Rehearsal) -> list[set[str]]:
+    """From the audit log: the nodes that were cordoned together, each time that one more was."""
+    found, now = list[set[str]](), set[str]()
+    for change in world.record().timeline.changes:
+        state = change.write.state
+        if isinstance(state, NodeState) and state.cordoned is not (state.name in now):
+            now = now ^ {state.name}
+            found += [now] if state.cordoned else []
+    return found
+
+
 def upgrades(world: Rehearsal) -> m.Manifest:
     found: m.Manifest = world.nap().get("osUpgrades", {})
     return found
@@ -130,15 +142,9 @@ def test_a_drain_that_a_pdb_prevents_is_made_up_for_node_after_node_by_whichever
 
     world.patch("pdb", "web", '{"spec":{"maxUnavailable":1}}', "--namespace=default")
     settings(world, {"clock": {"factor": 20000}})
-    most = 0
-
-    def done() -> bool:
-        nonlocal most
-        most = max(most, len(cordoned(world)))
-        return versions(world) == {NEW: 3} and not cordoned(world)
-
-    world.eventually(f"all on {NEW}", done, WAIT_SECONDS)
-    assert most == 1
+    world.eventually(f"all on {NEW}", lambda: versions(world) == {NEW: 3} and not cordoned(world), WAIT_SECONDS)
+    assert {len(together) for together in cordons(world)} == {1}
+    assert set().union(*cordons(world)) == set(NODES)
     world.eventually("it is over", lambda: upgrades(world)["summary"] == "NodeImage: system 3/3", WAIT_SECONDS)
     assert {event["regarding"]["name"] for event in world.events("OSUpgraded")} == set(NODES)
     assert not world.record().pod_deletions

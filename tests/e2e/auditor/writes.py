@@ -54,6 +54,7 @@ class NodeState:
     unregistered: bool = False
     deleting: bool = False
     in_place: bool = False
+    cordoned: bool = False
     replacements: frozenset[str] = frozenset()
 
 
@@ -137,6 +138,7 @@ class _Taint(_Body):
 class _Spec(_Body):
     taints: tuple[_Taint, ...] | None = None
     provider_id: str = msgspec.field(default="", name="providerID")
+    unschedulable: bool = False
     holder_identity: str | None = None
     acquire_time: str | None = None
 
@@ -271,6 +273,7 @@ def _node(answer: _Object) -> NodeState:
         unregistered=UNREGISTERED_TAINT in taints,
         deleting=meta.deletion_timestamp is not None,
         in_place=IN_PLACE in (meta.annotations or {}),
+        cordoned=answer.spec.unschedulable,
         replacements=_replacements((meta.annotations or {}).get(COMMAND, "")),
     )
 
