@@ -35,29 +35,31 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
         yield Hindrance(f"{version} is published and not picked up yet")
     held = simulator.recorder.still_blocked(pool)
     for message, count in sorted(held.items()):
-        yield Hindrance(f"{_nodes(count)} blocked: {message}")
+        yield Hindrance(f"{_plural(count, 'node')} blocked: {message}")
     of_pool = {*simulator.recorder.pools[pool].unfinished, *simulator.leaving_late(pool)}
     claims = [simulator.state.claims[name] for name in of_pool]
     leaving = [claim for claim in claims if claim.deleting]
     staying = [claim for claim in claims if not claim.deleting]
     if leaving:
         drained = all(is_true(claim.status.conditions, names.DRAINED) for claim in leaving)
-        yield Hindrance(f"{_nodes(len(leaving))} on the way out", None if drained else Reason.DRAINING)
+        yield Hindrance(f"{_plural(len(leaving), 'node')} on the way out", None if drained else Reason.DRAINING)
     drifted = sum(is_true(claim.status.conditions, names.DRIFTED) for claim in staying)
     if drifted > sum(held.values()):
         yield _to_come(simulator, pool, drifted - sum(held.values()))
     if arriving := len(staying) - drifted:
-        yield Hindrance(f"{arriving} {'replacement' if arriving == 1 else 'replacements'} on the way in")
+        yield Hindrance(f"{_plural(arriving, 'replacement')} on the way in")
 
 
 def _to_come(simulator: Simulator, pool: str, count: int) -> Hindrance:
     at, entry = simulator.kernel.now, simulator.declared.pools.get(pool)
     allowance = simulator.disruption.allowance(entry, at) if entry is not None else Allowance(0)
-    told = f"{_nodes(count)} to come, {_budgets(allowance.allowed)} at {at.isoformat()}"
+    told = f"{_plural(count, 'node')} to come, {_budgets(allowance.allowed)} at {at.isoformat()}"
     if allowance.errors:
         return Hindrance(f"{told}: {'; '.join(allowance.errors)}", Reason.BUDGET)
     if silent := _silent(simulator, pool, allowance.allowed):
-        return Hindrance(f"{told}, and {_nodes(silent)} that {'is' if silent == 1 else 'are'} not ready", NOT_READY)
+        return Hindrance(
+            f"{told}, and {_plural(silent, 'node')} that {'is' if silent == 1 else 'are'} not ready", NOT_READY
+        )
     full = entry is not None and entry.pool.is_static and not simulator.disruption.static_room(entry.pool)
     return Hindrance(told, Reason.SURGE_LIMIT if full else None)
 
@@ -75,5 +77,5 @@ def _silent(simulator: Simulator, pool: str, allowed: int) -> int:
     return sum(node is not None and not is_true(node.status.conditions, names.READY) for node in nodes)
 
 
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
