@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napsim.api import names
-from napsim.core.instances import CLOUD_UNINITIALIZED, UNREGISTERED, created_annotation, node_of, provider_id
+from napsim.core.instances import CLOUD_UNINITIALIZED, UNREGISTERED, aks_node_of, created_annotation, provider_id
 from napsim.core.instancetypes import (
     GIB,
     INSTANCE_TYPES,
@@ -69,7 +69,7 @@ def test_a_gpu_size_says_so() -> None:
 
 def test_the_node_of_an_instance_comes_with_all_taints_and_unregistered() -> None:
     own, startup = Taint("t", "NoSchedule"), Taint("s", "NoExecute")
-    node = node_of(claim("c", taints=(own,), startup_taints=(startup,)), "v1", "1.33.0", {names.AKS_MODE: "user"})
+    node = aks_node_of(claim("c", taints=(own,), startup_taints=(startup,)), "v1", "1.33.0", {names.AKS_MODE: "user"})
     assert node.spec.taints == (own, startup, UNREGISTERED, CLOUD_UNINITIALIZED)
     assert node.name == node.metadata.labels[names.HOSTNAME] == "aks-c"
     assert node.metadata.labels[names.NODE_IMAGE_VERSION] == "v1"

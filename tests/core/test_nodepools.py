@@ -123,7 +123,9 @@ def test_a_pool_with_replicas_is_static_even_with_none(spec: dict[str, Any], sta
     assert msgspec.convert({"spec": {"template": {}, **spec}}, NodePool).is_static is static
 
 
-@pytest.mark.parametrize(("zone", "region"), [("westeurope-1", "westeurope"), ("us-gov-2", "us-gov"), ("", "")])
+@pytest.mark.parametrize(
+    ("zone", "region"), [("westeurope-1", "westeurope"), ("us-gov-2", "us-gov"), ("us-east-1a", "us-east-1"), ("", "")]
+)
 def test_a_zone_begins_with_its_region(zone: str, region: str) -> None:
     assert region_of(zone) == region
 

@@ -82,7 +82,7 @@ def test_a_snapshot_has_every_object_and_simulates_to_the_end(rehearsed: Rehears
     assert {pool["name"] for pool in forecast["pools"]} == {"default", "system"}
 
 
-def test_an_anonymous_snapshot_has_none_of_the_names_and_gives_the_same_numbers(rehearsed: Rehearsal) -> None:
+def test_an_anonymous_snapshot_has_none_of_the_names_and_simulates(rehearsed: Rehearsal) -> None:
     named, nameless = taken(rehearsed), taken(rehearsed, "--anonymize", "--salt=of this test")
     assert all(name in named for name in CHOSEN)
     assert not [name for name in CHOSEN if name in nameless]

@@ -44,6 +44,7 @@ KUBELET_IDENTITY: Final = "kubernetes.azure.com/kubelet-identity-client-id"
 NODECLASS_TERMINATION_FINALIZER: Final = "karpenter.azure.com/termination"
 HYPERV_GENERATION: Final = "karpenter.azure.com/sku-hyperv-generation"
 AKSNODECLASS: Final = "karpenter.azure.com/aksnodeclass"
+AKS_NODE_CLASS: Final = "AKSNodeClass"  # the kind
 NODE_IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
 OS_SKU: Final = "kubernetes.azure.com/os-sku"
 OS_SKU_EFFECTIVE: Final = "kubernetes.azure.com/os-sku-effective"

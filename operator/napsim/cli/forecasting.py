@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Final
 
+from napsim.api import names
 from napsim.api.scalars import parse_instant
 from napsim.core.reasons import Reason
 from napsim.core.timings import STEPS, Distribution
@@ -18,7 +19,7 @@ from napsim.report.phrases import plural
 from napsim.report.remedies import LATER, WINDOW, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
-from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, Scenario
+from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario
 
 _HOUR: Final = timedelta(hours=1)
 # Records of the trace that a time line is made of; the others are in the trace alone.
@@ -53,11 +54,13 @@ def _pools(scenario: Scenario, outcome: Outcome) -> Iterator[Pool]:
     classes = _classes(scenario)
     published = _published(scenario)
     for pool in outcome.pools:
-        node_class = classes.get(pool.name, "")
+        reference = classes.get(pool.name, {})
+        node_class = reference.get("name", "")
         picked = [item for item in outcome.pick_ups if item.node_class == node_class]
         yield Pool(
             name=pool.name,
             node_class=node_class,
+            node_class_kind=reference.get("kind") or names.AKS_NODE_CLASS,
             nodes=pool.steps[-1].nodes if pool.steps else 0,
             finished_at=pool.finished_at,
             replaced=pool.replaced,
@@ -74,11 +77,11 @@ def _pools(scenario: Scenario, outcome: Outcome) -> Iterator[Pool]:
         )
 
 
-def _classes(scenario: Scenario) -> dict[str, str]:
-    """NodePool to the AKSNodeClass it names; that of a manifest applied later where the pool comes with it."""
+def _classes(scenario: Scenario) -> dict[str, Manifest]:
+    """NodePool to the reference to its class; that of a manifest applied later where the pool comes with it."""
     later = [event.manifest for event in scenario.events if isinstance(event, Applied)]
     pools = [it for it in (*reversed(later), *scenario.manifests) if it["kind"] == "NodePool"]
-    return {it["metadata"]["name"]: it["spec"]["template"]["spec"]["nodeClassRef"]["name"] for it in reversed(pools)}
+    return {it["metadata"]["name"]: it["spec"]["template"]["spec"]["nodeClassRef"] for it in reversed(pools)}
 
 
 def _published(scenario: Scenario) -> Mapping[tuple[str, str], datetime]:

@@ -124,8 +124,10 @@ class Chains:
             reference = claim.spec.node_class_ref.name
             message = f"there is no AKSNodeClass {reference}"
             return Chain(NODE, name, message, (Link(LinkName.PUBLISHED, Standing.BLOCKS, message, "NodeClassMissing"),))
+        if entry.state.foreign:
+            return self._foreign(claim, node, entry.state.foreign, now)
         newest = self._images.newest(entry, running.definition, now)
-        drifted = is_true(claim.status.conditions, names.DRIFTED) or claim.deleting or _is_taken(node)
+        drifted = _is_to_go(claim, node)
         if not drifted and newest is not None and newest.full_version == running.version:
             found = self.cluster.claims.drift(claim, node, now)
             if not found.drifted:
@@ -136,6 +138,14 @@ class Chains:
             images = ()  # it is to go whatever becomes of the next image
         links = (*images, *self._nodes.of(claim, now))
         return Chain(NODE, name, f"it runs {running.version or 'an unknown image'}", _in_order(links))
+
+    def _foreign(self, claim: NodeClaim, node: Node | None, kind: str, now: datetime) -> Chain:
+        """Of a class that is not Azure's: what its NodePool asks for is known, and images are not."""
+        name = node.name if node is not None else claim.name
+        if not _is_to_go(claim, node) and not self.cluster.claims.drift(claim, node, now).drifted:
+            message = f"it is as its NodePool asks; images of a {kind} are not known here"
+            return Chain(NODE, name, message, (), moved=True)
+        return Chain(NODE, name, "its NodePool asks for another", _in_order(self._nodes.of(claim, now)))
 
     def _running(self, claim: NodeClaim, node: Node | None) -> Image:
         labels = node.metadata.labels if node is not None else {}
@@ -156,10 +166,15 @@ class Chains:
 
     def _several(self, claims: Iterable[NodeClaim], now: datetime) -> Chain:
         """Of the nodes that have not moved, those whose turn is first stand for all."""
+        claims = list(claims)
         chains = [self._of_claim(claim, self.cluster.state.node_of(claim), now) for claim in claims]
         left = [chain for chain in chains if not chain.moved]
         if not left:
-            return Chain("", "", f"all {len(chains)} nodes run the newest image", (), moved=True)
+            messages = {chain.message for chain in chains}
+            message = f"all {len(chains)} nodes run the newest image"
+            if len(messages) == 1 and any(entry.state.foreign for entry in map(self._class, claims) if entry):
+                message = f"of all {len(chains)} nodes: {messages.pop()}"
+            return Chain("", "", message, (), moved=True)
         groups: dict[tuple[str, str, str], list[Chain]] = {}
         for chain in left:
             first = chain.first
@@ -211,6 +226,10 @@ class Chains:
         state = self.cluster.state
         found = (state.claims[key] for key in sorted(state.claims_of_class.get(node_class, ())))
         return [claim for claim in found if self._running(claim, state.node_of(claim)).definition == definition]
+
+
+def _is_to_go(claim: NodeClaim, node: Node | None) -> bool:
+    return is_true(claim.status.conditions, names.DRIFTED) or claim.deleting or _is_taken(node)
 
 
 def _is_taken(node: Node | None) -> bool:

@@ -6,7 +6,7 @@ lost. The API server refuses most mistakes; what reaches us is what schema and C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -26,11 +26,12 @@ from napsim.core.definitions import ImageSelection, family_of
 from napsim.core.drift import Offering, PoolView
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.core.images import Catalogue, ListCache, ListKey, PublishedImage
-from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND, amounts_of
+from napsim.core.instancetypes import DEFAULT_MAX_PODS, INSTANCE_TYPES, ON_DEMAND, InstanceType, amounts_of
 from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable
 from napsim.core.nodepools import NodePool, budgets_of, runtime_faults
 from napsim.core.nodetemplates import NodeTemplate, in_order, template_of
-from napsim.core.objects import Condition, NodeClaim, ObjectMeta, Requirement, is_true
+from napsim.core.objects import Condition, NodeClaim, NodeClassRef, ObjectMeta, Requirement, is_true
+from napsim.core.observedtypes import Observed
 from napsim.core.pickup import list_key
 from napsim.core.provisioning import Offer, offer_of
 from napsim.core.requirements import requirements_of
@@ -42,7 +43,7 @@ Manifest = Mapping[str, Any]
 _DECIDING: Final = ("generation", "annotations", "labels", "deletionTimestamp")
 
 NODE_POOL: Final = "NodePool"
-AKS_NODE_CLASS: Final = "AKSNodeClass"
+AKS_NODE_CLASS: Final = names.AKS_NODE_CLASS
 NODE_IMAGE: Final = "NodeImage"
 IN_PLACE: Final = "inPlace"
 MAINTENANCE_CONFIGURATION: Final = "MaintenanceConfiguration"
@@ -113,6 +114,7 @@ class Declared:
     catalogue: Catalogue = field(default_factory=Catalogue)
     unavailable: UnavailableOfferings = field(default_factory=UnavailableOfferings)
     offerings: Mapping[str, tuple[Offering, ...]] = field(default_factory=dict)
+    observed: Observed = field(default_factory=Observed)  # instance types of classes that are not Azure's
     _templates: dict[str, tuple[tuple[object, ...], NodeTemplate]] = field(default_factory=dict)
     _in_order: tuple[NodeTemplate, ...] = ()
 
@@ -274,14 +276,14 @@ class Declared:
         known = self._templates.get(entry.pool.name)
         if known is not None and known[0][:3] == basis and (daemons is None or known[0][3] is daemons):
             return known[1]
-        zones, preferred = self.settings.zones, self.settings.instance_type
-        made = template_of(entry.pool, INSTANCE_TYPES.values(), zones, daemons or (), *shape, preferred)
+        types, zones, preferred = self._launchable(node_class)
+        made = template_of(entry.pool, types, zones, daemons or (), *shape, preferred)
         self._templates[entry.pool.name] = ((*basis, daemons), made)
         return made
 
     def expected(self, claim: NodeClaim) -> tuple[Resources, Resources]:
         """Capacity and allocatable of the claim's instance, by its size and its class."""
-        size = INSTANCE_TYPES.get(claim.metadata.labels.get(names.INSTANCE_TYPE, ""))
+        size = self.size(claim.metadata.labels.get(names.INSTANCE_TYPE, ""))
         entry = self.node_classes.get(claim.spec.node_class_ref.name)
         if size is None or entry is None:
             return {}, {}
@@ -289,7 +291,27 @@ class Declared:
 
     def offer(self, entry: NodePoolEntry) -> Offer:
         """What one pool can launch, whatever for."""
-        return offer_of(entry.pool, INSTANCE_TYPES.values(), self.settings.zones, self.settings.instance_type)
+        node_class = self.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)
+        return offer_of(entry.pool, *self._launchable(node_class))
+
+    def size(self, name: str) -> InstanceType | None:
+        """The instance type of that name, Azure's or one that nodes show."""
+        return INSTANCE_TYPES.get(name) or self.observed.types.get(name)
+
+    def _launchable(self, node_class: NodeClassEntry | None) -> tuple[Iterable[InstanceType], Sequence[str], str]:
+        """Instance types, zones, and the type that is preferred where the pool leaves it open."""
+        if node_class is not None and node_class.state.foreign:
+            return self.observed.types.values(), self.observed.zones, ""
+        return INSTANCE_TYPES.values(), self.settings.zones, self.settings.instance_type
+
+    def stand_in(self, reference: NodeClassRef) -> None:
+        """Play a class that is not Azure's: always ready, without images, and known by its name alone."""
+        metadata = ObjectMeta(name=reference.name, generation=1)
+        ready = (Condition(names.READY, "True", names.READY, observed_generation=1),)
+        state = NodeClassState(reference.name, 1, conditions=ready, foreign=reference.kind)
+        self.node_classes[reference.name] = NodeClassEntry(metadata, state, "", DEFAULT_MAX_PODS, 128, {})
+        self.revision += 1
+        self._remake(NODE_AUTO_PROVISIONING)
 
     def _reader(self, kind: str) -> Callable[[Manifest, datetime], None]:
         return {
@@ -367,7 +389,8 @@ class Declared:
             anywhere = tuple(
                 Offering(zone, capacity) for zone in self.settings.zones for capacity in (ON_DEMAND, "spot")
             )
-            self.offerings = dict.fromkeys(INSTANCE_TYPES, anywhere)
+            seen = tuple(Offering(zone, kind) for zone in self.observed.zones for kind in (ON_DEMAND, "spot"))
+            self.offerings = dict.fromkeys(self.observed.types, seen) | dict.fromkeys(INSTANCE_TYPES, anywhere)
 
 
 def _without_status(manifest: Manifest) -> dict[str, Any]:

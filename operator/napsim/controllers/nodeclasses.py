@@ -59,7 +59,7 @@ class NodeClassController:
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.node_classes.get(name)
-        if entry is None:
+        if entry is None or entry.state.foreign:
             return None
         if entry.state.deleting:
             await self._let_go(entry)

@@ -80,7 +80,9 @@ class NodeLinks:
     def _drift(self, claim: NodeClaim, node: Node | None, now: datetime) -> Link:
         marked = condition(claim.status.conditions, names.DRIFTED)
         found = self.claims.drift(claim, node, now)
-        message = found.message.replace(claim.status.image_id, image_of(claim.status.image_id).version or "unknown")
+        message = found.message
+        if claim.status.image_id:
+            message = message.replace(claim.status.image_id, image_of(claim.status.image_id).version or "unknown")
         if marked is not None and marked.status == "True":
             since = f", {describe_instant(marked.last_transition_time)}" if marked.last_transition_time else ""
             why = f": {message}" if message else ""

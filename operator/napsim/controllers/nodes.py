@@ -24,7 +24,6 @@ from napsim.core.clock import earliest, rfc3339
 from napsim.core.commands import Command, Progress, Replacement
 from napsim.core.inplace import adoption_of, given_back
 from napsim.core.instances import is_fake
-from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import new_claim
 from napsim.core.objects import Node, NodeClaim, Pod
 from napsim.core.pods import is_drainable, stuck_from
@@ -130,7 +129,7 @@ class NodeController:
 
     def _replacement(self, wanted: Replacement, claim: NodeClaim, now: datetime) -> Action:
         pool = self.declared.pools.get(wanted.nodepool or claim.metadata.labels.get(names.NODEPOOL, ""))
-        size = INSTANCE_TYPES.get(wanted.instance_type)
+        size = self.declared.size(wanted.instance_type)
         if pool is None or size is None:
             raise Retry(f"replacement {wanted.name}: its NodePool or instance type {wanted.instance_type} is missing")
         requests = wanted.requests or self._requests(claim)  # of a static pool: what the node's pods use

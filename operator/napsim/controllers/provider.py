@@ -17,8 +17,8 @@ from napsim.controllers.declared import Declared, NodeClassEntry
 from napsim.core.clock import begun, parse_rfc3339
 from napsim.core.definitions import node_image_version_of
 from napsim.core.failures import NEVER, FailureKind, Outage
-from napsim.core.instances import created_annotation, node_of
-from napsim.core.instancetypes import INSTANCE_TYPES, InstanceType, quantities
+from napsim.core.instances import aks_node_of, created_annotation, node_of
+from napsim.core.instancetypes import InstanceType, quantities
 from napsim.core.lifecycle import (
     INSUFFICIENT_CAPACITY,
     LAUNCH_FAILED,
@@ -53,16 +53,18 @@ class KwokProvider:
             return self._refused(
                 ready_at, f"NodeClass {claim.spec.node_class_ref.name} is missing", NODECLASS_NOT_READY
             )
-        problem = unreadable(entry.state, names.IMAGES_READY)
+        problem = "" if entry.state.foreign else unreadable(entry.state, names.IMAGES_READY)
         if problem:
             return self._refused(ready_at, problem, NODECLASS_NOT_READY)
         wanted = claim.metadata.labels.get(names.INSTANCE_TYPE, "")
-        size = INSTANCE_TYPES.get(wanted)
+        size = self.declared.size(wanted)
         if size is None:
             return self._refused(ready_at, f"instance type {wanted!r} is not known", INSUFFICIENT_CAPACITY)
         refusal = failures.refusal(claim.name, labels, ready_at)
         if refusal:
             return Launch(ready_at, failure=INSUFFICIENT_CAPACITY, message=refusal, sold_out=True)
+        if entry.state.foreign:
+            return self._instance(ready_at, "", size, entry)
         image = _image_of(entry.state.images, size)
         if image is None:
             message = f"no compatible images found for instance type {size.name}"
@@ -86,13 +88,13 @@ class KwokProvider:
     def node(self, claim: NodeClaim, now: datetime) -> Node:
         """The Node that joins."""
         entry = self.declared.node_classes.get(claim.spec.node_class_ref.name)
+        if entry is not None and entry.state.foreign:
+            return _created(node_of(claim, self.declared.kubernetes_version), now)
         version = node_image_version_of(claim.status.image_id)
         kubernetes = entry.state.kubernetes_version if entry else self.declared.kubernetes_version
         identity = self.declared.settings.kubelet_identity
         labels = {**(entry.node_labels() if entry else {}), **({names.KUBELET_IDENTITY: identity} if identity else {})}
-        node = node_of(claim, version, kubernetes, labels)
-        annotations = {**node.metadata.annotations, **created_annotation(now)}
-        return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
+        return _created(aks_node_of(claim, version, kubernetes, labels), now)
 
     def registered_from(self, claim: NodeClaim, now: datetime) -> datetime:
         """When a Node that has joined is looked at: Karpenter waits a second after a status patch, as for Launched."""
@@ -121,6 +123,11 @@ class KwokProvider:
     def detach(self, claim: str) -> timedelta:
         """How long the instance takes to be gone after it was told to go."""
         return self.declared.settings.timings.draw("detach", claim)
+
+
+def _created(node: Node, now: datetime) -> Node:
+    annotations = {**node.metadata.annotations, **created_annotation(now)}
+    return msgspec.structs.replace(node, metadata=msgspec.structs.replace(node.metadata, annotations=annotations))
 
 
 @lru_cache(maxsize=1024)

@@ -21,7 +21,6 @@ from napsim.controllers.replacements import exceeded_limit
 from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState
 from napsim.core.actions import CreateNodeClaim, DeleteNodeClaim, Event
-from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.nodepools import Placement, claim_name, new_claim
 from napsim.core.objects import Pod
 from napsim.core.provisioning import Offer
@@ -100,8 +99,10 @@ class Provisioner:
         return self._new(entry, name, placed, now, "provisioned")
 
     def _new(self, entry: NodePoolEntry, name: str, placed: Placement, now: datetime, reason: str) -> CreateNodeClaim:
+        size = self.declared.size(placed.instance_type)
+        assert size is not None  # it was one of the pool's
         claim = new_claim(
-            entry.pool, entry.template, name, placed, INSTANCE_TYPES[placed.instance_type], placed.requests, now,
+            entry.pool, entry.template, name, placed, size, placed.requests, now,
             class_hash=self.declared.class_hash(entry.pool.spec.template.spec.node_class_ref.name),
             template_hash=entry.hash,
         )  # fmt: skip

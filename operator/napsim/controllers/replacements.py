@@ -16,7 +16,6 @@ from napsim.controllers.declared import Declared, NodePoolEntry
 from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.state import ClusterState
 from napsim.core.inplace import adoption_of
-from napsim.core.instancetypes import INSTANCE_TYPES
 from napsim.core.newclaims import quantities
 from napsim.core.nodepools import Placement
 from napsim.core.objects import Node, NodeClaim
@@ -64,7 +63,7 @@ class Replacements:
         if adoption_of(claim) is not None:
             return ()
         shape = same_shape(node)
-        size = INSTANCE_TYPES.get(shape.instance_type)
+        size = self.declared.size(shape.instance_type)
         labels = {**(size.labels() if size else {}), names.ZONE: shape.zone, names.CAPACITY_TYPE: shape.capacity_type}
         labels |= {**entry.pool.spec.template.metadata.labels, names.NODEPOOL: entry.pool.name}
         node_class = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name)

@@ -23,7 +23,13 @@ import msgspec
 from napsim.api import names
 from napsim.core.clock import earliest
 from napsim.core.definitions import machine_image_version
-from napsim.core.nodeclasses import NodeClassState, StatusImage, unreadable, unreadable_kubernetes_version
+from napsim.core.nodeclasses import (
+    NodeClassState,
+    StatusImage,
+    is_foreign,
+    unreadable,
+    unreadable_kubernetes_version,
+)
 from napsim.core.objects import Condition, Node, NodeClaim, condition, is_true
 from napsim.core.requirements import Requirements, unmet
 
@@ -31,7 +37,6 @@ REQUEUE: Final = timedelta(minutes=5)
 INSTANCE_TYPE_GRACE: Final = timedelta(hours=1)  # a younger claim is not asked for its instance type
 INSTANCE_TYPE_TRUST: Final = timedelta(minutes=30)  # how long "found" is believed without another look
 _TICK: Final = timedelta(microseconds=1)  # "strictly older" on the resolution of our instants
-_NODE_CLASS_KIND: Final = "AKSNodeClass"
 
 
 class DriftReason(StrEnum):
@@ -161,7 +166,7 @@ def drift_of(
     are None when they do not exist. Without ``instance_types`` that check is left out, and so is what ``provider`` does
     not say.
     """
-    ignored = _ignored(claim, pool)
+    ignored = _ignored(claim, pool, node_class)
     if ignored or pool is None:
         return DriftVerdict(ignored=ignored)
     if not is_true(claim.status.conditions, names.LAUNCHED):
@@ -194,10 +199,10 @@ def _verdict(findings: Sequence[_Finding], requeue: datetime) -> DriftVerdict:
     )
 
 
-def _ignored(claim: NodeClaim, pool: PoolView | None) -> str:
+def _ignored(claim: NodeClaim, pool: PoolView | None, node_class: NodeClassState | None) -> str:
     """Why a claim is not looked at, in the order of karpenter's controller; empty when it is."""
     reference = claim.spec.node_class_ref
-    if reference.group and (reference.group, reference.kind) != (names.AZURE_GROUP, _NODE_CLASS_KIND):
+    if is_foreign(reference) and (node_class is None or not node_class.foreign):
         return f"{reference.kind}.{reference.group} is not managed here"
     if claim.deleting:
         return "the claim is being deleted"
@@ -281,6 +286,11 @@ def _provider(subject: _Subject) -> _Finding:
     if subject.node_class is None or subject.node_class.deleting:
         name = subject.claim.spec.node_class_ref.name
         return _Finding(skipped=f"AKSNodeClass {name} does not exist or is being deleted", ends=True)
+    if subject.node_class.foreign:
+        kind = subject.node_class.foreign
+        return _Finding(
+            skipped=f"{kind} {subject.node_class.name}: what its provider calls drift is not known", ends=True
+        )
     return _FINE
 
 

@@ -70,14 +70,22 @@ def gone_since(node: Node) -> datetime | None:
     return parse_rfc3339(at) if at else None
 
 
-def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra_labels: Mapping[str, str]) -> Node:
+def aks_node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra_labels: Mapping[str, str]) -> Node:
     """The Node of a launched NodeClaim, as the provider creates it."""
+    name = node_name(claim.name)
+    own = {names.HOSTNAME: name, names.NODE_IMAGE_VERSION: image_version, names.AKS_ROLE: "agent"}
+    return _node(claim, name, {**extra_labels, **claim.metadata.labels, **own}, kubernetes_version)
+
+
+def node_of(claim: NodeClaim, kubernetes_version: str) -> Node:
+    """The same of a provider that is not Azure's: the Node is called after its claim, and has its labels."""
+    labels = {**claim.metadata.labels, names.HOSTNAME: claim.name}
+    return _node(claim, claim.name, labels, kubernetes_version)
+
+
+def _node(claim: NodeClaim, name: str, labels: Mapping[str, str], kubernetes_version: str) -> Node:
     return Node(
-        metadata=ObjectMeta(
-            name=node_name(claim.name),
-            labels=_labels(claim, image_version, extra_labels),
-            annotations={names.KWOK_NODE: names.KWOK_NODE_VALUE},
-        ),
+        metadata=ObjectMeta(name=name, labels=dict(labels), annotations={names.KWOK_NODE: names.KWOK_NODE_VALUE}),
         spec=NodeSpec(
             provider_id=claim.status.provider_id,
             taints=(*claim.spec.taints, *claim.spec.startup_taints, UNREGISTERED, CLOUD_UNINITIALIZED),
@@ -88,16 +96,6 @@ def node_of(claim: NodeClaim, image_version: str, kubernetes_version: str, extra
             node_info=NodeInfo(kubelet_version=f"v{kubernetes_version.removeprefix('v')}"),
         ),
     )
-
-
-def _labels(claim: NodeClaim, image_version: str, extra: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **extra,
-        **claim.metadata.labels,
-        names.HOSTNAME: node_name(claim.name),
-        names.NODE_IMAGE_VERSION: image_version,
-        names.AKS_ROLE: "agent",
-    }
 
 
 def created_annotation(now: datetime) -> dict[str, str]:

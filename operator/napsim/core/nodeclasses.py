@@ -14,11 +14,21 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.definitions import ImageSelection
-from napsim.core.objects import Condition, Requirement, condition
+from napsim.core.objects import Condition, NodeClassRef, Requirement, condition
 from napsim.core.requirements import Requirements, disjoint, requirements_of
 
 AWAITING_REASON: Final = "AwaitingReconciliation"
 AWAITING_MESSAGE: Final = "object is awaiting reconciliation"
+
+
+def is_foreign(reference: NodeClassRef) -> bool:
+    """Whether the class is another provider's than Azure's: nothing is known of its images."""
+    return bool(reference.group) and (reference.group, reference.kind) != (names.AZURE_GROUP, names.AKS_NODE_CLASS)
+
+
+def class_label(reference: NodeClassRef) -> str:
+    """The label of nodes and claims that names their class (karpenter v1.14.0 ``NodeClassLabelKey``)."""
+    return f"{reference.group}/{reference.kind.lower()}" if is_foreign(reference) else names.AKSNODECLASS
 
 
 class StatusImage(msgspec.Struct, frozen=True):
@@ -29,7 +39,10 @@ class StatusImage(msgspec.Struct, frozen=True):
 
 
 class NodeClassState(msgspec.Struct, frozen=True):
-    """What is read of an AKSNodeClass. ``hash`` and ``hash_version`` are its annotations, None where missing."""
+    """What is read of an AKSNodeClass. ``hash`` and ``hash_version`` are its annotations, None where missing.
+
+    ``foreign``: the kind of another provider's class, for which this one stands in a forecast; empty for Azure's own.
+    """
 
     name: str
     generation: int = 0
@@ -40,6 +53,7 @@ class NodeClassState(msgspec.Struct, frozen=True):
     hash: str | None = None
     hash_version: str | None = None
     deleting: bool = False
+    foreign: str = ""
 
 
 def unreadable(state: NodeClassState, condition_type: str) -> str:

@@ -7,6 +7,7 @@ Mirrors karpenter v1.14.0 ``pkg/apis/v1/nodepool.go`` and ``nodeclaimtemplate.go
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from napsim.api import names
 from napsim.core.clock import rfc3339
 from napsim.core.hashes import nodepool_hash
 from napsim.core.instancetypes import InstanceType
+from napsim.core.nodeclasses import class_label
 from napsim.core.objects import (
     KubeObject,
     NodeClaim,
@@ -32,6 +34,7 @@ from napsim.core.objects import (
 )
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for generated names
+_LETTERED: Final = re.compile(r".+-\d+[a-z]")
 _LONGEST_PREFIX: Final = 53  # aks-<prefix>-<five> is the Node's name, and as its hostname label at most 63 characters
 
 
@@ -120,8 +123,8 @@ class Placement:
 
 
 def region_of(zone: str) -> str:
-    """``westeurope`` of ``westeurope-1``."""
-    return zone.rsplit("-", 1)[0]
+    """``westeurope`` of ``westeurope-1``, and ``us-east-1`` of ``us-east-1a``, as other clouds name theirs."""
+    return zone[:-1] if _LETTERED.fullmatch(zone) else zone.rsplit("-", 1)[0]
 
 
 def claim_name(pool: str, *identity: str) -> str:
@@ -191,7 +194,7 @@ def _labels(pool: NodePool, placement: Placement, instance_type: InstanceType) -
         **instance_type.labels(),
         **pool.spec.template.metadata.labels,
         names.NODEPOOL: pool.name,
-        names.AKSNODECLASS: pool.spec.template.spec.node_class_ref.name,
+        class_label(pool.spec.template.spec.node_class_ref): pool.spec.template.spec.node_class_ref.name,
         names.ZONE: placement.zone,
         names.REGION: region_of(placement.zone),
         names.CAPACITY_TYPE: placement.capacity_type,

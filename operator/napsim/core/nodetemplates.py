@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from napsim.api import names
 from napsim.core.daemons import Daemon
 from napsim.core.instancetypes import INSTANCE_TYPES, ON_DEMAND, InstanceType
+from napsim.core.nodeclasses import class_label
 from napsim.core.nodepools import NodePool, region_of
 from napsim.core.objects import Taint, Toleration
 from napsim.core.podshapes import HostPort, PodShape, untolerated
@@ -168,9 +169,9 @@ def template_of(
 
 
 def _labels(pool: NodePool) -> dict[str, str]:
-    node_class = pool.spec.template.spec.node_class_ref.name
+    reference = pool.spec.template.spec.node_class_ref
     own = {**pool.spec.template.metadata.labels, names.NODEPOOL: pool.name}
-    return {**own, names.AKSNODECLASS: node_class} if node_class else own
+    return {**own, class_label(reference): reference.name} if reference.name else own
 
 
 def _option(

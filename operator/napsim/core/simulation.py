@@ -18,6 +18,7 @@ from napsim.api import names
 from napsim.core.clusterview import BoundPod, ClusterView
 from napsim.core.instancetypes import ON_DEMAND
 from napsim.core.newclaims import NewClaim, overhead
+from napsim.core.nodeclasses import class_label
 from napsim.core.nodepools import NodePool, Placement
 from napsim.core.nodetemplates import (
     MAX_INSTANCE_TYPES,
@@ -231,7 +232,7 @@ def placement(new: NewNode, zone_use: Mapping[str, int]) -> Placement:
 def wanted(new: NewNode, zone_use: Mapping[str, int]) -> Placement:
     """The same with everything else that its NodeClaim says: pool, labels that the pods select, requests."""
     requests = {resource: format_amount(resource, amount) for resource, amount in new.requests.items() if amount > 0}
-    given = {names.AKSNODECLASS, *new.pool.spec.template.metadata.labels}
+    given = {class_label(new.pool.spec.template.spec.node_class_ref), *new.pool.spec.template.metadata.labels}
     labels = {key: value for key, value in own_labels(new.requirements).items() if key not in given}
     return replace(placement(new, zone_use), nodepool=new.pool.name, labels=labels, requests=requests)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from napsim.api import names
 from napsim.report.parts import Part, indented
 
 SCHEMA: Final = "napsim.dev/forecast/v1"
@@ -44,7 +45,8 @@ class Pool(Part, frozen=True):
     """One NodePool. ``finished_at``: since when all its nodes are on the newest image; null: they are not at the end.
 
     ``unfinished`` says why not, and ``remedies`` what would have to change. ``allowed_then`` is the budget at the
-    instant of the most disruptions.
+    instant of the most disruptions. With another ``node_class_kind`` than AKSNodeClass images are not known, and nodes
+    have come to what they are to be when they are as the NodePool asks.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Pool(Part, frozen=True):
     unfinished: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+    node_class_kind: str = names.AKS_NODE_CLASS
 
 
 class Moment(Part, frozen=True):
@@ -160,6 +163,12 @@ class Forecast(Part, frozen=True, kw_only=True):
     @property
     def finishes(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def goal(self) -> str:
+        """What nodes come to, in words; of another provider's classes images are not known."""
+        kinds = {pool.node_class_kind for pool in self.pools}
+        return "as their NodePools ask" if kinds and names.AKS_NODE_CLASS not in kinds else "on the newest image"
 
     def length_of(self, block: Blocked) -> timedelta:
         """How long the node could not go, up to the end at most."""

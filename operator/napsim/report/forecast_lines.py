@@ -108,10 +108,10 @@ class _Page:
         yield Marked()
         if it.finished_at is not None:
             after = span(it.finished_at - it.start)
-            yield from wrapped(f"All nodes are on the newest image: {self._both(it.finished_at)}, {after} after the"
+            yield from wrapped(f"All nodes are {it.goal}: {self._both(it.finished_at)}, {after} after the"
                                 " start.", Tone.GOOD, "", "")  # fmt: skip
         else:
-            yield from wrapped(f"Not all nodes are on the newest image by {self._both(it.ended_at)}.", Tone.BAD, "", "")
+            yield from wrapped(f"Not all nodes are {it.goal} by {self._both(it.ended_at)}.", Tone.BAD, "", "")
 
     def pools(self) -> Iterator[Marked]:
         for pool in self._forecast.pools:

@@ -83,9 +83,9 @@ def _head(forecast: Forecast) -> Iterator[str]:
 def _verdict(forecast: Forecast) -> str:
     zone = zone_of(forecast.time_zone)
     if forecast.finished_at is None:
-        return f"Not all nodes are on the newest image by {full(forecast.ended_at, zone)}."
+        return f"Not all nodes are {forecast.goal} by {full(forecast.ended_at, zone)}."
     after = span(forecast.finished_at - forecast.start)
-    return f"All nodes are on the newest image {full(forecast.finished_at, zone)}, {after} after the start."
+    return f"All nodes are {forecast.goal} {full(forecast.finished_at, zone)}, {after} after the start."
 
 
 def _row(forecast: Forecast, pool: Pool) -> str:

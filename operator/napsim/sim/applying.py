@@ -13,6 +13,7 @@ from napsim.api.scalars import write_instant
 from napsim.core.objects import Node
 from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import NotFound
+from napsim.sim.foreign import foreign_classes, instance_types
 from napsim.sim.manifests import DECLARED
 from napsim.sim.requests import Requests
 from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario, Stopped
@@ -53,6 +54,7 @@ class Applying:
             (item for item in self.scenario.manifests if item["kind"] in known),
             key=lambda item: (known[item["kind"]], _key(item)),
         )
+        self._take_over_classes()
         for manifest in ordered:
             self.apply(manifest, at - _AGE)
         simulator.adopt()
@@ -60,6 +62,13 @@ class Applying:
         simulator.add_everything()
         for name in sorted(simulator.declared.pools):
             simulator.recorder.pool(name)
+
+    def _take_over_classes(self) -> None:
+        """Those of other providers."""
+        if references := foreign_classes(self.scenario):
+            self.simulator.declared.observed = instance_types(self.scenario)
+            for reference in references:
+                self.simulator.declared.stand_in(reference)
 
     def begin(self) -> None:
         """The scenario starts: what has happened so far was there before."""

@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
+
+from napsim.api import names
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
 from napsim.api.scalars import write_instant
 from napsim.api.scenario import Scenario as Declared
@@ -18,6 +21,8 @@ from napsim.api.scenario import ScenarioEvent, ScenarioSpec
 from napsim.api.timings import Timing
 from napsim.controllers.settings import distribution_of, from_spec
 from napsim.core.definitions import GalleryKind
+from napsim.core.nodeclasses import is_foreign
+from napsim.core.objects import NodeClassRef
 from napsim.core.pace import MEASURED
 from napsim.core.retries import KARPENTER
 from napsim.core.timings import STEPS
@@ -288,13 +293,21 @@ class _Composition:
         classes = {str(it["metadata"].get("name")) for it in self._told.of("AKSNodeClass")}
         for pool in self._told.of("NodePool"):
             wanted = pool["spec"]["template"]["spec"]["nodeClassRef"]
-            if wanted.get("kind") != "AKSNodeClass":
-                self._notes.append(f"NodePool/{pool['metadata']['name']}: a {wanted.get('kind')} is not modelled.")
+            if is_foreign(msgspec.convert(wanted, NodeClassRef)):
+                self._notes.append(self._of_foreign(f"NodePool/{pool['metadata']['name']}", wanted["kind"]))
             elif wanted.get("name") not in classes:
                 self._notes.append(
                     f"NodePool/{pool['metadata']['name']}: there is no AKSNodeClass {wanted.get('name')},"
                     " so that it launches no node."
                 )
+
+    def _of_foreign(self, pool: str, kind: str) -> str:
+        told = f"{pool}: images of a {kind} are not known, so that its nodes drift by their NodePool alone"
+        labels = ((node.get("metadata") or {}).get("labels") or {} for node in self._told.of("Node"))
+        types = sorted({str(found[names.INSTANCE_TYPE]) for found in labels if names.INSTANCE_TYPE in found})
+        if not types:
+            return f"{told}. No Node shows an instance type: none is launched."
+        return f"{told}. What is launched is of a type that a Node has: {', '.join(types)}."
 
     def _note_pools_without_capacity(self) -> None:
         applied = [event.apply for event in self._spec.events if event.apply is not None]

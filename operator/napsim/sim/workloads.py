@@ -128,6 +128,7 @@ class Workloads:
         self.on_daemon_set: Callable[[DaemonSet | None, DaemonSet | None], None] = lambda _old, _new: None
         self.by_key: dict[tuple[str, str], Workload] = {}  # (kind of the pods' owner, namespace/name)
         self._deployments: dict[str, Workload] = {}  # by namespace/name
+        self._deployment_of: dict[str, str] = {}  # ReplicaSet that says whose it is -> its Deployment's namespace/name
         self._daemon_sets: list[Workload] = []
         self._restless: set[str] = set()  # pods that are to run, and do not; and those on their way out
         self._short: set[tuple[str, str]] = set()  # controllers that lack pods
@@ -168,7 +169,7 @@ class Workloads:
     def _find(self, kind: str, key: str) -> Workload | None:
         found = self.by_key.get((kind, key))
         if found is None and kind == "ReplicaSet":
-            found = self._deployments.get(key.rpartition("-")[0])
+            found = self._deployments.get(self._deployment_of.get(key) or key.rpartition("-")[0])
         return found
 
     @property
@@ -181,6 +182,7 @@ class Workloads:
     def apply(self, manifest: Mapping[str, Any]) -> Workload:
         """A Deployment, ReplicaSet, StatefulSet or DaemonSet is created, or changed. Raises what msgspec raises."""
         new = _read(manifest)
+        self._note_owner(new, manifest)
         deployed = self._find("ReplicaSet", new.key) if new.declared_as == "ReplicaSet" else None
         if deployed is not None and deployed.declared_as == "Deployment":
             return deployed
@@ -204,6 +206,12 @@ class Workloads:
         self._count(new)
         self._look(new)
         return new
+
+    def _note_owner(self, new: Workload, manifest: Mapping[str, Any]) -> None:
+        """Names do not always tell: those of a snapshot may be hashes."""
+        for owner in manifest["metadata"].get("ownerReferences") or ():
+            if owner.get("controller") and owner["kind"] == "Deployment":
+                self._deployment_of[new.key] = f"{new.namespace}/{owner['name']}"
 
     def delete(self, kind: str, namespace: str, name: str) -> Workload | None:
         """The controller goes, and its pods after it. None: there is none of that name."""
