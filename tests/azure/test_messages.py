@@ -18,10 +18,18 @@ MONTHLY = "--schedule-type AbsoluteMonthly --interval-months 1 --day-of-month 15
 RELATIVE = "--schedule-type RelativeMonthly --interval-months 1 --day-of-week Monday --week-index Last"
 
 DEFAULT_NEEDS = (
-    "Please specify --weekday and --start-hour for default maintenance configuration, or use --config-file instead."
+    "Please specify --weekday and --start-hour, or --schedule-type Weekly with --day-of-week, --start-time, and"
+    " --duration for default maintenance configuration, or use --config-file instead."
 )
 DEFAULT_BOTH = (
     "--weekday and --start-hour cannot be used together with --schedule-type for default maintenance configuration."
+)
+DEFAULT_INTERVAL = (
+    "--interval-weeks cannot be specified for default maintenance configuration; the interval is always 1 week."
+)
+NO_SUCH_TYPE = (
+    "'Hourly' is not a valid value for '--schedule-type'. Allowed values: Daily, Weekly, AbsoluteMonthly,"
+    " RelativeMonthly."
 )
 DAILY_EXCESS = (
     "--interval-weeks, --interval-months, --day-of-week, --day-of-month and --week-index cannot be used for Daily"
@@ -49,7 +57,7 @@ COMMANDS = (
     ),
     (
         "default, both forms",
-        f"-n default --weekday Monday --start-hour 1 {WEEKLY} {WINDOW}",
+        f"-n default --weekday Monday --start-hour 1 --schedule-type Weekly --day-of-week Sunday {WINDOW}",
         DEFAULT_BOTH,
     ),
     (
@@ -59,13 +67,33 @@ COMMANDS = (
     ),
     (
         "default, interval",
-        f"-n default --schedule-type Weekly --interval-weeks 2 --day-of-week Sunday {WINDOW}",
-        "--interval-weeks for default maintenance configuration must be 1.",
+        f"-n default {WEEKLY} {WINDOW}",
+        DEFAULT_INTERVAL,
+    ),
+    (
+        "default, excess",
+        f"-n default --schedule-type Weekly --day-of-week Sunday --week-index Last --interval-days 1 {WINDOW}",
+        "--interval-days, --week-index cannot be used for default maintenance configuration.",
+    ),
+    (
+        "default, missing",
+        f"-n default --schedule-type Weekly {WINDOW}",
+        "--day-of-week is required for default maintenance configuration when --schedule-type Weekly is specified.",
     ),
     (
         "the others with weekday or hour",
         f"-n {NODE_OS} --weekday Monday {WEEKLY} {WINDOW}",
         "--weekday and --start-hour are only applicable to default maintenance configuration.",
+    ),
+    (
+        "no such type",
+        f"-n {NODE_OS} --schedule-type Hourly {WINDOW}",
+        NO_SUCH_TYPE,
+    ),
+    (
+        "no such week",
+        f"-n {NODE_OS} {RELATIVE} --week-index fifth {WINDOW}",
+        "'fifth' is not a valid value for '--week-index'. Allowed values: First, Second, Third, Fourth, Last.",
     ),
     ("no start time", f"-n {NODE_OS} {WEEKLY} --duration 4", "Please specify --start-time for maintenance window."),
     ("no duration", f"-n {NODE_OS} {WEEKLY} --start-time 01:00", "Please specify --duration for maintenance window."),
@@ -175,7 +203,12 @@ def test_of_several_mistakes_all_are_told_and_the_first_is_the_one_that_az_print
         (f"-n $NAME {WEEKLY} {WINDOW}", "a variable of the shell: write its value"),
         (f"-n {NODE_OS} {WEEKLY} --start-time 01:00 --duration 3", "must be greater than or equal to 4"),
         (f"-n {NODE_OS} {WEEKLY} --start-time 24:00 --duration 4", "from 00:00 to 23:59"),
-        (f"-n {NODE_OS} {WINDOW} --schedule-type Weekly --interval-weeks 1 --day-of-week Caturday", "must be one of"),
+        (
+            f"-n {NODE_OS} {WINDOW} --schedule-type Weekly --interval-weeks 1 --day-of-week Caturday",
+            "(the server refuses it)",
+        ),
+        ("-n default --start-hour 3 --weekday Caturday", "(the server refuses it)"),
+        (f"-n {NODE_OS} {WINDOW} --schedule-type AbsoluteMonthly --interval-months 1 --day-of-month x", "the server"),
         (f"-n {NODE_OS} --config-file windows.json", f"give it to napsim import az, with --name {NODE_OS}"),
         (f"-n '{NODE_OS} {WEEKLY}", "not a shell command: No closing quotation"),
     ],
@@ -210,7 +243,7 @@ def test_powershell_has_another_sign_for_a_command_that_goes_on() -> None:
 def test_default_takes_an_hour_of_a_day_and_since_2026_a_weekly_schedule() -> None:
     hour = one(read(command("-n default --weekday monday --start-hour 1")))
     assert hour["spec"] == {"configName": "default", "timeInWeek": [{"day": "Monday", "hourSlots": [1]}]}
-    weekly = read(command(f"-n default {WEEKLY} {WINDOW}"))
+    weekly = read(command(f"-n default --schedule-type Weekly --day-of-week Sunday {WINDOW}"))
     assert one(weekly)["spec"]["maintenanceWindow"]["schedule"] == {
         "weekly": {"intervalWeeks": 1, "dayOfWeek": "Sunday"}
     }
@@ -287,15 +320,15 @@ def test_a_name_that_aks_does_not_read_is_told_with_the_one_that_is_meant() -> N
 @pytest.mark.parametrize(
     ("schedule", "says"),
     [
-        ({"daily": {"intervalDays": 1}}, "--schedule-type for default maintenance configuration must be Weekly."),
         (
-            {"weekly": {"intervalWeeks": 2, "dayOfWeek": "Sunday"}},
-            "--interval-weeks for default maintenance configuration must be 1.",
+            {"daily": {"intervalDays": 1}},
+            "not weekly (az: --schedule-type for default maintenance configuration must be Weekly.)",
         ),
+        ({"weekly": {"intervalWeeks": 2, "dayOfWeek": "Sunday"}}, f"not every week (az: {DEFAULT_INTERVAL})"),
     ],
     ids=["daily", "every second week"],
 )
 def test_a_file_for_default_that_is_not_weekly_is_read_with_a_note(schedule: dict[str, Any], says: str) -> None:
     found = read(body(schedule=schedule), "default.json")
     assert one(found)["spec"]["configName"] == "default"
-    assert [note.message for note in found.notes] == [says]
+    assert [note.message for note in found.notes] == [f"of default AKS is said to refuse what is {says}"]

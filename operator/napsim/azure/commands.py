@@ -2,7 +2,7 @@
 
 az tells the first mistake of a command; here all of them are told, in the order in which az checks, and the first is
 the one that az prints. It checks no range: what the server refuses is told besides.
-Mirrors azure-cli ``acs/maintenanceconfiguration.py``, ``_params.py`` and ``_validators.py`` as of August 2026.
+Mirrors azure-cli 2.91.0, ``acs/maintenanceconfiguration.py``, ``_params.py`` and ``_validators.py``.
 """
 
 from __future__ import annotations
@@ -111,17 +111,17 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise _Refused(message)
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - as argparse declares it
+        """In az's words; az replaces the same method."""
+        if action.choices is not None and value not in action.choices and "$" not in value:
+            told = {"option": action.option_strings[0], "allowed": ", ".join(action.choices)}
+            raise _Refused(messages.NOT_ALLOWED.format(value=value, **told))
 
-def _one_of(*values: str) -> Callable[[str], str]:
-    """az takes the values of a list in upper and lower case."""
+
+def _spelled(*values: str) -> Callable[[str], str]:
+    """A value as Azure spells it, in whatever case it is given; any other text as it is."""
     spelled = {value.lower(): value for value in values}
-
-    def value(text: str) -> str:
-        if text.lower() in spelled or "$" in text:
-            return spelled.get(text.lower(), text)
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(values)}")
-
-    return value
+    return lambda text: spelled.get(text.lower(), text)
 
 
 def _number(text: str) -> int | str:
@@ -130,12 +130,23 @@ def _number(text: str) -> int | str:
 
 _number.__name__ = "int"  # as argparse names the type in what it says
 
-_WEEKDAY: Final = _one_of(*get_args(Weekday))
+
+def _day_of_month(text: str) -> int | str:
+    """az takes any text here, and leaves it to the server."""
+    return int(text) if text.isdecimal() else text
+
+
+_WEEKDAY: Final = _spelled(*get_args(Weekday))  # any text too, for az
+# These az looks up in a list, in upper and lower case.
+_LISTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "--schedule-type": tuple(messages.MISSING),
+    "--week-index": get_args(WeekIndex),
+}
 _OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
     "--config-file": str,
     "--weekday": _WEEKDAY,
     "--start-hour": _number,
-    "--schedule-type": _one_of(*messages.MISSING),
+    "--schedule-type": _spelled(*_LISTED["--schedule-type"]),
     "--start-date": str,
     "--start-time": str,
     "--utc-offset": str,
@@ -144,8 +155,8 @@ _OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
     "--interval-weeks": _number,
     "--interval-months": _number,
     "--day-of-week": _WEEKDAY,
-    "--day-of-month": _number,
-    "--week-index": _one_of(*get_args(WeekIndex)),
+    "--day-of-month": _day_of_month,
+    "--week-index": _spelled(*_LISTED["--week-index"]),
 }
 # Where the command goes, and what az does with its answer.
 _ASIDE: Final = ("--aks-custom-headers", "--subscription", "--output", "-o", "--query")
@@ -157,7 +168,7 @@ def _parser() -> _Parser:
     parser.add_argument("--cluster-name")
     parser.add_argument("--name", "-n", required=True)
     for option, type_ in _OPTIONS.items():
-        parser.add_argument(option, type=type_)
+        parser.add_argument(option, type=type_, choices=_LISTED.get(option))
     for option in _ASIDE:
         parser.add_argument(option)
     for option in ("--only-show-errors", "--debug", "--verbose"):
@@ -253,27 +264,36 @@ def mistakes(options: Options) -> Iterator[str]:
         return
     if plain:
         yield messages.DEFAULT_BOTH_FORMS if options.name == DEFAULT else messages.OTHERS_WITH_WEEKDAY
-    if options.name == DEFAULT and options.given["--schedule-type"] != "Weekly":
-        yield messages.DEFAULT_NOT_WEEKLY
-    elif options.name == DEFAULT and options.given.get("--interval-weeks", 1) != 1:
-        yield messages.DEFAULT_INTERVAL
-    yield from _of_window(options)
-
-
-def _of_window(options: Options) -> Iterator[str]:
-    kind = options.given.get("--schedule-type")
-    if kind is None:
-        yield messages.SCHEDULE_TYPE
-    else:
-        needed = FIELDS_OF[kind]
-        if not options.has(*needed):
-            yield messages.MISSING[kind]
-        if options.any_of(*(option for option in _OF_SCHEDULE if option not in needed)):
-            yield messages.EXCESS[kind]
+    yield from _of_default(options) if options.name == DEFAULT else _of_schedule(options)
     if not options.has("--start-time"):
         yield messages.NO_START_TIME
     if not options.has("--duration"):
         yield messages.NO_DURATION
+
+
+def _of_default(options: Options) -> Iterator[str]:
+    """Of its window: weekly, without an interval, as that is one week."""
+    if options.given["--schedule-type"] != "Weekly":
+        yield messages.DEFAULT_NOT_WEEKLY
+        return
+    if options.has("--interval-weeks"):
+        yield messages.DEFAULT_INTERVAL
+    if excess := [option for option in _NEVER_OF_DEFAULT if option in options.given]:
+        yield messages.DEFAULT_EXCESS.format(options=", ".join(excess))
+    if not options.has("--day-of-week"):
+        yield messages.DEFAULT_DAY
+
+
+def _of_schedule(options: Options) -> Iterator[str]:
+    kind = options.given.get("--schedule-type")
+    if kind is None:
+        yield messages.SCHEDULE_TYPE
+        return
+    needed = FIELDS_OF[kind]
+    if not options.has(*needed):
+        yield messages.MISSING[kind]
+    if options.any_of(*(option for option in _OF_SCHEDULE if option not in needed)):
+        yield messages.EXCESS[kind]
 
 
 _FORMS: Final = (
@@ -293,6 +313,7 @@ FIELDS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _OF_SCHEDULE: Final = tuple(dict.fromkeys(option for options in FIELDS_OF.values() for option in options))
+_NEVER_OF_DEFAULT: Final = ("--interval-days", "--interval-months", "--day-of-month", "--week-index")
 OF_WINDOW: Final = {
     "--duration": "durationHours",
     "--start-time": "startTime",
@@ -310,7 +331,8 @@ def _spec(options: Options) -> tuple[dict[str, object], dict[str, str]]:
     fields = FIELDS_OF[options.given["--schedule-type"]]
     kind = messages.REST_KINDS[options.given["--schedule-type"]]
     window = {field: options.given[option] for option, field in OF_WINDOW.items() if option in options.given}
-    window["schedule"] = {kind: {field: options.given[option] for option, field in fields.items()}}
+    schedule = {field: options.given[option] for option, field in fields.items() if option in options.given}
+    window["schedule"] = {kind: {"intervalWeeks": 1, **schedule} if options.name == DEFAULT else schedule}
     at = "maintenanceWindow"
     places = {f"{at}.{field}": option for option, field in OF_WINDOW.items()}
     places |= {f"{at}.schedule.{kind}.{field}": option for option, field in fields.items()}

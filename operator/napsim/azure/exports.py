@@ -74,9 +74,7 @@ def _configuration(found: Exports, document: Document, today: date) -> None:
     if spec.get("timeZone"):
         told = "AKS has no time zones: write utcOffset instead; `napsim windows` says which, and when it changes"
         found.mistakes.append(document.mistake("spec.timeZone", spec["timeZone"], told))
-    found.notes += [
-        document.mistake(f"spec.{place}", None, f"az refuses it: {told}") for place, told in of_default(spec)
-    ]
+    found.notes += [document.mistake(f"spec.{place}", None, told) for place, told in of_default(spec)]
     started = (spec.get("maintenanceWindow") or {}).get("startDate")
     if started and date.fromisoformat(started) < today:
         told = "is in the past: AKS is said to refuse it when it is sent anew"

@@ -1,6 +1,6 @@
 """What az says, word for word, when a maintenance configuration is wrong.
 
-Mirrors azure-cli ``acs/maintenanceconfiguration.py`` and ``_validators.py`` as of August 2026.
+Mirrors azure-cli 2.91.0, ``acs/maintenanceconfiguration.py`` and ``_validators.py``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ NAME: Final = (
     "--config-name must be one of default, aksManagedAutoUpgradeSchedule or aksManagedNodeOSUpgradeSchedule, not {name}"
 )
 DEFAULT_NEEDS: Final = (
-    "Please specify --weekday and --start-hour for default maintenance configuration, or use --config-file instead."
+    "Please specify --weekday and --start-hour, or --schedule-type Weekly with --day-of-week, --start-time, and"
+    " --duration for default maintenance configuration, or use --config-file instead."
 )
 DEFAULT_NO_SCHEDULE_TYPE: Final = "--schedule-type is not supported for default maintenance configuration."
 DEFAULT_BOTH_FORMS: Final = (
     "--weekday and --start-hour cannot be used together with --schedule-type for default maintenance configuration."
 )
 DEFAULT_NOT_WEEKLY: Final = "--schedule-type for default maintenance configuration must be Weekly."
-DEFAULT_INTERVAL: Final = "--interval-weeks for default maintenance configuration must be 1."
+DEFAULT_INTERVAL: Final = (
+    "--interval-weeks cannot be specified for default maintenance configuration; the interval is always 1 week."
+)
+DEFAULT_EXCESS: Final = "{options} cannot be used for default maintenance configuration."
+DEFAULT_DAY: Final = (
+    "--day-of-week is required for default maintenance configuration when --schedule-type Weekly is specified."
+)
 OTHERS_WITH_WEEKDAY: Final = "--weekday and --start-hour are only applicable to default maintenance configuration."
 NO_START_TIME: Final = "Please specify --start-time for maintenance window."
 NO_DURATION: Final = "Please specify --duration for maintenance window."
@@ -47,6 +54,7 @@ EXCESS: Final = {
 UTC_OFFSET: Final = '--utc-offset must be in format: "+/-HH:mm". For example, "+05:30" and "-12:00".'
 START_DATE: Final = '--start-date must be in format: "yyyy-MM-dd". For example, "2023-01-01".'
 START_TIME: Final = '--start-time must be in format "HH:mm". For example, "09:30" and "17:00".'
+NOT_ALLOWED: Final = "'{value}' is not a valid value for '{option}'. Allowed values: {allowed}."
 OFFSET_FORM: Final = r"[+-]\d{2}:\d{2}"
 DATE_FORM: Final = r"\d{4}-\d{2}-\d{2}"
 TIME_FORM: Final = r"\d{2}:\d{2}"

@@ -145,9 +145,11 @@ def of_default(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if spec.get("configName") != DEFAULT or not schedule:
         return
     if not schedule.get("weekly"):
-        yield "maintenanceWindow.schedule", messages.DEFAULT_NOT_WEEKLY
+        told = f"of default AKS is said to refuse what is not weekly (az: {messages.DEFAULT_NOT_WEEKLY})"
+        yield "maintenanceWindow.schedule", told
     elif schedule["weekly"].get("intervalWeeks") != 1:
-        yield "maintenanceWindow.schedule.weekly.intervalWeeks", messages.DEFAULT_INTERVAL
+        told = f"of default AKS is said to refuse what is not every week (az: {messages.DEFAULT_INTERVAL})"
+        yield "maintenanceWindow.schedule.weekly.intervalWeeks", told
 
 
 def _worded(error: FieldError) -> str:
