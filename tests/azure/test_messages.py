@@ -252,11 +252,16 @@ def test_default_takes_an_hour_of_a_day_and_since_2026_a_weekly_schedule() -> No
 
 
 def test_beside_a_file_az_ignores_every_option_and_that_is_said() -> None:
-    body = json.dumps({"timeInWeek": [{"day": "Friday"}]})
+    body = json.dumps({"properties": {"timeInWeek": [{"day": "Friday"}]}})
     script = f"cat > d.json <<'EOF'\n{body}\nEOF\n" + command("-n default --config-file d.json --start-hour 3")
     found = read(script)
     assert one(found)["spec"] == {"configName": "default", "timeInWeek": [{"day": "Friday"}]}
     assert [note.message for note in found.notes] == ["az ignores --start-hour beside --config-file"]
+
+
+def test_az_does_not_take_a_file_by_its_content() -> None:
+    (mistake,) = read(command("-n default --config-file @default.json")).mistakes
+    assert mistake.message == "az takes what is in the file for the path of one: write it without @"
 
 
 # --- a file ----------------------------------------------------------------------------------------------------------
@@ -315,6 +320,16 @@ def test_a_name_that_aks_does_not_read_is_told_with_the_one_that_is_meant() -> N
     (mistake,) = read(body(), "x.json", "aksManagedClusterAutoUpgradeSchedule").mistakes
     assert "should be aksManagedAutoUpgradeSchedule" in mistake.message
     assert mistake.message.endswith("not aksManagedClusterAutoUpgradeSchedule)")
+
+
+def test_a_file_without_the_level_that_azure_has_is_read_with_a_note() -> None:
+    flat = json.dumps({"timeInWeek": [{"day": "Friday"}]})
+    found = read(flat, "default.json")
+    assert one(found)["spec"] == {"configName": "default", "timeInWeek": [{"day": "Friday"}]}
+    (note,) = found.notes
+    assert "Azure's fields are below `properties`" in note.message
+    shown = json.dumps({"name": "default", "resourceGroup": "rg", "timeInWeek": [{"day": "Friday"}]})
+    assert read(shown).notes == [], "what az shows has no such level"
 
 
 @pytest.mark.parametrize(

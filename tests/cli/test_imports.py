@@ -177,6 +177,15 @@ def test_where_options_can_say_it_all_there_is_no_file() -> None:
     )
 
 
+def test_a_day_of_the_month_is_written_as_a_file_and_what_the_cluster_has_is_updated() -> None:
+    monthly = {**WEEKLY, "schedule": {"absoluteMonthly": {"intervalMonths": 1, "dayOfMonth": 15}}}
+    done = run("export", "az", "-", "--update", given=ours(maintenanceWindow=monthly))
+    file, _, command = done.stdout.partition("EOF\naz ")
+    assert '"dayOfMonth": 15' in file
+    assert command.startswith("aks maintenanceconfiguration update ")
+    assert command.endswith(f" --config-file {NODE_OS}.json\n")
+
+
 def test_what_napsim_has_and_azure_has_not_is_refused_or_noted() -> None:
     zone = run("export", "bicep", "-", given=ours(timeZone="Europe/Berlin"))
     assert zone.exit_code == 2

@@ -221,7 +221,11 @@ def _value(known: argparse.Namespace, option: str) -> object:
 
 def _from_file(found: Imports, origin: Origin, options: Options, files: Files) -> None:
     """az sends the file and looks at nothing else, the name apart."""
-    path = options.given["--config-file"].removeprefix("@")
+    path = options.given["--config-file"]
+    if path.startswith("@"):
+        message = "az takes what is in the file for the path of one: write it without @"
+        found.mistakes.append(origin.mistake("--config-file", path, message))
+        return
     if path not in files:
         message = f"the file is not in this script: give it to napsim import az, with --name {options.name}"
         found.mistakes.append(origin.mistake("--config-file", path, message))

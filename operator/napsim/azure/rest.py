@@ -2,7 +2,7 @@
 
 Shapes that are read: ``show`` and ``list`` (also ``--output yaml``), a ``--config-file`` with or without the level
 ``properties``, the ``value`` list of the REST API, and ``az aks show`` or its ``autoUpgradeProfile``.
-Mirrors REST stable 2026-05-01 and the messages of azure-cli ``acs/maintenanceconfiguration.py``.
+Mirrors REST stable 2026-05-01 and the messages of azure-cli 2.91.0, ``acs/maintenanceconfiguration.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from napsim.reading.sources import Document
 BODY: Final = ("maintenanceWindow", "timeInWeek", "notAllowedTime")
 _SERVERS: Final = ("id", "name", "resourceGroup", "systemData", "type")
 _SHARED: Final = "maintenanceWindowId"
+_NO_PROPERTIES: Final = "az 2.91 sends a file as it is, and Azure's fields are below `properties`: put them there"
 # az prints the first spelling of the channel, the REST API has the second.
 _CHANNELS: Final = {
     "upgradeChannel": "upgradeChannel",
@@ -102,6 +103,8 @@ def _configuration(found: Imports, document: Document, at: str, item: Mapping[st
     else:
         left = {key: value for key, value in item.items() if key not in _SERVERS}
         body(found, origin, told, "", left)
+        if len(left) == len(item):  # a file: what Azure gives has a name
+            found.notes.append(origin.mistake("", None, _NO_PROPERTIES))
 
 
 def own_name(item: Mapping[str, Any]) -> str:

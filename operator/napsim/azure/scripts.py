@@ -1,7 +1,8 @@
 """``az`` commands, and the files for ``--config-file``, that make configurations what they are.
 
-Options where they can say it all; a file where there are days or times without maintenance, or several hours of the
-week. ``add`` and ``update`` are the same request.
+Options where they can say it all; a file where there are days or times without maintenance, several hours of the week,
+or a day of the month, which az 2.91 sends as a text. ``add`` and ``update`` send the same; az refuses ``add`` for what
+the cluster has, and ``update`` for what it has not.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ def file_name(configuration: Configuration) -> str:
     return f"{configuration.name}.json"
 
 
-def script(exports: Exports, target: Target, folder: str = "") -> str:
-    """The commands. With ``folder`` all of them take their file there; else they write the files that they need."""
-    parts = [part for it in exports.configurations for part in _commands(it, target, folder)]
+def script(exports: Exports, target: Target, folder: str = "", verb: str = "add") -> str:
+    """The commands. With ``folder`` all of them take their file there; else they write the files that they need.
+
+    ``verb``: ``add`` or ``update``.
+    """
+    parts = [part for it in exports.configurations for part in _commands(it, target, folder, verb)]
     if exports.channels:
         options = (f"{_CHANNEL_OPTIONS[key]} {shlex.quote(value)}" for key, value in exports.channels.items())
         group = shlex.quote(target.resource_group)
@@ -44,10 +48,10 @@ def script(exports: Exports, target: Target, folder: str = "") -> str:
     return "".join(parts)
 
 
-def _commands(configuration: Configuration, target: Target, folder: str) -> Iterator[str]:
+def _commands(configuration: Configuration, target: Target, folder: str, verb: str) -> Iterator[str]:
     name = file_name(configuration)
     head = [
-        "az aks maintenanceconfiguration add",
+        f"az aks maintenanceconfiguration {verb}",
         f"--resource-group {shlex.quote(target.resource_group)}",
         f"--cluster-name {shlex.quote(target.cluster)}",
         f"--name {configuration.name}",
@@ -73,6 +77,8 @@ def _options(configuration: Configuration) -> Iterator[str]:
             yield f"--start-hour {slots[0]['hourSlots'][0]}"
     elif set(properties) == {"maintenanceWindow"} and not window.get("notAllowedDates"):
         ((kind, fields),) = window["schedule"].items()
+        if "dayOfMonth" in fields:
+            return
         yield f"--schedule-type {messages.KINDS[kind]}"
         for option, name in FIELDS_OF[messages.KINDS[kind]].items():
             yield f"{option} {fields[name]}"

@@ -52,10 +52,13 @@ def az(
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Write a file for --config-file there for each."),
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="For configurations that the cluster has; az refuses add for those.")
+    ] = False,
 ) -> None:
     """Commands of az, with a file for --config-file where options cannot say it all."""
-    target = Target(cluster_name, resource_group)
-    exports, text = _written("az", paths, lambda it: scripts.script(it, target, str(output) if output else ""))
+    target, folder = Target(cluster_name, resource_group), str(output) if output else ""
+    exports, text = _written("az", paths, lambda it: scripts.script(it, target, folder, "update" if update else "add"))
     if output is not None:
         _make(output)
         for it in exports.configurations:
