@@ -12,7 +12,7 @@ step := hack/step
 # The tests start Python dozens of times: compiled modules are worth keeping.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock controlplane helm chromium crds metrics rules reference pictures docs docs-serve monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind bench dist sbom release-check licences audit clean
+.PHONY: help venv lock controlplane helm azure-cli chromium crds metrics rules reference pictures docs docs-serve monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind bench dist sbom release-check licences audit clean
 
 help: ## Show this.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
@@ -32,6 +32,9 @@ controlplane: $(installed) ## Build the control plane into the user's cache: 6 m
 
 helm: $(installed) ## Build Helm into the user's cache, unless there is one of version 3 or 4 on the PATH.
 	@$(bin)/napsim cluster build --helm
+
+azure-cli: $(installed) ## Install the Azure CLI that tests run into the user's cache: 190 MB, half a minute the first time.
+	@$(bin)/python -m hack.azurecli
 
 chromium: ## Find Chromium or Chrome (CHROMIUM names one); as root on Debian or Ubuntu, install it.
 	@hack/chromium
@@ -99,7 +102,7 @@ without_cluster := tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/c
 unit: $(installed) ## Unit and property tests: no cluster, no process.
 	@$(bin)/python -m pytest --numprocesses=auto -m "not process" $(without_cluster)
 
-processes: $(installed) ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
+processes: $(installed) azure-cli ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
 	@$(bin)/python -m pytest --numprocesses=4 --dist=loadfile -m process $(without_cluster)
 
 # What a busy machine can do to a test is let it wait in vain. Such a test, and no other, has a second try: three in a run
@@ -117,6 +120,7 @@ test: $(installed) ## All of these: lint, types, contracts, unit, monitoring, ch
 	@$(step) "Types" $(MAKE) types
 	@$(step) "Import contracts" $(MAKE) contracts
 	@$(step) "Unit and property tests" $(MAKE) unit
+	@$(step) "Azure CLI" $(MAKE) azure-cli
 	@$(step) "Tests that start processes" $(MAKE) processes
 	@$(step) "Alerts and dashboard" $(MAKE) monitoring
 	@$(step) "Helm" $(MAKE) helm

@@ -10,6 +10,7 @@ from hypothesis import settings
 
 # They start processes, or wait in real time: `make processes` runs them, `make unit` does not.
 PROCESSES: Final = (
+    "tests/azure/test_azurecli.py",
     "tests/cluster/",
     "tests/cli/test_completion.py",
     "tests/cli/test_kubectl.py",
@@ -21,6 +22,7 @@ PROCESSES: Final = (
     "tests/live/test_release.py",
     "tests/live/test_transport.py",
     "tests/live/test_writer.py",
+    "tests/packaging/test_azurecli.py",
     "tests/packaging/test_pipx.py",
     "tests/packaging/test_wheel.py",
     "tests/rbac/",

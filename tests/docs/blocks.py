@@ -28,7 +28,6 @@ SHELLS: Final = (SESSION, SCRIPT)
 
 # Why a block may be left alone, and what that asks of a machine.
 REASONS: Final = {
-    "needs an Azure subscription": "az, or what az prints of a cluster that exists",
     "needs GitHub": "a workflow that runs there",
     "needs a release": "an image, a chart or an archive that is published, or built for publication",
     "takes minutes": "the whole suite, or the build of a control plane",

@@ -1,6 +1,7 @@
 """What az says, word for word, when a maintenance configuration is wrong.
 
-Mirrors azure-cli 2.91.0, ``acs/maintenanceconfiguration.py`` and ``_validators.py``.
+Mirrors azure-cli 2.91.0, ``acs/maintenanceconfiguration.py`` and ``_validators.py``; tests/azure/test_azurecli.py holds
+them to that program.
 """
 
 from __future__ import annotations
