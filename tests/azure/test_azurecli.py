@@ -6,6 +6,7 @@ What az sends is read back by `napsim import`, and is what napsim's own command 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -225,6 +226,22 @@ def test_az_says_what_napsim_says_in_its_name(
     said = change(az, *shlex.split(options))
     assert said.refusal.removeprefix(ADD) == says
     assert manager.put == {}
+
+
+def test_every_option_of_az_is_known(az: CommandLine) -> None:
+    shown = az.run("aks", "maintenanceconfiguration", "add", "--help").out
+    options = set(re.findall(r"^ {4}(--[a-z-]+) .*:", shown, re.MULTILINE)) - {"--help"}
+    assert options > {"--config-file", *VALUES, "--query"}
+    unknown = "unrecognized arguments"
+    told = {option: [it.message for it in read(command(f"-n default {option}")).mistakes] for option in options}
+    assert [option for option, messages in told.items() if any(unknown in message for message in messages)] == []
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_the_options_of_the_channels_are_those_of_az(az: CommandLine, verb: str) -> None:
+    shown = az.run("aks", verb, "--help").out
+    for option in ("--auto-upgrade-channel", "--node-os-upgrade-channel"):
+        assert len(re.findall(rf"^ {{4}}{option} .*:", shown, re.MULTILINE)) == 1
 
 
 VALUES: dict[str, tuple[str, ...]] = {

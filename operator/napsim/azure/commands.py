@@ -159,7 +159,8 @@ _OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
     "--week-index": _spelled(*_LISTED["--week-index"]),
 }
 # Where the command goes, and what az does with its answer.
-_ASIDE: Final = ("--aks-custom-headers", "--subscription", "--output", "-o", "--query")
+_ASIDE: Final = ("--aks-custom-headers", "--subscription", "--change-reference", "--output", "-o", "--query")
+_SWITCHES: Final = ("--acquire-policy-token", "--only-show-errors", "--debug", "--verbose")
 
 
 def _parser() -> _Parser:
@@ -171,7 +172,7 @@ def _parser() -> _Parser:
         parser.add_argument(option, type=type_, choices=_LISTED.get(option))
     for option in _ASIDE:
         parser.add_argument(option)
-    for option in ("--only-show-errors", "--debug", "--verbose"):
+    for option in _SWITCHES:
         parser.add_argument(option, action="store_true")
     return parser
 

@@ -20,8 +20,8 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[2]
 CLOUD: Final = "rehearsal"
 _VERSION: Final = re.findall(r"^azure-cli-core==(\S+)", azurecli.PINNED.read_text(), re.MULTILINE)[0]
-# az asks its makers for the newest version, unless it knows its own.
-_KNOWN_VERSIONS: Final = {"versions": {"core": {"local": _VERSION}}, "update_time": ""}
+# az asks its makers for the newest version, unless it knows its own, and with --help unless it has just asked.
+_KNOWN_VERSIONS: Final = {"versions": {"core": {"local": _VERSION}}, "check_time": "9999-01-01 00:00:00.0"}
 
 
 @dataclass(frozen=True, slots=True)
