@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
+from hack import azurecli
 from napsim.azure.commands import FIELDS_OF
 from napsim.cli.main import app
 from tests.azure import drawn
@@ -302,6 +306,17 @@ def spelled(value: Any) -> Any:
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------
+
+
+def test_the_packages_of_az_are_those_that_it_asks_for(az: CommandLine) -> None:
+    (site,) = azurecli.environment().glob("lib/python3*/site-packages")
+    installed = {canonicalize_name(it.metadata["Name"]): it for it in distributions(path=[str(site)])}
+    asked = [Requirement(line) for it in installed.values() for line in it.requires or []]
+    there = [it for it in asked if canonicalize_name(it.name) in installed and (not it.marker or it.marker.evaluate())]
+    assert {"azure-cli-core", "azure-mgmt-containerservice", "azure-core", "msal"} <= {it.name for it in there}
+    assert [str(it) for it in there if not it.specifier.contains(installed[canonicalize_name(it.name)].version)] == []
+    version = az.run("version").json()
+    assert version["azure-cli"] == installed[canonicalize_name("azure-cli")].version
 
 
 def test_nothing_leaves_the_machine(az: CommandLine, tmp_path: Path) -> None:
