@@ -1,7 +1,7 @@
 """Write what napsim is installed with as a CycloneDX document: each pinned package, its version and its licence.
 
-Usage: sbom.py FILE. What is pinned is requirements/runtime.txt. The document has no time and no number of its own, so
-that the same pins give the same bytes.
+Usage: sbom.py FILE. What is pinned is requirements/runtime.txt. The document has no time, and its serial number is made
+of all that it says, so that the same pins give the same bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import uuid
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,16 @@ _PIN: Final = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)", re
 
 
 def document(root: Path) -> dict[str, Any]:
-    """The document. Its shape is that of CycloneDX 1.6."""
+    """The document. Its shape is that of CycloneDX 1.6.
+
+    The serial number, which CycloneDX does not ask for, is what actions/attest-sbom knows such a document by.
+    """
+    told = _told(root)
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, f"{told['$schema']}#{json.dumps(told, sort_keys=True)}")
+    return {**told, "serialNumber": f"urn:uuid:{serial}"}
+
+
+def _told(root: Path) -> dict[str, Any]:
     pins = [(match["name"].lower(), match["version"]) for match in _PIN.finditer(_requirements(root))]
     version = release_of(root).python
     napsim = {**component("napsim", version), "type": "application", "licenses": [{"expression": "Apache-2.0"}]}

@@ -196,3 +196,15 @@ def test_the_bill_of_materials_has_every_pinned_package_once() -> None:
     assert [item["purl"] for item in made["components"]] == wanted
     assert made["dependencies"] == [{"ref": f"pkg:pypi/napsim@{napsim.__version__}", "dependsOn": wanted}]
     assert {item["name"] for item in made["components"] if "licenses" not in item} <= {"colorama"}
+
+
+def test_the_bill_of_materials_is_one_that_its_attestation_accepts(tmp_path: Path) -> None:
+    """actions/attest-sbom takes for CycloneDX what has these three, though CycloneDX itself asks for two of them."""
+    made = document(ROOT)
+    assert (made["bomFormat"], made["specVersion"]) == ("CycloneDX", "1.6")
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", made["serialNumber"])
+    assert document(ROOT) == made
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/runtime.txt").write_text("kopf==1.45.2\n")
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    assert document(tmp_path)["serialNumber"] != made["serialNumber"]
