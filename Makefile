@@ -102,7 +102,7 @@ without_cluster := tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/c
 unit: $(installed) ## Unit and property tests: no cluster, no process.
 	@$(bin)/python -m pytest --numprocesses=auto -m "not process" $(without_cluster)
 
-processes: $(installed) azure-cli ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
+processes: $(installed) azure-cli helm ## Tests that start processes or wait in real time, and the 100,000 answers of the Go code: no cluster.
 	@$(bin)/python -m pytest --numprocesses=4 --dist=loadfile -m process $(without_cluster)
 
 # What a busy machine can do to a test is let it wait in vain. Such a test, and no other, has a second try: three in a run
@@ -121,9 +121,9 @@ test: $(installed) ## All of these: lint, types, contracts, unit, monitoring, ch
 	@$(step) "Import contracts" $(MAKE) contracts
 	@$(step) "Unit and property tests" $(MAKE) unit
 	@$(step) "Azure CLI" $(MAKE) azure-cli
+	@$(step) "Helm" $(MAKE) helm
 	@$(step) "Tests that start processes" $(MAKE) processes
 	@$(step) "Alerts and dashboard" $(MAKE) monitoring
-	@$(step) "Helm" $(MAKE) helm
 	@$(step) "Helm chart" $(MAKE) chart
 	@$(step) "Control plane" $(MAKE) controlplane
 	@$(step) "Chromium" $(MAKE) chromium

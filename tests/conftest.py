@@ -24,6 +24,7 @@ PROCESSES: Final = (
     "tests/live/test_writer.py",
     "tests/packaging/test_azurecli.py",
     "tests/packaging/test_pipx.py",
+    "tests/packaging/test_release_workflow.py",
     "tests/packaging/test_wheel.py",
     "tests/rbac/",
     "tests/sim/test_determinism.py",

@@ -11,6 +11,7 @@ import yaml
 
 import napsim
 from napsim.api import names
+from napsim.cli.plugin import semver
 from napsim.cluster.binaries import PIECES
 from napsim.cluster.folders import controlplane_sources
 from napsim.cluster.golang import pinned_version
@@ -154,7 +155,7 @@ def container(name: str, at: str = "Deployment/napsim") -> Manifest:
 def test_the_version_of_the_chart_is_the_programs() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == napsim.__version__
-    assert chart["version"].replace("-dev.", ".dev") == napsim.__version__
+    assert chart["version"] == semver(napsim.__version__)
     assert container("default")["image"] == f"napsim:{napsim.__version__}"
 
 
