@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from hack.release import release_of, section
+from hack.release import release_of
 from napsim.cluster import find_helm
 from napsim.cluster.progress import Silent
 from tests.chart.rendering import API_VERSIONS, parsed, pods
@@ -55,6 +55,7 @@ NOT_REHEARSED: Final = {
     "pypa/gh-action-pypi-publish": "it trusts that identity too",
     "release: With the changelog's section as its notes": "the release's page is GitHub's",
 }
+HEADING: Final = r"^(## \[.*)$"  # of a section of the changelog
 KNOWING_THE_VERSION: Final = (
     "tests/chart/test_golden.py::test_the_chart_renders_what_its_golden_file_has",
     "tests/chart/test_objects.py::test_the_version_of_the_chart_is_the_programs",
@@ -79,6 +80,11 @@ class Version:
     @property
     def is_prerelease(self) -> bool:
         return self.python != self.semantic
+
+
+# No release is ever of these: where one is tested, at its tag, there is something to write too.
+FINAL: Final = Version("99.1.0", "99.1.0")
+BEFORE: Final = Version("99.2.0rc1", "99.2.0-rc.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "packed"
 
 
-@pytest.fixture(scope="module", params=[Version("1.2.0", "1.2.0"), Version("1.3.0rc1", "1.3.0-rc.1")], ids=str)
+@pytest.fixture(scope="module", params=[FINAL, BEFORE], ids=str)
 def released(
     request: pytest.FixtureRequest, registry: Registry, wheels: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Released:
@@ -146,17 +152,19 @@ def tagged(version: Version, folder: Path) -> None:
 
 
 def written(version: Version, clone: Path) -> None:
-    """Steps 1 and 2 of docs/release.md, and what step 3 says of it."""
+    """Steps 1 and 2 of docs/release.md: the version in all places, and as the newest section of the changelog."""
     old = release_of(clone)
-    named = [clone / "pyproject.toml", clone / "operator/napsim/__init__.py", *(clone / "docs").glob("*.md")]
-    for file in named:
-        replace(file, re.escape(old.python), version.python)
-    told = clone / "charts/napsim/Chart.yaml"
-    replace(told, f"^version: {re.escape(old.semantic)}$", f"version: {version.semantic}")
-    replace(told, f"^appVersion: {re.escape(old.python)}$", f"appVersion: {version.python}")
-    replace(told, '(artifacthub.io/prerelease: )".*"', rf'\1"{str(version.is_prerelease).lower()}"')
-    if not version.is_prerelease:
-        replace(clone / "CHANGELOG.md", r"^## \[Unreleased\]$", f"## [{version.semantic}] - 2026-12-01")
+    replace(clone / "pyproject.toml", f'^version = "{old.python}"$', f'version = "{version.python}"')
+    replace(clone / "operator/napsim/__init__.py", f'"{old.python}"$', f'"{version.python}"')
+    chart = clone / "charts/napsim/Chart.yaml"
+    replace(chart, f"^version: {old.semantic}$", f"version: {version.semantic}")
+    replace(chart, f"^appVersion: {old.python}$", f"appVersion: {version.python}")
+    replace(chart, '(artifacthub.io/prerelease: )".*"', rf'\1"{str(version.is_prerelease).lower()}"')
+    for page in (clone / "docs").glob("*.md"):
+        replace(page, rf"\bnapsim:{old.python}\b", f"napsim:{version.python}")
+    heading = "## [Unreleased]" if version.is_prerelease else f"## [{version.semantic}] - 2026-12-01"
+    before, _, newest, *others = re.split(HEADING, (clone / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    (clone / "CHANGELOG.md").write_text("".join([before, heading, newest, *others]))
 
 
 def replace(file: Path, pattern: str, text: str) -> None:
@@ -258,8 +266,8 @@ def test_the_list_of_contents_and_the_notes_are_of_the_version(released: Release
     listed = json.loads((folder / "dist/napsim.cdx.json").read_text())
     assert listed["metadata"]["component"]["purl"] == f"pkg:pypi/napsim@{version.python}"
     assert len(listed["components"]) > 20
-    told = section((ROOT / "CHANGELOG.md").read_text(), "Unreleased-now")
-    assert (folder / "notes.md").read_text() == told
+    newest = re.split(HEADING, (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[2]
+    assert (folder / "notes.md").read_text() == newest.strip() + "\n"
 
 
 def test_what_is_attested_and_published_is_what_was_built(released: Released) -> None:
@@ -329,16 +337,14 @@ def test_the_tests_that_know_the_version_pass_at_the_tag(released: Released) -> 
 
 
 def test_a_repository_whose_settings_name_no_registry_is_told_so(wheels: Path, tmp_path: Path) -> None:
-    version = Version("1.2.0", "1.2.0")
-    tagged(version, tmp_path)
-    check = a_run(version, tmp_path, wheels, OCI_REGISTRY="registry.example").play("check")
+    tagged(FINAL, tmp_path)
+    check = a_run(FINAL, tmp_path, wheels, OCI_REGISTRY="registry.example").play("check")
     assert check.ended == 1
     assert "OCI_NAMESPACE" in check.done[-1].printed
 
 
 def test_a_tag_beside_main_is_refused(wheels: Path, tmp_path: Path) -> None:
-    version = Version("1.2.0", "1.2.0")
-    tagged(version, tmp_path)
-    git(tmp_path / "origin", "update-ref", "refs/heads/main", f"{version.tag}~1")
-    check = a_run(version, tmp_path, wheels, OCI_REGISTRY="registry.example", OCI_NAMESPACE=NAMESPACE).play("check")
+    tagged(FINAL, tmp_path)
+    git(tmp_path / "origin", "update-ref", "refs/heads/main", f"{FINAL.tag}~1")
+    check = a_run(FINAL, tmp_path, wheels, OCI_REGISTRY="registry.example", OCI_NAMESPACE=NAMESPACE).play("check")
     assert (check.ended, check.done[-1].step.title) == (1, "The tag is on main")
