@@ -30,7 +30,6 @@ SHELLS: Final = (SESSION, SCRIPT)
 REASONS: Final = {
     "needs GitHub": "a workflow that runs there",
     "needs a release": "an image, a chart or an archive that is published, or built for publication",
-    "takes minutes": "the whole suite, or the build of a control plane",
 }
 
 HOW: Final = f"""How blocks are marked. ```{SCRIPT} is a script: every command is run and ends with 0.

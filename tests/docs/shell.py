@@ -108,7 +108,11 @@ def copy_of_the_repository(folder: Path, *more: str) -> Path:
 
 
 def run(
-    page: Iterable[Step], folder: Path, environment: Mapping[str, str] | None = None, where: Path | None = None
+    page: Iterable[Step],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    where: Path | None = None,
+    most_seconds: float = 900.0,
 ) -> list[Outcome]:
     """All steps; background jobs of the page end with it. ``where``: by default in a copy of the repository."""
     wanted = list(page)
@@ -118,7 +122,7 @@ def run(
     for number, step in enumerate(wanted):
         (told / f"{number}.sh").write_text(step.text + "\n")
     (told / "page.sh").write_text(_driver(wanted, told))
-    _bash(told / "page.sh", copy, _environment(copy, home) | dict(environment or {}))
+    _bash(told / "page.sh", copy, _environment(copy, home) | dict(environment or {}), most_seconds)
     return [_outcome(number, step, told) for number, step in enumerate(wanted)]
 
 
@@ -162,7 +166,7 @@ def _environment(copy: Path, home: Path) -> dict[str, str]:
     }
 
 
-def _bash(script: Path, folder: Path, environment: dict[str, str], most_seconds: float = 900.0) -> None:
+def _bash(script: Path, folder: Path, environment: dict[str, str], most_seconds: float) -> None:
     """In a process group of its own, of which nothing is left at the end."""
     bash = subprocess.Popen(
         ["bash", "--noprofile", "--norc", script], cwd=folder, env=environment, start_new_session=True,

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from napsim.cluster.folders import controlplane_sources
 from tests.packaging.repository import ROOT
 
 GITHUB: Final = ROOT / ".github"
@@ -80,6 +81,14 @@ def test_the_container_has_the_versions_that_are_tested() -> None:
         f"FROM python:{read(GITHUB / 'workflows/test.yml')['jobs']['test']['strategy']['matrix']['python'][-1]}-"
         in recipe
     )
+
+
+def test_every_minor_of_kubernetes_that_is_pinned_beside_the_default_is_tested_every_week() -> None:
+    (job,) = read(GITHUB / "workflows/versions.yml")["jobs"].values()
+    pinned = [path.name.partition("-")[2] for path in controlplane_sources().glob("kubernetes-*")]
+    assert job["strategy"]["matrix"]["kubernetes"] == sorted(pinned)
+    page = (ROOT / "docs/kubernetes-versions.md").read_text()
+    assert [minor for minor in pinned if not re.search(rf"\b{re.escape(minor)}\.\d", page)] == []
 
 
 def test_new_versions_are_looked_for_where_versions_are() -> None:
