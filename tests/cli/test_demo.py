@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import shlex
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from napsim.api.nodeimage import NodeImage
@@ -73,7 +74,7 @@ def test_evictions_that_were_granted_are_counted_in_the_audit_log(tmp_path: Path
 
     log = tmp_path / "audit.log"
     log.write_text(line("eviction", 201) + line("eviction", 429) + line("binding", 201) + line("eviction", 201))
-    assert evictions(replace(CLUSTER, audit_log=log)) == 2
+    assert evictions(dataclasses.replace(CLUSTER, audit_log=log)) == 2
 
 
 def test_a_name_that_cannot_be_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.actions import DeleteNodeClaim, Event, PatchNode, SetNodeClaimStatus, patched_node, with_status

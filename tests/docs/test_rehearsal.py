@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from napsim.cli.demo import _Lines, _sum_up
@@ -62,7 +62,7 @@ FULL: Final = View(
 
 def seen(time: str, before: View, default: Pool, system: Pool | None = None, **changed: object) -> View:
     pools = (default, system or before.pools[1])
-    return replace(before, clock=Clock(at(time), 600), pools=pools, **changed)  # type: ignore[arg-type]  # fields of View
+    return replace(before, clock=Clock(at(time), 600), pools=pools, **changed)
 
 
 def scenes() -> Iterator[tuple[int, View]]:

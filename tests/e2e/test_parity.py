@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.core.divergence import names_of, renamed
 from napsim.core.timings import Distribution

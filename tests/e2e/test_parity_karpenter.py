@@ -6,13 +6,13 @@ No cluster is needed. It is here because it takes most of a minute, where unit t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.core.trace import RecordKind
 from napsim.sim.outcome import Outcome

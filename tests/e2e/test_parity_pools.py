@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from napsim.api.scalars import write_instant
 from napsim.core.divergence import names_of, renamed

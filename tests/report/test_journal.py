@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from napsim.report.journal import Journal
 from napsim.report.scenes import THEN, UNTIL_BLOCKED, blocking_pdb, deadline_seconds, is_full
@@ -21,7 +22,7 @@ def at(hours: float, old: int, new: int, **changed: object) -> View:
     view = replace(
         ROLLING_OUT, clock=Clock(START + timedelta(hours=hours), 600), pools=(pool,), blocked=(), pickups=PICKED_UP
     )
-    return replace(view, **changed)  # type: ignore[arg-type]  # a test names fields that there are
+    return replace(view, **changed)
 
 
 def blocked(message: str) -> tuple[Blocked, ...]:

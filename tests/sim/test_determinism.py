@@ -6,11 +6,11 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.core.timings import Distribution
 from napsim.core.trace import line

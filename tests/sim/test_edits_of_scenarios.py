@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from napsim.controllers.chains import POOL, Chains, Target
 from napsim.core.chain import Chain, Link, LinkName

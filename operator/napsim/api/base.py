@@ -8,9 +8,9 @@ here runs the second. One table of cases runs through both (tests/api/cases.py),
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -46,8 +46,7 @@ def wire_name(attribute: str) -> str:
     return first + "".join(_ACRONYMS.get(word, word.capitalize()) for word in rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One rule over the fields of a model: ``cel`` for the API server, ``holds`` for Python. Both are true when it is
     kept.
 
@@ -66,8 +65,7 @@ class Rule:
         return {"rule": self.cel, "message": self.message, **place}
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True):
     """One rule over an update: ``holds(old, new)`` in Python, ``self`` and ``oldSelf`` in CEL."""
 
     message: str

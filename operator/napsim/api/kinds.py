@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from napsim.api.base import KubeObject
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A printer column. ``wide`` ones appear with ``kubectl get -o wide`` only."""
 
     name: str
@@ -24,16 +24,14 @@ def condition_column(type_: str, *, wide: bool = False) -> Column:
     return Column(type_, f'.status.conditions[?(@.type=="{type_}")].status', wide=wide)
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """Paths of the scale subresource."""
 
     spec_replicas: str
     status_replicas: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind: its model and how the API server serves it. All kinds here are cluster-scoped and have a status.
 
     ``deprecated`` are further served versions with the same schema, each with the warning that its use earns.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Generic, TypeVar
 
+import msgspec
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, Strict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -26,8 +26,7 @@ def _refuse(kind: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{message}", {"message": message})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Check:
+class Check(msgspec.Struct, frozen=True, eq=False):
     """A rule of one field, in CEL and in Python. ``explain`` and ``explain_cel`` make the message of the value."""
 
     message: str
@@ -61,14 +60,13 @@ def matching(pattern: str, message: str) -> Check:
     return Check(message, f"self.matches('^({quoted})$')", lambda text: compiled.fullmatch(text) is not None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parsed(Generic[T]):
+class Parsed(msgspec.Struct, Generic[T], frozen=True, eq=False):
     """Text on the wire, a ``T`` in Python. ``parse`` raises ValueError with a message that says what is allowed."""
 
     type_: type[T]
     parse: Callable[[str], T]
     write: Callable[[T], str]
-    schema: Mapping[str, JsonValue] = field(default_factory=dict)
+    schema: Mapping[str, JsonValue] = msgspec.field(default_factory=dict)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         writer = core_schema.plain_serializer_function_ser_schema(self.write, when_used="json")
@@ -88,8 +86,7 @@ class Parsed(Generic[T]):
             raise _refuse("format", str(error)) from error
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Distinct:
+class Distinct(msgspec.Struct, frozen=True, eq=False):
     """A list without equal elements (list type set), or without elements that agree in ``keys`` (list type map)."""
 
     keys: tuple[str, ...] = ()

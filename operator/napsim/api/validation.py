@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -27,8 +27,7 @@ from napsim.api.openapi import Schema
 from napsim.api.registry import GROUPS, KINDS, kind_of
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True):
     """One mistake. ``object`` is ``Kind/name``; ``field`` a path (``spec.disruption.budgets[0].nodes``) or empty."""
 
     object: str

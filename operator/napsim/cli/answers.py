@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
 import typer
 
 from napsim.cli.options import BAD_INPUT, UTC_NAME
@@ -50,8 +51,7 @@ def local_zone(environment: Mapping[str, str], local_time: Path = _LOCAL_TIME) -
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The objects of the kinds asked for, in the order of the input, and what is to be said of others."""
 
     objects: tuple[Document, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
 from napsim.cli.executors import LocalProcesses, told_results

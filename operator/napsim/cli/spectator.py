@@ -6,11 +6,11 @@ The status of NodeAutoProvisioning is the operator's own, reported whenever some
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.core.actions import Event
 from napsim.core.clock import parse_rfc3339

@@ -7,7 +7,8 @@ follow is said in an event on it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from napsim.controllers.executor import Executor
 from napsim.controllers.state import ClusterState
@@ -15,8 +16,7 @@ from napsim.core.actions import Event
 from napsim.core.objects import DaemonSet, KubeObject, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass
 
 
-@dataclass(slots=True)
-class Background:
+class Background(msgspec.Struct):
     """Told of changes as (old, new). ``on_room`` is called when pods may find room elsewhere than before."""
 
     state: ClusterState

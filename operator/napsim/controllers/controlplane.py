@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
@@ -29,8 +30,7 @@ UPGRADED: Final = "KubernetesUpgraded"
 WAITS: Final = "KubernetesUpgradeWaits"
 
 
-@dataclass(slots=True)
-class ControlPlaneController:
+class ControlPlaneController(msgspec.Struct):
     """``reconcile`` decides on the version; ``on_change`` is told when it is another one."""
 
     declared: Declared

@@ -5,7 +5,7 @@ Mirrors karpenter v1.14.0 ``pkg/controllers/disruption/helpers.go`` and ``pkg/co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from napsim.api import names
 from napsim.core import inplace
@@ -13,8 +13,7 @@ from napsim.core.budgets import NodeCount, contribution
 from napsim.core.objects import Node, NodeClaim, is_true
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(msgspec.Struct, frozen=True):
     """Nodes of ``pool``: how many count, and how many of them are disrupted."""
 
     pool: str

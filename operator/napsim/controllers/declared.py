@@ -7,7 +7,6 @@ lost. The API server refuses most mistakes; what reaches us is what schema and C
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,8 +49,7 @@ MAINTENANCE_CONFIGURATION: Final = "MaintenanceConfiguration"
 NODE_AUTO_PROVISIONING: Final = "NodeAutoProvisioning"
 
 
-@dataclass(frozen=True, slots=True)
-class NodePoolEntry:
+class NodePoolEntry(msgspec.Struct, frozen=True):
     """A NodePool ready for decisions. ``template`` is ``spec.template`` as stored: what the hash is made of."""
 
     pool: NodePool
@@ -63,8 +61,7 @@ class NodePoolEntry:
     faults: tuple[str, ...] = ()  # that admission did not see: nothing is launched for such a pool
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClassEntry:
+class NodeClassEntry(msgspec.Struct, frozen=True):
     """An AKSNodeClass ready for decisions."""
 
     metadata: ObjectMeta
@@ -95,27 +92,26 @@ class NodeClassEntry:
         }
 
 
-@dataclass(slots=True)
-class Declared:
+class Declared(msgspec.Struct):
     """All of it, by name. ``first_seen`` gives the virtual instant at which an object without a date appeared."""
 
-    pools: dict[str, NodePoolEntry] = field(default_factory=dict)
-    node_classes: dict[str, NodeClassEntry] = field(default_factory=dict)
-    images: dict[str, Manifest] = field(default_factory=dict)
-    windows: dict[str, Manifest] = field(default_factory=dict)
-    settings: Settings = field(default_factory=Settings)
+    pools: dict[str, NodePoolEntry] = msgspec.field(default_factory=dict)
+    node_classes: dict[str, NodeClassEntry] = msgspec.field(default_factory=dict)
+    images: dict[str, Manifest] = msgspec.field(default_factory=dict)
+    windows: dict[str, Manifest] = msgspec.field(default_factory=dict)
+    settings: Settings = msgspec.field(default_factory=Settings)
     nap: Manifest | None = None
-    problems: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (kind, name) -> what is wrong
+    problems: dict[tuple[str, str], tuple[str, ...]] = msgspec.field(default_factory=dict)  # of (kind, name)
     revision: int = 0  # another one whenever an object was taken in or dropped
-    caches: dict[ListKey, ListCache] = field(default_factory=dict)  # lists of the gallery, as the provider keeps them
+    caches: dict[ListKey, ListCache] = msgspec.field(default_factory=dict)  # of the gallery, as the provider has them
     server_version: str = ""
     control_plane: str = ""  # what was decided of it; until then what the settings or the API server say
     waiting_upgrade: str = ""  # of Kubernetes, in words, while one waits for its window
-    catalogue: Catalogue = field(default_factory=Catalogue)
-    unavailable: UnavailableOfferings = field(default_factory=UnavailableOfferings)
-    offerings: Mapping[str, tuple[Offering, ...]] = field(default_factory=dict)
-    observed: Observed = field(default_factory=Observed)  # instance types of classes that are not Azure's
-    _templates: dict[str, tuple[tuple[object, ...], NodeTemplate]] = field(default_factory=dict)
+    catalogue: Catalogue = msgspec.field(default_factory=Catalogue)
+    unavailable: UnavailableOfferings = msgspec.field(default_factory=UnavailableOfferings)
+    offerings: Mapping[str, tuple[Offering, ...]] = msgspec.field(default_factory=dict)
+    observed: Observed = msgspec.field(default_factory=Observed)  # instance types of classes that are not Azure's
+    _templates: dict[str, tuple[tuple[object, ...], NodeTemplate]] = msgspec.field(default_factory=dict)
     _in_order: tuple[NodeTemplate, ...] = ()
 
     @property

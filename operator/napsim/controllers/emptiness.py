@@ -8,9 +8,11 @@ upstream's does. Fails closed: a decision that was not started is gone with its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
@@ -46,12 +48,11 @@ WHEN_EMPTY: Final = "WhenEmpty"
 _NODEPOOL_DEDUPE_SECONDS: Final = 60.0
 
 
-@dataclass(slots=True)
-class PodEvents:
+class PodEvents(msgspec.Struct):
     """When pods last came to a node or left it: what is noted here is written with the claim's next look."""
 
     declared: Declared
-    noted: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
+    noted: dict[str, datetime] = msgspec.field(default_factory=dict)  # NodeClaim -> virtual instant
 
     def on_pod(self, old: Pod | None, new: Pod | None, claim: NodeClaim, now: datetime) -> bool:
         """Whether the claim is to be looked at.
@@ -77,14 +78,12 @@ class PodEvents:
         return watch(claim, entry.pool, self.noted.get(claim.name), now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
+class _Proposal(msgspec.Struct, frozen=True):
     claims: tuple[str, ...]
     due: datetime
 
 
-@dataclass(slots=True)
-class Emptiness:
+class Emptiness(msgspec.Struct):
     """``look`` is the part of a pass that is about empty nodes; ``on_claim`` keeps the index."""
 
     state: ClusterState
@@ -95,11 +94,11 @@ class Emptiness:
     doubt: Callable[[str], None]  # a Node whose command may have been started
     on_emptied: Callable[[tuple[str, ...]], None] = lambda _: None  # one command, by the pools of its nodes
     on_invalidated: Callable[[int], None] = lambda _: None  # candidates that did not outlast the validation
-    empties: set[str] = field(default_factory=set)  # NodeClaims that are Consolidatable, with an empty Node
-    consolidatable: dict[str, set[str]] = field(default_factory=dict)  # NodePool -> its NodeClaims that are
+    empties: set[str] = msgspec.field(default_factory=set)  # NodeClaims that are Consolidatable, with an empty Node
+    consolidatable: dict[str, set[str]] = msgspec.field(default_factory=dict)  # NodePool -> its NodeClaims that are
     eligible: int = 0  # candidates of the last pass, before budgets
     wake_at: datetime | None = None  # when time alone may bring what this pass did not
-    _nominated: dict[str, datetime] = field(default_factory=dict)  # Node -> until when
+    _nominated: dict[str, datetime] = msgspec.field(default_factory=dict)  # Node -> until when
     _proposal: _Proposal | None = None
 
     # --- what changed -------------------------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
@@ -19,8 +20,7 @@ from napsim.core.versions import version_date
 from napsim.core.windows import describe_instant
 
 
-@dataclass(slots=True)
-class ImageReporter:
+class ImageReporter(msgspec.Struct):
     """``report`` brings all of them up to date."""
 
     state: ClusterState

@@ -7,9 +7,10 @@ virtual clock, and for whom.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
@@ -36,8 +37,7 @@ _NO_TIME: Final = timedelta(0)
 _REPEAT_SECONDS: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class InPlaceProvider:
+class InPlaceProvider(msgspec.Struct, frozen=True):
     """Answers for NodeClaims that stand for Nodes that are there. All instants are virtual."""
 
     state: ClusterState
@@ -85,8 +85,7 @@ class InPlaceProvider:
         return {labels.get(names.INSTANCE_TYPE, ""): (offering,)}
 
 
-@dataclass(frozen=True, slots=True)
-class InPlaceNodes:
+class InPlaceNodes(msgspec.Struct, frozen=True):
     """Takes Nodes that opt in, and lets go of those that do not any more."""
 
     state: ClusterState

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
+
+import msgspec
 
 from napsim.core.clock import Timeline, earliest
 from napsim.core.clusterview import ClusterView
@@ -27,8 +28,7 @@ from napsim.core.topology import Mover
 _BY_TURN: Final = attrgetter("turn")
 
 
-@dataclass(frozen=True, slots=True)
-class Moving:
+class Moving(msgspec.Struct, frozen=True):
     """Pods that need room elsewhere, by turn. ``until`` (virtual): others may join them then as time passes, alone.
 
     ``own``: the same as an outlook asks for them, of a candidate's pods.
@@ -57,11 +57,10 @@ def _moving(
     return next(iter(moving((pod,), view, displaced=displaced)), None), None
 
 
-@dataclass(slots=True)
-class MovingPods:
+class MovingPods(msgspec.Struct):
     """The same for candidates, kept by Node until its pods change. ``known`` are found by ``of``."""
 
-    known: dict[str, Moving] = field(default_factory=dict)
+    known: dict[str, Moving] = msgspec.field(default_factory=dict)
 
     def on_pods(self, node: str) -> None:
         """The pods of the Node have changed, or what they ask for."""
@@ -82,13 +81,12 @@ class MovingPods:
         return known
 
 
-@dataclass(slots=True)
-class _LeavingNode:
+class _LeavingNode(msgspec.Struct):
     """Its pods that need room elsewhere, and those that may as time passes, by key; and those that have changed."""
 
-    movers: dict[str, Mover] = field(default_factory=dict)
-    until: dict[str, datetime] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
+    movers: dict[str, Mover] = msgspec.field(default_factory=dict)
+    until: dict[str, datetime] = msgspec.field(default_factory=dict)
+    changed: set[str] = msgspec.field(default_factory=set)
     unknown: bool = True  # nothing is known yet, or not any more
 
     def take_due(self, pods: Mapping[str, Pod], now: datetime) -> Collection[str]:
@@ -101,14 +99,13 @@ class _LeavingNode:
         return due
 
 
-@dataclass(slots=True)
-class Leaving:
+class Leaving(msgspec.Struct):
     """The nodes on their way out, by name. Whoever keeps it says what has changed."""
 
-    _nodes: dict[str, _LeavingNode] = field(default_factory=dict)
-    _stale: set[str] = field(default_factory=set)  # those of which something has changed
-    _timed: set[str] = field(default_factory=set)  # those where time alone may change something
-    _sorted: list[Mover] = field(default_factory=list)  # of all nodes, by turn
+    _nodes: dict[str, _LeavingNode] = msgspec.field(default_factory=dict)
+    _stale: set[str] = msgspec.field(default_factory=set)  # those of which something has changed
+    _timed: set[str] = msgspec.field(default_factory=set)  # those where time alone may change something
+    _sorted: list[Mover] = msgspec.field(default_factory=list)  # of all nodes, by turn
     _all: Moving | None = None
     _news: bool = False
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from napsim.api import names
@@ -44,8 +44,7 @@ _DEPENDENTS: Final = (
 _UNKNOWN: Final = tuple(Condition(type_, "Unknown", AWAITING_REASON, AWAITING_MESSAGE) for type_ in _DEPENDENTS)
 
 
-@dataclass(slots=True)
-class NodeClassController:
+class NodeClassController(msgspec.Struct):
     """``reconcile(name)``. ``on_pickup`` records what was picked up before the class shows it."""
 
     state: ClusterState

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.nodeautoprovisioning import NODE_PROVIDERS
@@ -39,8 +40,10 @@ _NO_FAILURES: Final = "FailuresNotPlayed"
 _NO_TYPES: Final = "NoCompatibleInstanceTypes"
 
 
-@dataclass(slots=True)
-class NodePoolController:
+_Found = tuple[NodePoolEntry, NodeClassEntry, Settings, list[Finding]]
+
+
+class NodePoolController(msgspec.Struct):
     """``reconcile(name)`` writes annotations and status; the status only as often as the caller asks."""
 
     state: ClusterState
@@ -51,8 +54,8 @@ class NodePoolController:
     provisioner: Provisioner
     registrations: Registrations
     on_written: Callable[[str, str], None]  # kind, name: what rests on the pool is to be looked at
-    _found: dict[str, tuple[NodePoolEntry, NodeClassEntry, Settings, list[Finding]]] = field(default_factory=dict)
-    _logged: dict[str, tuple[str, ...]] = field(default_factory=dict)  # NodePool -> errors of its budgets
+    _found: dict[str, _Found] = msgspec.field(default_factory=dict)
+    _logged: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # NodePool -> errors of its budgets
 
     async def reconcile(self, name: str) -> datetime | None:
         entry = self.declared.pools.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,8 +36,7 @@ _QUEUE_POLL: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/d
 DRAIN_POLL: Final = timedelta(seconds=30)  # real: for what was asked in vain; pods and PDBs that change are told of
 
 
-@dataclass(slots=True)
-class NodeController:
+class NodeController(msgspec.Struct):
     """``reconcile(name)`` carries out the next steps for a Node and says when (virtual) to look again."""
 
     state: ClusterState
@@ -50,8 +48,8 @@ class NodeController:
     on_failed: Callable[[Command, int], None]
     hand_over: Callable[[NodeClaim], bool]  # whether leadership is given up now, before this node is drained
     drain_poll: timedelta = DRAIN_POLL
-    _ready: set[str] = field(default_factory=set)  # replacements of commands in flight that were seen initialized
-    _completes: dict[str, datetime] = field(default_factory=dict)  # Node -> the look that ends its command
+    _ready: set[str] = msgspec.field(default_factory=set)  # replacements under way that were seen initialized
+    _completes: dict[str, datetime] = msgspec.field(default_factory=dict)  # Node -> the look that ends its command
 
     async def reconcile(self, name: str) -> datetime | None:
         node = self.state.nodes.get(name)

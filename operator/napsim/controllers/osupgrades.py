@@ -8,9 +8,10 @@ channel in force and the last change of it are kept in the status of NodeAutoPro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from napsim.api.agentpools import MAX_POOLS
 from napsim.controllers.clock import VirtualClock
@@ -32,8 +33,7 @@ from napsim.core.windows import WindowReason, WindowVerdict, describe_instant
 _OWN_NODE: Final = "the operator runs on it"
 
 
-@dataclass(slots=True)
-class _Chosen:
+class _Chosen(msgspec.Struct):
     """The channel before the last change, the one chosen, and since when."""
 
     old: Channel
@@ -42,8 +42,7 @@ class _Chosen:
     reimages_since: datetime | None = None
 
 
-@dataclass(slots=True)
-class OSUpgradeController:
+class OSUpgradeController(msgspec.Struct):
     """``reconcile(pool)`` carries out the next steps for an agent pool and says when (virtual) to look again."""
 
     state: ClusterState
@@ -53,8 +52,8 @@ class OSUpgradeController:
     executor: Executor
     own_node: str = ""
     _chosen: _Chosen | None = None
-    _looks: dict[str, Look] = field(default_factory=dict)
-    _left: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # Node -> pods to leave, since when so few
+    _looks: dict[str, Look] = msgspec.field(default_factory=dict)
+    _left: dict[str, tuple[int, datetime]] = msgspec.field(default_factory=dict)  # Node -> pods to leave, since when
 
     def adopt(self) -> None:
         """Go on from the status in the API server."""

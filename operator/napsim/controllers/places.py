@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from napsim.api import names
@@ -35,8 +35,7 @@ def of_size(claim: NodeClaim) -> Amounts:
     return (size.capacity(), size.allocatable()) if size else _UNKNOWN
 
 
-@dataclass(slots=True)
-class Places:
+class Places(msgspec.Struct):
     """Fed by ``ClusterState``. ``expected``: a claim's amounts as long as neither it nor its Node says them.
 
     ``unfollowed``: pods (by key) of which something cannot be followed, and what.
@@ -44,14 +43,14 @@ class Places:
 
     storage: Storage
     expected: Callable[[NodeClaim], Amounts] = of_size
-    view: ClusterView = field(default_factory=ClusterView)
-    unfollowed: dict[str, str] = field(default_factory=dict)
-    _usage: dict[str, Counter[str]] = field(default_factory=dict)
-    _targets: dict[str, Target] = field(default_factory=dict)  # all that are in the view, by key
-    _key_of: dict[str, str] = field(default_factory=dict)  # Node -> key of its place
-    _bases: dict[str, object] = field(default_factory=dict)  # key of a Node's place -> what its target followed from
-    _users: dict[str, set[str]] = field(default_factory=dict)  # claim of a volume -> bound pods with it
-    _daemons: dict[str, Daemon] = field(default_factory=dict)  # DaemonSet -> what it runs
+    view: ClusterView = msgspec.field(default_factory=ClusterView)
+    unfollowed: dict[str, str] = msgspec.field(default_factory=dict)
+    _usage: dict[str, Counter[str]] = msgspec.field(default_factory=dict)
+    _targets: dict[str, Target] = msgspec.field(default_factory=dict)  # all that are in the view, by key
+    _key_of: dict[str, str] = msgspec.field(default_factory=dict)  # Node -> key of its place
+    _bases: dict[str, object] = msgspec.field(default_factory=dict)  # key of a Node's place -> what its target is of
+    _users: dict[str, set[str]] = msgspec.field(default_factory=dict)  # claim of a volume -> bound pods with it
+    _daemons: dict[str, Daemon] = msgspec.field(default_factory=dict)  # DaemonSet -> what it runs
 
     # --- questions ----------------------------------------------------------------------------------------------------
 

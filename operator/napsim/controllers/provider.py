@@ -5,7 +5,6 @@ What an instance is (size, image, Node) is decided in ``core``; here is only whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -35,8 +34,7 @@ from napsim.core.requirements import label_requirements
 PACING: Final = timedelta(seconds=1)  # karpenter v1.14.0 pkg/controllers/nodeclaim/lifecycle/controller.go
 
 
-@dataclass(frozen=True, slots=True)
-class KwokProvider:
+class KwokProvider(msgspec.Struct, frozen=True):
     """Answers for NodeClaims. All instants are virtual."""
 
     declared: Declared

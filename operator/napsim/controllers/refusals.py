@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+import msgspec
 
 from napsim.controllers.declared import Declared
 from napsim.controllers.leaving import Moving
@@ -37,8 +38,7 @@ class _Standing(NamedTuple):
     asked: Asked
 
 
-@dataclass(slots=True)
-class Refusals:
+class Refusals(msgspec.Struct):
     """Ask ``are_timeless`` once, then ``of`` for each candidate as long as nothing else happens.
 
     ``calm``: how many pauses of a length go by, as it looks, with nothing between them. ``pass_by`` lets so many of
@@ -51,10 +51,10 @@ class Refusals:
     scheduling: Scheduling
     calm: Callable[[timedelta], int] = lambda _: 0
     pass_by: Callable[[timedelta, int], int] = lambda *_: 0
-    _without_room: set[str] = field(default_factory=set)  # NodeClaims that were refused last by a simulation
-    _known: dict[str, _Standing] = field(default_factory=dict)
-    _holders: dict[str, set[str]] = field(default_factory=dict)  # PDB -> those of the known that have pods of it
-    _counts: dict[_Counts, _Counts] = field(default_factory=dict)  # the same object for candidates with equal pods
+    _without_room: set[str] = msgspec.field(default_factory=set)  # NodeClaims that were refused last by a simulation
+    _known: dict[str, _Standing] = msgspec.field(default_factory=dict)
+    _holders: dict[str, set[str]] = msgspec.field(default_factory=dict)  # PDB -> the known that have pods of it
+    _counts: dict[_Counts, _Counts] = msgspec.field(default_factory=dict)  # one object for candidates with equal pods
 
     def are_timeless(self, pool: str, now: datetime) -> bool:
         """Whether nothing that is said of the pool's candidates now could be another thing a moment later."""

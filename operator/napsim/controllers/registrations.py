@@ -6,7 +6,8 @@ As upstream, the outcomes are kept in memory, and begin anew from the condition 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.declared import Declared, NodePoolEntry
@@ -23,21 +24,19 @@ from napsim.core.registration_health import (
 )
 
 
-@dataclass(slots=True)
-class _Record:
+class _Record(msgspec.Struct):
     pool_uid: str
     generations: tuple[int, int]  # of the NodePool and of its AKSNodeClass
     condition: Condition
     outcomes: Outcomes
 
 
-@dataclass(slots=True)
-class Registrations:
+class Registrations(msgspec.Struct):
     """``note`` what was done for a claim; ``condition`` is the NodePool's."""
 
     declared: Declared
-    _records: dict[str, _Record] = field(default_factory=dict)  # NodePool -> what is remembered
-    _counted: dict[str, str] = field(default_factory=dict)  # NodeClaim -> uid of the one whose end was counted
+    _records: dict[str, _Record] = msgspec.field(default_factory=dict)  # NodePool -> what is remembered
+    _counted: dict[str, str] = msgspec.field(default_factory=dict)  # NodeClaim -> uid of the one whose end was counted
 
     def note(self, claim: NodeClaim, actions: Iterable[Action]) -> None:
         """What was carried out for a claim: it registered, or was given up."""

@@ -8,8 +8,9 @@ at them: ``pkg/controllers/provisioning/provisioner.go``. Policy: a Node that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.declared import Declared, NodePoolEntry
@@ -27,8 +28,7 @@ from napsim.core.simulation import WAITS_FOR_ROOM, NewNode, Simulation, wanted
 from napsim.core.targets import NODES
 
 
-@dataclass(slots=True)
-class Replacements:
+class Replacements(msgspec.Struct):
     """For one candidate at a time."""
 
     state: ClusterState

@@ -6,8 +6,9 @@ The kinds are read through Kopf, which tells of changes; they are written here, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
@@ -31,8 +32,7 @@ def _nothing(_kind: str, _name: str) -> Sequence[Finding]:
     return ()
 
 
-@dataclass(slots=True)
-class Reports:
+class Reports(msgspec.Struct):
     """One for all kinds."""
 
     declared: Declared

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from napsim.api import names
 from napsim.api.rollout import MAX_LISTED
 from napsim.controllers.clock import VirtualClock
@@ -39,8 +41,7 @@ from napsim.core.windows import WindowReason, describe_instant
 _NO_OUTLOOK: Final = Forecast(None, ForecastReason.NOTHING_LEFT, "")
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     total: int = 0
     updated: int = 0
     drifted: int = 0
@@ -263,7 +264,9 @@ class RolloutReporter:
 
     def _status(self, nap: Manifest, now: datetime) -> dict[str, Any]:
         tallies = {pool: self._tally(pool) for pool in sorted(self.declared.pools)}
-        everywhere = _Tally(*(sum(getattr(item, part) for item in tallies.values()) for part in _Tally.__slots__))
+        everywhere = _Tally(
+            *(sum(getattr(item, part) for item in tallies.values()) for part in _Tally.__struct_fields__)
+        )
         rolled_out = not everywhere.drifted and everywhere.updated == everywhere.total and everywhere.total > 0
         self._finish(rolled_out, everywhere, now)
         self.ever_blocked |= self.disruption.blocked_since.keys()
@@ -309,7 +312,7 @@ class RolloutReporter:
     def states(self, pool: str) -> dict[str, int]:
         """How many nodes of the pool are where."""
         tally = self._tally(pool)
-        return {part: getattr(tally, part) for part in _Tally.__slots__}
+        return {part: getattr(tally, part) for part in _Tally.__struct_fields__}
 
     def _phase(self, everywhere: _Tally, rolled_out: bool) -> str:
         if rolled_out:

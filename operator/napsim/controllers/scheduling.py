@@ -8,12 +8,12 @@ and those of a candidate. Fails closed: a pod of which something cannot be follo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import is_not
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared
@@ -31,20 +31,18 @@ from napsim.core.volumes import unschedulable
 NOMINATED_FOR: Final = timedelta(seconds=20)  # twice the longest batch of pending pods
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """Pods that wait for room, and those (by key) that no room would help, with the reason. ``ignored`` is not told."""
 
     movers: tuple[Mover, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-    ignored: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
+    ignored: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 _Basis = tuple[int, Moving, Pending, tuple[NodeTemplate, ...]]
 
 
-@dataclass(slots=True)
-class Scheduling:
+class Scheduling(msgspec.Struct):
     """Simulations over the cluster as it is known. Instants are virtual.
 
     ``still``: nothing but time has gone on since ``without`` was asked last; whoever asks knows, and says so.

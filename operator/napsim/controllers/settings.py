@@ -6,9 +6,10 @@ Without such an object every default holds: the wall clock, the 90-day rule on, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api.agentpools import AgentPools
 from napsim.api.failures import Failure as FailureSpec
@@ -31,14 +32,13 @@ _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What holds for the whole cluster."""
 
-    pickup: PickupSettings = field(default_factory=PickupSettings)
-    windows: WindowSettings = field(default_factory=WindowSettings)
-    timings: Timings = field(default_factory=Timings)
-    failures: Failures = field(default_factory=Failures)
+    pickup: PickupSettings = msgspec.field(default_factory=PickupSettings)
+    windows: WindowSettings = msgspec.field(default_factory=WindowSettings)
+    timings: Timings = msgspec.field(default_factory=Timings)
+    failures: Failures = msgspec.field(default_factory=Failures)
     fallback_mode: str = "AlwaysOpen"
     fallback_seed: int = 0
     zones: tuple[str, ...] = ("westeurope-1", "westeurope-2", "westeurope-3")
@@ -48,7 +48,7 @@ class Settings:
     kubernetes_version: str = ""  # overrides what the API server says; to play an upgrade
     upgrade_channel: str = "none"
     channel: Channel = DEFAULT_CHANNEL
-    agent_pools: AgentPoolSettings = field(default_factory=AgentPoolSettings)
+    agent_pools: AgentPoolSettings = msgspec.field(default_factory=AgentPoolSettings)
     seed: int = 0
     not_honoured: tuple[str, ...] = ()
 

@@ -7,9 +7,10 @@ Facts are found anew at every report, from the state and from what the status ke
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, Manifest, published_at
@@ -38,8 +39,7 @@ Waiting = Mapping[str, Collection[str]]  # version -> definitions of which it is
 Held = tuple[Cause, frozenset[str]]  # a cause, and the NodeClaims that it blocks
 
 
-@dataclass(slots=True)
-class Story:
+class Story(msgspec.Struct):
     """``tell`` a fact as often as it is found. ``on_missed`` hears of windows that closed without a pick-up."""
 
     clock: VirtualClock
@@ -47,9 +47,9 @@ class Story:
     windows: WindowController
     executor: Executor
     on_missed: Callable[[str], None]
-    _told: dict[tuple[str, str], None] = field(default_factory=dict)  # (uid, event), the oldest first
-    _blocked: dict[tuple[str, str], Held] = field(default_factory=dict)  # causes that were told and stand
-    _looked_at: dict[str, datetime] = field(default_factory=dict)  # configuration -> until when its edges are told
+    _told: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)  # (uid, event), the oldest first
+    _blocked: dict[tuple[str, str], Held] = msgspec.field(default_factory=dict)  # causes that were told and stand
+    _looked_at: dict[str, datetime] = msgspec.field(default_factory=dict)  # configuration -> its edges are told until
 
     def adopt(self, status: Mapping[str, Any]) -> None:
         """Go on from the status of NodeAutoProvisioning."""

@@ -7,9 +7,10 @@ The decision is ``core.candidates``; here is what it is asked with. The events a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
+
+import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
@@ -30,14 +31,13 @@ _AGAIN_AFTER: Final = timedelta(seconds=10)
 _INVALID_ANNOTATION: Final = "InvalidDoNotDisruptAnnotation"
 
 
-@dataclass(slots=True)
-class Verdicts:
+class Verdicts(msgspec.Struct):
     """For one node at a time."""
 
     state: ClusterState
     declared: Declared
     clock: VirtualClock
-    _passed: dict[str, tuple[NodeClaim, Node | None]] = field(default_factory=dict)  # as they were when they passed
+    _passed: dict[str, tuple[NodeClaim, Node | None]] = msgspec.field(default_factory=dict)  # as they were then
 
     def forget(self, claim: str) -> None:
         """The claim is no candidate any more."""

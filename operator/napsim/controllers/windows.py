@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from napsim.controllers.clock import VirtualClock
@@ -38,8 +38,7 @@ _SAME_NAME: Final = "SeveralOfOneName"
 _EASTERNMOST: Final = timedelta(hours=14)  # where the day begins first
 
 
-@dataclass(slots=True)
-class WindowController:
+class WindowController(msgspec.Struct):
     """``reconcile(name)`` brings one status up to date; ``pickup_window`` answers for the node OS configuration."""
 
     declared: Declared
@@ -47,7 +46,7 @@ class WindowController:
     reports: Reports
     namespace: str = ""  # of the ConfigMap; without one it is not read, as the provider without a SYSTEM_NAMESPACE
     config_map: ConfigMap | None = None
-    in_force: dict[str, Effective] = field(default_factory=dict)  # object name -> what holds
+    in_force: dict[str, Effective] = msgspec.field(default_factory=dict)  # object name -> what holds
 
     def adopt(self) -> None:
         """What holds now, of all configurations at once: images must not be judged while one was not looked at yet.

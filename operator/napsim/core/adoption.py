@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -84,14 +83,13 @@ class Applicant(msgspec.Struct, frozen=True):
     claim: NodeClaim | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptionVerdict:
+class AdoptionVerdict(msgspec.Struct, frozen=True):
     """``claim`` is the NodeClaim to create, where the Node is taken. ``remarks``: what the Node does not get."""
 
     reason: AdoptionReason
     message: str = ""
     claim: NodeClaim | None = None
-    remarks: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
 
     @property
     def adopted(self) -> bool:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -96,8 +95,7 @@ def pool_of(node: Node) -> str:
     return "" if names.IN_PLACE in node.metadata.annotations else pool
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, order=True):
     """What decides how a Node is upgraded: nodes of one shape are equal. ``image`` is the label node-image-version."""
 
     image: str
@@ -132,18 +130,17 @@ class _Member(msgspec.Struct, frozen=True):
     barred: str = ""  # why it is never touched
 
 
-@dataclass(slots=True)
-class AgentPool:
+class AgentPool(msgspec.Struct):
     """The nodes of one pool. ``begun`` is when its last upgrade began (virtual; EPOCH: never)."""
 
-    shapes: dict[Shape, list[str]] = field(default_factory=dict)  # Nodes by name; those never touched are left out
-    under_way: set[str] = field(default_factory=set)
-    prevented: dict[str, datetime] = field(default_factory=dict)  # Node -> since when
-    barred: dict[str, str] = field(default_factory=dict)  # Node -> why it is never touched
+    shapes: dict[Shape, list[str]] = msgspec.field(default_factory=dict)  # Nodes by name; without those never touched
+    under_way: set[str] = msgspec.field(default_factory=set)
+    prevented: dict[str, datetime] = msgspec.field(default_factory=dict)  # Node -> since when
+    barred: dict[str, str] = msgspec.field(default_factory=dict)  # Node -> why it is never touched
     begun: datetime = EPOCH
-    _shapes: dict[str, Shape] = field(default_factory=dict)
-    _imaged: list[tuple[datetime, str]] = field(default_factory=list)  # virtual; those that were reimaged here
-    _made: list[tuple[datetime, str]] = field(default_factory=list)  # real; the others
+    _shapes: dict[str, Shape] = msgspec.field(default_factory=dict)
+    _imaged: list[tuple[datetime, str]] = msgspec.field(default_factory=list)  # virtual; those that were reimaged here
+    _made: list[tuple[datetime, str]] = msgspec.field(default_factory=list)  # real; the others
 
     @property
     def size(self) -> int:
@@ -191,12 +188,11 @@ class AgentPool:
         return (self._made, (member.made, name)) if imaged is None else (self._imaged, (imaged, name))
 
 
-@dataclass(slots=True)
-class AgentPools:
+class AgentPools(msgspec.Struct):
     """All of them, by name: one update per change of a Node, none for a heartbeat."""
 
-    pools: dict[str, AgentPool] = field(default_factory=dict)
-    _members: dict[str, _Member] = field(default_factory=dict)
+    pools: dict[str, AgentPool] = msgspec.field(default_factory=dict)
+    _members: dict[str, _Member] = msgspec.field(default_factory=dict)
 
     def put(self, old: Node | None, new: Node | None) -> tuple[str, ...]:
         """Take in a Node as it is now; returns the pools that have to be looked at for it."""

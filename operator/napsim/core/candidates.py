@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.clock import Timeline
@@ -25,8 +26,7 @@ DISRUPTED_CLASS_EVENTUAL: Final = "eventual"
 DISRUPTED_CLASS_GRACEFUL: Final = "graceful"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A node as the checks see it. ``pods`` are all pods bound to it, in a stable order."""
 
     claim: NodeClaim | None
@@ -49,8 +49,7 @@ class Candidate:
         return labels.get(names.NODEPOOL, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What the checks need beside the candidate itself. ``now`` is virtual."""
 
     pdbs: PdbIndex

@@ -6,17 +6,17 @@ started again reads the same time as the one before it. Times are aware UTC date
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 PATIENCE_REAL: Final = timedelta(seconds=10)  # what kubelet, KWOK and scheduler may take at least, on any clock
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True):
     """A straight line through (anchor_real, anchor_virtual) with slope ``factor`` (virtual seconds per real second)."""
 
     anchor_real: datetime = EPOCH

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -54,18 +53,17 @@ class BoundPod(msgspec.Struct, frozen=True, gc=False):
     counted: bool
 
 
-@dataclass(slots=True)
-class Place:
+class Place(msgspec.Struct):
     """A target, what its pods take, and what is left. ``alike`` is None while it takes no pods."""
 
     target: Target
     marked: bool
     id: str
-    used: Resources = field(default_factory=dict)
-    used_by_daemons: Resources = field(default_factory=dict)
-    daemons: Resources = field(default_factory=dict)  # what all DaemonSets that run here take
-    free: Resources = field(default_factory=dict)
-    ports: dict[str, tuple[HostPort, ...]] = field(default_factory=dict)
+    used: Resources = msgspec.field(default_factory=dict)
+    used_by_daemons: Resources = msgspec.field(default_factory=dict)
+    daemons: Resources = msgspec.field(default_factory=dict)  # what all DaemonSets that run here take
+    free: Resources = msgspec.field(default_factory=dict)
+    ports: dict[str, tuple[HostPort, ...]] = msgspec.field(default_factory=dict)
     alike: AlikeNodes | None = None
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from .configurations import (
     ALL_HOURS,
@@ -66,8 +67,7 @@ _TOP_LEVEL: Final = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True):
     """One rule broken by one field. ``value`` is None for a field that is missing."""
 
     field: str
@@ -137,8 +137,7 @@ def _check_presence(name: str, top: _Section) -> None:
         top.refuse("timeZone", "absent beside timeInWeek alone, whose hours are UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(msgspec.Struct, frozen=True):
     """One object of the spec: where it is, what it holds, and the list its errors go to."""
 
     path: str

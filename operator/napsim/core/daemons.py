@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from napsim.core.objects import DaemonSet, Pod, Taint
 from napsim.core.pods import requests
@@ -12,8 +13,7 @@ from napsim.core.requirements import AllowedValues, Requirements, requirements_o
 from napsim.core.resources import Resources
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
+class Daemon(msgspec.Struct, frozen=True):
     """A DaemonSet's pod: where it goes, and what it takes. Its wishes do not matter, and taints to avoid neither."""
 
     shape: PodShape

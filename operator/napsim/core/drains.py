@@ -7,9 +7,10 @@ bypassed. A do-not-disrupt pod is never evicted, yet waited for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.core.clock import Timeline, earliest
 from napsim.core.objects import Pod
@@ -25,16 +26,14 @@ def tier_of(pod: Pod) -> int:
     return 2 * is_critical(pod) + owned_by(pod, "DaemonSet")
 
 
-@dataclass(frozen=True, slots=True)
-class Expiring:
+class Expiring(msgspec.Struct, frozen=True):
     """A pod to be deleted now, with what is left of the node's grace in real seconds: the kubelet counts them."""
 
     pod: Pod
     grace_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(msgspec.Struct, frozen=True):
     """What a look at a draining node says. ``wake_at`` (virtual) is when time alone changes it: a share of the grace
     period ends, a protection, or the patience with a pod that does not terminate.
     """

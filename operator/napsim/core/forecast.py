@@ -9,10 +9,11 @@ when they go. There is no forecast before a pool has a pace, and none that is mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from napsim.core.budgets import DRIFTED, Budget, allowed_by_reason, next_change
 from napsim.core.clock import EPOCH
@@ -40,8 +41,7 @@ class ForecastReason(StrEnum):
     NOT_ALLOWED = "BudgetsAllowNothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """One pool in this rollout.
 
     ``total`` is what its budgets are measured against; ``replaced`` and ``active`` (virtual time in which nodes could
@@ -57,8 +57,7 @@ class Course:
     blocked: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True):
     """``finish`` is a virtual instant, rounded up; None while it is not known, and ``message`` says why."""
 
     finish: datetime | None

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
+
+import msgspec
 
 from napsim.api.durations import parse_nanoseconds
 
@@ -183,8 +184,7 @@ def _fnv(data: bytes) -> int:
 # --- Kinds of Go values ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """How a Go type hashes. ``digest``: of a JSON value, not null, and the path to it. ``zero``: that of Go's zero."""
 
     digest: Callable[[object, str], int]

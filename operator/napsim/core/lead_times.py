@@ -7,9 +7,9 @@ none at all means open at all times.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from napsim.api.durations import format_duration
@@ -20,8 +20,7 @@ from .window_findings import Finding, FindingReason
 from .windows import WindowVerdict, describe, describe_instant, verdict, windows
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(msgspec.Struct, frozen=True):
     """The configuration in force (None: open at all times) and, while ``takes_effect_at`` is set, what follows it."""
 
     configuration: Configuration | None

@@ -7,8 +7,9 @@ Mirrors karpenter v1.14.0 ``pkg/controllers/provisioning/scheduling/nodeclaim.go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.nodetemplates import WELL_KNOWN, Fit, NodeTemplate, Option, Refusal, missed_min_values
@@ -31,8 +32,7 @@ def unrestricted(having: Requirements) -> dict[str, AllowedValues]:
     return dict(having)
 
 
-@dataclass(slots=True, eq=False)
-class NewClaim:
+class NewClaim(msgspec.Struct, eq=False):
     """A node to be launched. ``requests`` are those of its pods; DaemonSets are taken off the options already.
 
     ``rank`` orders those with equally many pods as upstream's sorting does.
@@ -42,12 +42,12 @@ class NewClaim:
     number: int
     requirements: Requirements
     options: Sequence[Option]
-    requests: Resources = field(default_factory=dict)
-    pods: list[str] = field(default_factory=list)
-    ports: list[HostPort] = field(default_factory=list)
+    requests: Resources = msgspec.field(default_factory=dict)
+    pods: list[str] = msgspec.field(default_factory=list)
+    ports: list[HostPort] = msgspec.field(default_factory=list)
     rank: int = 0
-    least: Resources = field(default_factory=dict)
-    shapes: set[PodShape] = field(default_factory=set)  # without topology, whose requirements are in already
+    least: Resources = msgspec.field(default_factory=dict)
+    shapes: set[PodShape] = msgspec.field(default_factory=set)  # without topology, whose requirements are in already
 
     @property
     def order(self) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -106,8 +105,7 @@ def runtime_faults(pool: NodePool) -> tuple[str, ...]:
     return tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """Where and as what an instance is to run: decided when its NodeClaim is made.
 
     ``nodepool`` is empty for that of the node it replaces; ``labels`` are those beside the pool's and the size's;
@@ -118,8 +116,8 @@ class Placement:
     zone: str
     capacity_type: str
     nodepool: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    requests: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    requests: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def region_of(zone: str) -> str:

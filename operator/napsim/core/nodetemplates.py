@@ -8,9 +8,10 @@ Fails closed: a label that no instance type here has counts as absent, also wher
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Protocol
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.daemons import Daemon
@@ -41,8 +42,7 @@ WELL_KNOWN: Final = _LABELS_OF_TYPES | _PLACES | {names.NODEPOOL, WINDOWS_BUILD}
 """Labels that a new node will have one value of, whether or not its pool says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class PricedOffering:
+class PricedOffering(msgspec.Struct, frozen=True):
     """Where and how an instance type can be had now, in USD per hour."""
 
     zone: str
@@ -56,8 +56,7 @@ def offerings_of(item: InstanceType, zones: Iterable[str]) -> tuple[PricedOfferi
     return tuple(PricedOffering(zone, kind, price) for zone in zones for kind, price in prices.items())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Option:
+class Option(msgspec.Struct, frozen=True, eq=False):
     """An instance type as a pool would launch it. ``free`` is what it leaves to pods once its DaemonSets run."""
 
     type: InstanceType
@@ -95,8 +94,7 @@ class Refusal(Protocol):
     def __str__(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True):
     """What a new node would be with a pod on it."""
 
     requirements: Requirements
@@ -107,8 +105,7 @@ class Fit:
 Answer = Fit | Refusal
 
 
-@dataclass(frozen=True, eq=False)
-class NodeTemplate:
+class NodeTemplate(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A pool, ready to launch. ``options`` are the instance types that its own requirements leave.
 
     ``preferred`` is the type that is taken alone wherever it is large enough (a pool that leaves the size open).
@@ -119,8 +116,8 @@ class NodeTemplate:
     options: tuple[Option, ...]
     limits: Resources
     preferred: str = ""
-    universe: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    remembered: dict[PodShape, Answer] = field(default_factory=dict, repr=False)  # kept by the scheduler
+    universe: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    remembered: dict[PodShape, Answer] = msgspec.field(default_factory=dict)  # kept by the scheduler
 
     @property
     def name(self) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.clusterview import ClusterView, Place
@@ -36,8 +37,7 @@ _NO_TURNS: list[Turn] = []
 _NEVER: Final[Turn] = (0, 0, 0.0, "", "")  # of nobody
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Pods of one shape that follow each other by turn."""
 
     shape: PodShape
@@ -45,8 +45,7 @@ class Run:
     turns: tuple[Turn, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(msgspec.Struct, frozen=True):
     """A candidate's pods by turn, as an outlook asks for them. ``counts``: how many of each shape, run by run."""
 
     runs: tuple[Run, ...] = ()
@@ -73,8 +72,7 @@ def own_of(movers: Iterable[Mover]) -> Own:
     return Own(runs, tuple((shape, len(run)) for shape, run in found))
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """A candidate's pods, and the one that was found to have to wait: it mostly is the one that has to wait again.
 
     ``run`` and ``at`` say which it is, ``turn`` when it comes. ``counts`` are those of ``own``.

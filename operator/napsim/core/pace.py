@@ -9,17 +9,18 @@ takes longer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.core.retries import KARPENTER, Retries
 
 NOTHING: Final = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """What a pass takes before it judges the first candidate, and for each; both grow with the nodes there are.
 
     ``evictions``: from one eviction to the next, of whichever node; ``pods``: from one new pod that the scheduler gets

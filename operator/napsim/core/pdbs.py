@@ -7,9 +7,10 @@ written yet allows nothing. Checks are independent per pod: two pods under a PDB
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.clock import Timeline
@@ -27,8 +28,7 @@ from napsim.core.pods import (
 _REMEMBERED: Final = 20_000  # answers kept for each namespace: the pods of a StatefulSet have labels of their own
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(msgspec.Struct, frozen=True):
     """A pod that may not be evicted now, and the PDBs (``namespace/name``) that say so; several PDBs are a conflict."""
 
     pod: Pod
@@ -61,8 +61,7 @@ def _matches(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
             return value is None
 
 
-@dataclass(frozen=True, slots=True)
-class Budgets:
+class Budgets(msgspec.Struct, frozen=True):
     """Some pods together: none is protected, and these PDBs (``namespace/name``) hold them. Not ``known``: ask each."""
 
     known: bool

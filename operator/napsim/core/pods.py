@@ -16,9 +16,10 @@ Mirrors karpenter v1.14.0 ``pkg/utils/pod/scheduling.go``. Predicates over one p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -32,8 +33,7 @@ STUCK_AFTER: Final = timedelta(minutes=1)
 ENDED: Final = ("Succeeded", "Failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
+class Protection(msgspec.Struct, frozen=True):
     """What ``karpenter.sh/do-not-disrupt`` on a pod means now.
 
     ``until`` is the virtual instant at which it ends by itself; None while ``active`` means for ever.

@@ -15,10 +15,10 @@ and ``preferences.go`` in ``pkg/controllers/provisioning/scheduling`` (the order
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.core.objects import (
     NodeSelectorTerm,
@@ -44,8 +44,7 @@ _NO_REQUIREMENTS: Final[Requirements] = {}
 _REMEMBERED: Final = 5_000  # shapes by the parts of pods
 
 
-@dataclass(frozen=True, slots=True)
-class HostPort:
+class HostPort(msgspec.Struct, frozen=True):
     """A port of the node itself."""
 
     ip: str
@@ -57,8 +56,7 @@ class HostPort:
         return same and (self.ip == other.ip or bool({self.ip, other.ip} & _UNSPECIFIED))
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """A term of pod affinity or anti-affinity. ``weight`` is 0 for required ones."""
 
     key: str
@@ -68,8 +66,7 @@ class Term:
     weight: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """A topology spread constraint. ``preferred`` is ``whenUnsatisfiable: ScheduleAnyway``."""
 
     key: str
@@ -81,8 +78,7 @@ class Spread:
     honor_taints: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Demands:
+class Demands(msgspec.Struct, frozen=True):
     """What the pod's spec says, wishes included, as far as none has been given up."""
 
     namespace: str
@@ -97,8 +93,7 @@ class Demands:
     spread: tuple[Spread, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PodShape:
+class PodShape(msgspec.Struct, frozen=True, eq=False):
     """What a pod asks for; compared by identity. Made by ``PodShapes``.
 
     ``requirements`` are those of the node, the heaviest wish included; ``strict`` without wishes. ``volumes`` are what
@@ -134,15 +129,14 @@ class PodShape:
         return -self.requests.get(CPU, 0), -self.requests.get(MEMORY, 0)
 
 
-@dataclass(slots=True)
-class PodShapes:
+class PodShapes(msgspec.Struct):
     """Shapes by what they ask for: the same ``PodShape`` for equal pods, the same ``Rule`` for equal rules."""
 
-    rules: Rules = field(default_factory=Rules)
-    _by_content: dict[bytes, PodShape] = field(default_factory=dict)
-    _by_parts: dict[tuple[object, ...], tuple[PodShape, tuple[object, ...]]] = field(default_factory=dict)
+    rules: Rules = msgspec.field(default_factory=Rules)
+    _by_content: dict[bytes, PodShape] = msgspec.field(default_factory=dict)
+    _by_parts: dict[tuple[object, ...], tuple[PodShape, tuple[object, ...]]] = msgspec.field(default_factory=dict)
     """By what pods of one template share, as it is: kept, so that nothing else can come to be there."""
-    _relaxed: dict[tuple[PodShape, bool], PodShape | None] = field(default_factory=dict)
+    _relaxed: dict[tuple[PodShape, bool], PodShape | None] = msgspec.field(default_factory=dict)
 
     def of(self, pod: Pod, volumes: Requirements = _NO_REQUIREMENTS) -> PodShape:
         """The shape of the pod. Raises ValueError when a term of its node affinity cannot be read."""

@@ -7,8 +7,9 @@ are made for pods are decided in ``simulation``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.instancetypes import ON_DEMAND, InstanceType
@@ -21,8 +22,7 @@ _PLACES: Final = frozenset({names.ZONE, names.REGION})
 _NOT_OF_THE_SIZE: Final = _PLACES | {names.CAPACITY_TYPE}
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A pool, with the sizes its requirements allow (preferred, then cheapest, first) and where it may launch."""
 
     pool: NodePool

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 from napsim.core.clock import earliest, rfc3339
 from napsim.core.configurations import NODE_OS
@@ -41,8 +42,7 @@ _NEVER: Final = Span(_LAST, _LAST)
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """What the ConfigMap holds, and when (virtual) it is to be written anew; None when time alone changes nothing."""
 
     data: Mapping[str, str]

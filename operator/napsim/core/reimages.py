@@ -12,7 +12,6 @@ pods of DaemonSets and the kubelet's own stay, as they would come back to a cord
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,8 +32,7 @@ _MAX_LISTED: Final = 3
 _NO_TIME: Final = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class UnderWay:
+class UnderWay(msgspec.Struct, frozen=True):
     """A Node between its cordon and its new image, with its pods. ``reimage`` is how long that takes, ``moved_at`` when
     a pod of it was gone last (virtual), if that was seen."""
 

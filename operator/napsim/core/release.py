@@ -7,8 +7,9 @@ alone. Done again on what is left, it comes to an end: an object that is as it s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.actions import Action, DeleteNode, DeleteNodeClaim, PatchNode, PatchNodeClaim, patched_node
@@ -20,8 +21,7 @@ from napsim.core.reimages import released as put_back
 RELEASED: Final = "released"  # why a NodeClaim is deleted
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What is done to one object, in words and as actions."""
 
     kind: str

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.objects import Requirement
@@ -34,8 +36,7 @@ _OLD_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedValues:
+class AllowedValues(msgspec.Struct, frozen=True):
     """The values one label may have: those of ``values``, or with ``complement`` all but those, within the bounds.
 
     ``at_least`` and ``at_most`` are inclusive; with a bound only integers are allowed. Concrete sets carry no bounds.

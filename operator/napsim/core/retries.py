@@ -11,16 +11,16 @@ import heapq
 import itertools
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
+import msgspec
+
 _COMPARED: Final = 100  # of those who wait longest: there may be thousands, and each change of their PDB asks
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(msgspec.Struct, frozen=True):
     """``first``: from the first refusal to the next try; the time doubles with each, up to ``longest``. Above 0."""
 
     first: timedelta

@@ -19,10 +19,12 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import attrgetter
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.alikenodes import AlikeNodes
@@ -54,8 +56,7 @@ _BY_KEY: Final = attrgetter("key")
 _MANY_HOSTS: Final = 32  # so many hosts passed over because of a rule: from then on its seats are counted
 
 
-@dataclass(frozen=True, slots=True)
-class _All:
+class _All(msgspec.Struct, frozen=True):
     """The refusals of all pools."""
 
     refusals: tuple[Refusal, ...]
@@ -64,8 +65,7 @@ class _All:
         return "; ".join(str(item) for item in self.refusals)
 
 
-@dataclass(slots=True)
-class _Pod:
+class _Pod(msgspec.Struct):
     """A pod with the shape it has now, wishes given up. ``free``: no topology rule concerns it."""
 
     mover: Mover

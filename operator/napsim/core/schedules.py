@@ -15,7 +15,6 @@ import calendar
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -195,8 +194,7 @@ def _longest_step(numbers: tuple[int, ...]) -> int:
 # --- Parser ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity, as a part of a cache's key
-class _Field:
+class _Field(msgspec.Struct, frozen=True, eq=False):  # hashed by identity, as a part of a cache's key
     name: str
     lowest: int
     highest: int

@@ -8,11 +8,13 @@ Fails closed: a candidate keeps its node as long as one of its pods has nowhere 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from operator import itemgetter
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.clusterview import BoundPod, ClusterView
@@ -43,8 +45,7 @@ NO_PODS: Final[Mapping[str, str]] = {}
 _LISTED_ERRORS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class NewNode:
+class NewNode(msgspec.Struct, frozen=True):
     """A node to launch for these pods. ``options``: the instance types that would do, the first to be tried first."""
 
     pool: NodePool
@@ -54,17 +55,16 @@ class NewNode:
     requests: Resources
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(msgspec.Struct, frozen=True):
     """What became of each pod (by key): put on a node (its ``Target.key``), on a new node, or refused for a reason.
 
     For a candidate of disruption, ``verdict`` says whether it may go; ``new_nodes`` are then its replacements, also
     several or none.
     """
 
-    placed: Mapping[str, str] = field(default_factory=dict)
+    placed: Mapping[str, str] = msgspec.field(default_factory=dict)
     new_nodes: tuple[NewNode, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
     verdict: Verdict = ALLOWED
 
 

@@ -8,7 +8,6 @@ amounts that the kubelet has not reported yet are the NodeClaim's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -23,8 +22,7 @@ NODES: Final = "nodes"  # the resource that a limit on the number of nodes names
 _NOTHING: Final[Mapping[str, int]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A node as scheduling sees it. ``key`` stays the same while it registers; ``name`` is what nodes are ordered by.
 
     ``labels`` have today's keys and always a hostname; ``taints`` are those that count now, without times.

@@ -7,8 +7,9 @@ count where they are now; each counts where it has been put. Preferred anti-affi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from napsim.core.alikenodes import AlikeNodes
 from napsim.core.clusterview import ClusterView, Place
@@ -23,8 +24,7 @@ Turn = tuple[int, int, float, str, str]
 """Upstream's order of pods: the largest first, then by creation time and uid."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mover:
+class Mover(msgspec.Struct, frozen=True, eq=False):
     """A pod to be placed. ``pending``: it was waiting for room before, so that it blocks nobody.
 
     ``displaced``: its node is on its way out, so that it may wait for nodes that are not initialized yet.

@@ -14,9 +14,10 @@ Where upstream takes any of several domains, the first by name is taken here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.objects import LabelSelector, Requirement, Taint, Toleration
@@ -35,8 +36,7 @@ class RuleKind(StrEnum):
     ANTI_AFFINITY = "pod anti-affinity"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True):
     """A label selector in one canonical form, so that equal ones are equal. ``nothing`` selects no pod."""
 
     labels: tuple[tuple[str, str], ...] = ()
@@ -65,8 +65,7 @@ def selector_of(selector: LabelSelector | None, extra: Iterable[tuple[str, str, 
     return Selector(tuple(sorted(selector.match_labels.items())), tuple(sorted(expressions | set(extra))))
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFilter:
+class NodeFilter(msgspec.Struct, frozen=True):
     """Which nodes a spread counts: those that the pod itself could be put on, as far as its policies honour that."""
 
     node_selector: tuple[tuple[str, str], ...] = ()
@@ -87,8 +86,7 @@ class NodeFilter:
         return {key for wanted in self.alternatives() for key in wanted}
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSpec:
+class RuleSpec(msgspec.Struct, frozen=True):
     """What makes two rules the same rule: pods of one Deployment share theirs."""
 
     kind: RuleKind

@@ -7,9 +7,11 @@ allocation that fails makes the instance type in that zone and capacity type una
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.instancetypes import ON_DEMAND
@@ -23,11 +25,10 @@ ON_DEMAND_ONLY: Final = AllowedValues(frozenset({ON_DEMAND}))
 _NONE: Final[frozenset[OfferingKey]] = frozenset()
 
 
-@dataclass(slots=True)
-class UnavailableOfferings:
+class UnavailableOfferings(msgspec.Struct):
     """Instants are virtual."""
 
-    _until: dict[OfferingKey, datetime] = field(default_factory=dict)
+    _until: dict[OfferingKey, datetime] = msgspec.field(default_factory=dict)
     _now: frozenset[OfferingKey] = _NONE
     _left: tuple[tuple[NodeTemplate, ...], frozenset[OfferingKey], tuple[NodeTemplate, ...]] = ((), _NONE, ())
 

@@ -8,9 +8,10 @@ involved, the comparison is that of its pull request 1821, as main mis-orders eq
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 _COMPOSITE: Final = re.compile(r"(?P<base>.+)-(?P<patch>[0-9]{4}\.[0-9]{2}\.[0-9]{2})")
 _LINUX: Final = re.compile(r"([0-9]{4})([0-9]{2})\.([0-9]{2})\.[0-9]+")
@@ -67,8 +68,7 @@ def version_date(version: str) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class KubernetesVersion:
+class KubernetesVersion(msgspec.Struct, frozen=True, order=True):
     """A semantic version, ordered as semver orders them: ``1.34.0-alpha.1`` is before ``1.34.0``."""
 
     major: int

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -77,8 +76,7 @@ def _containers(value: object) -> str:
     return "" if isinstance(value, list) and value else "must be an array of at least one container"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """A field of some kinds. Where it is required and missing, ``check`` is not asked."""
 
     kinds: tuple[str, ...]

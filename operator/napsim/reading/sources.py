@@ -30,8 +30,7 @@ _RENDER: Final = "helm template CHART | napsim lint -"
 _SEPARATOR: Final = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One thing that is wrong with the input. ``line`` counts from 1 (0: none), ``object`` is ``Kind/name``.
 
     ``field`` is a path as Kubernetes writes it, ``value`` what stands there, ``message`` what is allowed.
@@ -63,16 +62,14 @@ Place = tuple[str, int, tuple[str | int, ...]]
 """Where a document is: file, line, and the path within that of a List."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A file, or standard input, as it was read."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A part of one line of a text: lines and columns count from 1, ``end`` is the column after the last."""
 
     line: int

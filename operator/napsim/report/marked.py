@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 WIDTH: Final = 80
 _NO_BREAK: Final = "\xa0"
@@ -24,8 +25,7 @@ class Tone(StrEnum):
     PLAIN = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A part of a line that has a tone of its own: the columns from ``start`` to ``end``, which is excluded."""
 
     start: int
@@ -33,8 +33,7 @@ class Mark:
     tone: Tone
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(msgspec.Struct, frozen=True):
     """A line and its tone. ``marks``, in order, go before the tone."""
 
     text: str = ""

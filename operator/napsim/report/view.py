@@ -5,10 +5,11 @@ The field names are those of ``napsim watch --output json``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 
 class Phase(StrEnum):
@@ -31,16 +32,14 @@ class Rollout(StrEnum):
     BLOCKED = "Blocked"
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """``now`` and how many times faster than the wall clock it runs."""
 
     now: datetime
     factor: float
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A maintenance configuration, or what holds without one (``name`` is empty then).
 
     ``state`` is ``OPEN``, ``closed``, or ``unknown`` while nobody has evaluated it. ``zone`` is an IANA name, ``UTC``
@@ -61,8 +60,7 @@ class Window:
         return self.state == "OPEN"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Nodes of a pool that run the same image version and are in the same phase; ``version`` is empty if unknown."""
 
     version: str
@@ -70,8 +68,7 @@ class Group:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(msgspec.Struct, frozen=True):
     """A NodePool. ``total`` counts NodeClaims, ``updated`` those whose node runs and is not drifted.
 
     ``disrupting`` and ``allowed`` are what Karpenter compares for drift: ``allowed`` None is unlimited. ``changes_at``
@@ -94,8 +91,7 @@ class Pool:
         return sum(group.nodes for group in self.groups if group.phase in phases)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(msgspec.Struct, frozen=True):
     """A drifted node that cannot be replaced now. ``since`` None: unknown; ``until`` None: until something changes."""
 
     node: str
@@ -106,8 +102,7 @@ class Blocked:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A published image that a node class has not picked up. ``listed_at``: before then nobody looks for images."""
 
     node_class: str
@@ -118,8 +113,7 @@ class Waiting:
     listed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PickUp:
+class PickUp(msgspec.Struct, frozen=True):
     """An image version that a node class adopted, and the rule that let it."""
 
     at: datetime
@@ -131,8 +125,7 @@ class PickUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """An event about a node, a claim, a pool or one of napsim's kinds."""
 
     at: datetime
@@ -147,8 +140,7 @@ class Event:
 NO_OPERATOR: Final = "no operator runs"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """One frame. ``versions`` are all image versions known, the oldest first; ``notes`` are what the viewer must know.
 
     ``windows`` has the one that governs pick-up first; ``pickups`` and ``events`` have the newest first.

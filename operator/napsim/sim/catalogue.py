@@ -7,11 +7,12 @@ and of several of one day each an hour after the one before, as upstream keeps t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Final
+
+import msgspec
 
 from napsim.api.scalars import parse_instant, write_instant
 from napsim.core.definitions import AZURE_LINUX, Definition, Family
@@ -23,8 +24,7 @@ _FILE: Final = "aks-node-images.csv"
 _OS_SKU: Final = {"2004": Family.UBUNTU2004, "2204": Family.UBUNTU2204, "2404": Family.UBUNTU2404}
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """One image version of one definition."""
 
     os_sku: str

@@ -5,13 +5,14 @@ Policy: napsim's own. Raises ``BadInput`` with all mistakes of all documents at 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
@@ -48,8 +49,7 @@ _NAP: Final = "NodeAutoProvisioning"
 _MOST_WEST: Final = 12  # hours behind UTC for which IANA has a zone
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What the command line says, which goes before what the documents say. ``now`` is the wall clock's time."""
 
     now: datetime
@@ -77,15 +77,14 @@ def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[
     return _Composition(told, spec, asked).scenario(name)
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(msgspec.Struct):
     """The documents by what they are."""
 
-    objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)  # kind, namespace, name
-    places: dict[tuple[str, str, str], Document] = field(default_factory=dict)
+    objects: dict[tuple[str, str, str], Manifest] = msgspec.field(default_factory=dict)  # kind, namespace, name
+    places: dict[tuple[str, str, str], Document] = msgspec.field(default_factory=dict)
     scenario: Document | None = None
-    ignored: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    ignored: dict[str, int] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def of(self, kind: str) -> list[Manifest]:
         return [manifest for (its, _, _), manifest in self.objects.items() if its == kind]
@@ -97,7 +96,7 @@ def _as_known(document: Document, told: _Told) -> Document:
         return document
     manifest, unknown = pruned(document.manifest)
     told.notes += [f"{document.named}: {field} is not known here, and was left out." for field in unknown]
-    return replace(document, manifest=manifest) if unknown else document
+    return dataclasses.replace(document, manifest=manifest) if unknown else document
 
 
 def _sort_in(document: Document, told: _Told, found: list[Mistake]) -> None:

@@ -6,8 +6,9 @@ Policy: ours. The sentences add up: a node is in one of them alone, and replacem
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core.budgets import UNLIMITED, Allowance
@@ -19,8 +20,7 @@ NOT_READY: Final = "NotReady"
 """Nodes that are not ready take up the budget. No verdict says so: whoever waits for a budget is not judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hindrance:
+class Hindrance(msgspec.Struct, frozen=True):
     """``told``: a sentence. ``reason``: by which something can be done; None: time, or a blocked node has it."""
 
     told: str

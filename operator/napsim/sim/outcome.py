@@ -5,7 +5,6 @@ What there are hundreds of thousands of in a long forecast is a struct, which th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -23,8 +22,7 @@ class PoolStep(msgspec.Struct, frozen=True, gc=False):
     versions: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolOutcome:
+class PoolOutcome(msgspec.Struct, frozen=True):
     """``finished_at``: since when all nodes are on the newest image, without any that drifts or is on its way.
 
     None: they are not at the end, and ``unfinished`` says why, a sentence for each cause. ``reasons`` are those of
@@ -44,8 +42,7 @@ class PoolOutcome:
     taken: tuple[datetime, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadOutcome:
+class WorkloadOutcome(msgspec.Struct, frozen=True):
     """What was done to the pods of one controller (``namespace/Kind/name``), or to a pod without one.
 
     ``evictions``: instants and how many then; ``deleted`` for lack of time, PDBs bypassed.
@@ -70,8 +67,7 @@ class BlockedInterval(msgspec.Struct, frozen=True, gc=False):
     wake_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PickUp:
+class PickUp(msgspec.Struct, frozen=True):
     """A class adopts an image. ``forced``: not by an open window, but by the 90-day rule or the like."""
 
     at: datetime
@@ -84,16 +80,14 @@ class PickUp:
     forced: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UnplacedPod:
+class UnplacedPod(msgspec.Struct, frozen=True):
     """A pod that is on no node at the end, and why."""
 
     pod: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The whole run. ``steps`` are calls of the kernel: what it cost, not what it did."""
 
     started_at: datetime

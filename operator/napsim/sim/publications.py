@@ -6,9 +6,10 @@ Policy: napsim's own, ``Scenario.spec.images``. Nothing older than what a class 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.api.durations import parse_duration
@@ -29,8 +30,7 @@ from napsim.sim.scenario import Manifest
 FIRST_IMAGE: Final = timedelta(hours=1)  # from start to the one image that ships where none would
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(msgspec.Struct, frozen=True):
     """The NodeImages of a scenario, and what was assumed to come to them."""
 
     images: tuple[Manifest, ...]

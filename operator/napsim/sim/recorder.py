@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from napsim.api import names
 from napsim.core import commands
@@ -39,32 +40,29 @@ TOLD: Final = frozenset({
 """Records of the trace that reports tell of."""
 
 
-@dataclass(slots=True)
-class PoolCourse:
+class PoolCourse(msgspec.Struct):
     """One pool so far."""
 
-    versions: Counter[str] = field(default_factory=Counter)
-    unfinished: set[str] = field(default_factory=set)  # claims that drifted, and those that come for them
-    unsettled: set[str] = field(default_factory=set)  # claims on their way in or out, for whatever reason
-    steps: list[PoolStep] = field(default_factory=list)
-    taken: list[datetime] = field(default_factory=list)
+    versions: Counter[str] = msgspec.field(default_factory=Counter)
+    unfinished: set[str] = msgspec.field(default_factory=set)  # claims that drifted, and those that come for them
+    unsettled: set[str] = msgspec.field(default_factory=set)  # claims on their way in or out, for whatever reason
+    steps: list[PoolStep] = msgspec.field(default_factory=list)
+    taken: list[datetime] = msgspec.field(default_factory=list)
     quiet_since: datetime | None = None
     most: int = 0
     most_at: datetime | None = None
     replaced: int = 0
 
 
-@dataclass(slots=True)
-class _Evictions:
+class _Evictions(msgspec.Struct):
     """``instants`` share their values with those of other workloads: a year of thousands of nodes has millions."""
 
     evicted: int = 0
     deleted: int = 0
-    instants: list[tuple[datetime, int]] = field(default_factory=list)
+    instants: list[tuple[datetime, int]] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Blocked:
+class _Blocked(msgspec.Struct, frozen=True):
     node: str
     pool: str
     verdict: Verdict

@@ -6,9 +6,10 @@ Policy: what a scenario is made of is ours. Files become one in ``composition``;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from napsim.core.pace import MEASURED, Pace
 from napsim.core.timings import Distribution, Timings
@@ -18,8 +19,7 @@ POD_START: Final = Distribution("fixed", low=5.0)
 POD_TERMINATION: Final = Distribution("fixed", low=2.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PodTimings:
+class PodTimings(msgspec.Struct, frozen=True):
     """How long pods take: from bound to Ready, and from the end of their being asked to leave to gone, in seconds.
 
     A termination is cut off at the pod's ``terminationGracePeriodSeconds``.
@@ -29,16 +29,14 @@ class PodTimings:
     termination: Distribution = POD_TERMINATION
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """A manifest is applied at that instant: the object is created, or becomes this."""
 
     at: datetime
     manifest: Manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """An object is asked to go. ``namespace`` is empty for kinds of the cluster."""
 
     at: datetime
@@ -47,8 +45,7 @@ class Deleted:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFailed:
+class NodeFailed(msgspec.Struct, frozen=True):
     """A kubelet falls silent: the Node is not ready from ``at`` on, for good where ``until`` is None.
 
     Either the Node of that name, or the first ``count`` by name of the Nodes that ``node_pool`` has then.
@@ -61,8 +58,7 @@ class NodeFailed:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """The cluster is stopped: no control plane, no nodes, nothing decides from ``at`` to ``until``."""
 
     at: datetime
@@ -72,8 +68,7 @@ class Stopped:
 Event = Applied | Deleted | NodeFailed | Stopped
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(msgspec.Struct, frozen=True):
     """All that a forecast starts from. All instants are aware, in UTC.
 
     ``manifests`` are the cluster's objects at ``start``, each kind and name once, namespaces filled in, as mappings:
@@ -97,8 +92,8 @@ class Scenario:
     until: datetime
     manifests: tuple[Manifest, ...]
     seed: int = 0
-    timings: Timings = field(default_factory=Timings)
-    pods: PodTimings = field(default_factory=PodTimings)
+    timings: Timings = msgspec.field(default_factory=Timings)
+    pods: PodTimings = msgspec.field(default_factory=PodTimings)
     events: tuple[Event, ...] = ()  # by instant, then in the order in which they were given
     ends_early: bool = True
     settles: bool = True

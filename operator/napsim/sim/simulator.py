@@ -6,11 +6,11 @@ NodeAutoProvisioning are not written, except for what a decision rests on: nobod
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from napsim.controllers.blockings import Blocked, verdict_of
 from napsim.controllers.clock import VirtualClock

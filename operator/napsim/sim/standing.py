@@ -8,9 +8,10 @@ would do in that very instant. At a later instant, and where the nodes had to be
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
+
+from msgspec.structs import replace
 
 from napsim.controllers.controllers import Reconcile
 from napsim.core.images import ListCache
