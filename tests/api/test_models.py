@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from napsim.api.aksnodeclass import AKSNodeClass
-from napsim.api.base import wire_name
+from napsim.api.base import Model, wire_name
+from napsim.api.checks import CHECKS
 from napsim.api.maintenanceconfiguration import MaintenanceConfiguration
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
 from napsim.api.nodeclaim import NodeClaim
@@ -19,6 +21,7 @@ from napsim.api.nodepool import NodePool
 from napsim.api.registry import KINDS, kind_of
 from napsim.api.rollout import NodeAutoProvisioningStatus, PickUp
 from napsim.api.scalars import parse_instant, parse_offset, write_duration, write_instant, write_offset
+from napsim.api.scenario import SCENARIO
 from tests.api.good import good
 from tests.api.statuses import STATUSES
 
@@ -188,3 +191,25 @@ def test_a_duration_is_read_back_as_it_was_written(duration: timedelta) -> None:
 )
 def test_a_duration_is_written_in_its_shortest_form(duration: timedelta, text: str) -> None:
     assert write_duration(duration) == text
+
+
+def models(parent: type[Model] = Model) -> Iterator[type[Model]]:
+    for model in parent.__subclasses__():
+        yield model
+        yield from models(model)
+
+
+def model_defaults() -> Iterator[tuple[str, Model]]:
+    """Every model that is a field's default, or one of several: where, and what."""
+    assert {kind.model for kind in (*KINDS, SCENARIO, CHECKS)} <= set(models()), "all of them are loaded"
+    for model in models():
+        for name, field in model.model_fields.items():
+            within = field.default if isinstance(field.default, tuple) else (field.default,)
+            yield from ((f"{model.__name__}.{name}", part) for part in within if isinstance(part, Model))
+
+
+def test_every_default_is_what_its_model_makes_of_it() -> None:
+    told = {where: (part, type(part).parse(part.stored(), strict=True)) for where, part in model_defaults()}
+    assert {"NodePoolSpec.disruption", "Disruption.budgets", "Timings.launch", "NodePool.metadata"} <= set(told)
+    assert [where for where, (part, parsed) in told.items() if part != parsed] == []
+    assert [where for where, (part, parsed) in told.items() if part.model_fields_set != parsed.model_fields_set] == []

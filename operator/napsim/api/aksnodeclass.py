@@ -254,9 +254,12 @@ class AKSNodeClass(KubeObject):
 
     api_version: Literal["karpenter.azure.com/v1beta1", "karpenter.azure.com/v1alpha2"] = "karpenter.azure.com/v1beta1"
     kind: Literal["AKSNodeClass"] = "AKSNodeClass"
-    spec: AKSNodeClassSpec = Field(default=AKSNodeClassSpec(), description="What the nodes are made of.")
+    spec: AKSNodeClassSpec = Field(
+        default=AKSNodeClassSpec.model_construct(), description="What the nodes are made of."
+    )
     status: AKSNodeClassStatus = Field(
-        default=AKSNodeClassStatus(), description="What was picked up for the class, and whether it is ready."
+        default=AKSNodeClassStatus.model_construct(),
+        description="What was picked up for the class, and whether it is ready.",
     )
 
 

@@ -86,6 +86,9 @@ class Model(BaseModel):
 
     Frozen. ``null`` means absent, as the API server prunes it. Unknown fields are skipped here, so that objects of a
     newer Karpenter can be read; ``validation.errors_of`` refuses them, as the API server does for ``kubectl apply``.
+
+    Defaults of fields are made with ``model_construct``, which checks nothing: to check one would build its validator
+    while modules are loaded, whether or not it is ever needed. A test checks them all.
     """
 
     model_config = ConfigDict(
@@ -209,7 +212,7 @@ class KubeObject(Model):
 
     api_version: str
     kind: str
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: ObjectMeta = ObjectMeta.model_construct()
 
     @property
     def name(self) -> str:

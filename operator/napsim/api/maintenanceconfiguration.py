@@ -314,7 +314,7 @@ class MaintenanceConfiguration(KubeObject):
     kind: Literal["MaintenanceConfiguration"] = "MaintenanceConfiguration"
     spec: MaintenanceConfigurationSpec = Field(description="When maintenance may happen.")
     status: MaintenanceConfigurationStatus = Field(
-        default=MaintenanceConfigurationStatus(), description="When the window is open."
+        default=MaintenanceConfigurationStatus.model_construct(), description="When the window is open."
     )
 
 

@@ -144,7 +144,8 @@ class NodeAutoProvisioningSpec(Model):
         default="NodeImage", description="The cluster's node OS upgrade channel. NAP rolls images out on every channel."
     )
     agent_pools: AgentPools = Field(
-        default=AgentPools(), description="Ordinary node pools, whose nodes the node OS upgrade channel upgrades."
+        default=AgentPools.model_construct(),
+        description="Ordinary node pools, whose nodes the node OS upgrade channel upgrades.",
     )
     upgrade_channel: UpgradeChannel = Field(
         default="none",
@@ -153,14 +154,17 @@ class NodeAutoProvisioningSpec(Model):
             " aksManagedAutoUpgradeSchedule; kubernetesVersion says which version the channel has come to."
         ),
     )
-    image_expiry: ImageExpiry = Field(default=ImageExpiry(), description="The 90-day rule.")
+    image_expiry: ImageExpiry = Field(default=ImageExpiry.model_construct(), description="The 90-day rule.")
     fallback: Fallback = Field(
-        default=Fallback(), description="What holds where no maintenance configuration says anything."
+        default=Fallback.model_construct(), description="What holds where no maintenance configuration says anything."
     )
     lead_times: LeadTimes = Field(
-        default=LeadTimes(), description="How long before a window its configuration must have been changed."
+        default=LeadTimes.model_construct(),
+        description="How long before a window its configuration must have been changed.",
     )
-    recurrence: Recurrence = Field(default=Recurrence(), description="How windows recur where AKS documents nothing.")
+    recurrence: Recurrence = Field(
+        default=Recurrence.model_construct(), description="How windows recur where AKS documents nothing."
+    )
     image_gallery: ImageGallery = Field(
         default="Community",
         description=(
@@ -172,8 +176,8 @@ class NodeAutoProvisioningSpec(Model):
         default=timedelta(hours=72),
         description="How long a list of the gallery is kept: a newer image is not seen before. 72h upstream.",
     )
-    node_provider: NodeProvider = Field(default=NodeProvider(), description="Who makes the nodes.")
-    timings: Timings = Field(default=Timings(), description="How long the steps of a node's life take.")
+    node_provider: NodeProvider = Field(default=NodeProvider.model_construct(), description="Who makes the nodes.")
+    timings: Timings = Field(default=Timings.model_construct(), description="How long the steps of a node's life take.")
     failures: tuple[Failure, ...] = Field(
         default=(),
         max_length=MAX_FAILURES,
@@ -182,7 +186,9 @@ class NodeAutoProvisioningSpec(Model):
             " counts. Played with node provider kwok only."
         ),
     )
-    clock: Clock = Field(default=Clock(), description="The clock that everything napsim decides runs on.")
+    clock: Clock = Field(
+        default=Clock.model_construct(), description="The clock that everything napsim decides runs on."
+    )
     kubernetes_version: KubernetesVersion | None = Field(
         default=None,
         description=(
@@ -215,9 +221,11 @@ class NodeAutoProvisioning(KubeObject):
 
     api_version: Literal["napsim.dev/v1alpha1"] = "napsim.dev/v1alpha1"
     kind: Literal["NodeAutoProvisioning"] = "NodeAutoProvisioning"
-    spec: NodeAutoProvisioningSpec = Field(default=NodeAutoProvisioningSpec(), description="The cluster's settings.")
+    spec: NodeAutoProvisioningSpec = Field(
+        default=NodeAutoProvisioningSpec.model_construct(), description="The cluster's settings."
+    )
     status: NodeAutoProvisioningStatus = Field(
-        default=NodeAutoProvisioningStatus(), description="The progress of the rollout."
+        default=NodeAutoProvisioningStatus.model_construct(), description="The progress of the rollout."
     )
 
     RULES: ClassVar = (

@@ -140,7 +140,7 @@ class NodeClaimSpec(Model):
         max_length=100, description="What the node's labels must satisfy: instance type, zone, architecture and so on."
     )
     resources: ResourceRequirements = Field(
-        default=ResourceRequirements(), description="What the node has to offer at least."
+        default=ResourceRequirements.model_construct(), description="What the node has to offer at least."
     )
     node_class_ref: NodeClassReference = Field(description="The node class that says what the node is made of.")
     termination_grace_period: TerminationGracePeriod = None
@@ -177,7 +177,7 @@ class NodeClaim(KubeObject):
     api_version: Literal["karpenter.sh/v1"] = "karpenter.sh/v1"
     kind: Literal["NodeClaim"] = "NodeClaim"
     spec: NodeClaimSpec = Field(description="What is asked for. It cannot be changed.")
-    status: NodeClaimStatus = Field(default=NodeClaimStatus(), description="How far the node is.")
+    status: NodeClaimStatus = Field(default=NodeClaimStatus.model_construct(), description="How far the node is.")
 
 
 def _label(key: str) -> str:

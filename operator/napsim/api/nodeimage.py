@@ -134,7 +134,9 @@ class NodeImage(KubeObject):
     api_version: Literal["napsim.dev/v1alpha1"] = "napsim.dev/v1alpha1"
     kind: Literal["NodeImage"] = "NodeImage"
     spec: NodeImageSpec = Field(description="The image version. Only publishedAt can be changed.")
-    status: NodeImageStatus = Field(default=NodeImageStatus(), description="Where the image is in its life.")
+    status: NodeImageStatus = Field(
+        default=NodeImageStatus.model_construct(), description="Where the image is in its life."
+    )
 
 
 NODE_IMAGE: Final = Kind(

@@ -119,7 +119,7 @@ class Disruption(Model):
         default="WhenEmptyOrUnderutilized", description="Which nodes may be consolidated."
     )
     budgets: tuple[Budget, ...] = Field(
-        default=(Budget(nodes="10%"),),
+        default=(Budget.model_construct(nodes="10%"),),
         max_length=50,
         description="Limits on disruption; the strictest active one counts. Absent: 10% at all times.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
@@ -177,7 +177,8 @@ class NodeClaimTemplate(Model):
     """The pattern of the pool's NodeClaims."""
 
     metadata: TemplateMetadata = Field(
-        default=TemplateMetadata(), description="Labels and annotations that every node of the pool gets."
+        default=TemplateMetadata.model_construct(),
+        description="Labels and annotations that every node of the pool gets.",
     )
     spec: NodeClaimTemplateSpec = Field(description="What the pool's NodeClaims ask for.")
 
@@ -187,7 +188,7 @@ class NodePoolSpec(Model):
 
     template: NodeClaimTemplate = Field(description="The pattern of the pool's NodeClaims.")
     disruption: Disruption = Field(
-        default=Disruption(consolidate_after="0s"), description="How the pool's nodes may be disrupted."
+        default=Disruption.model_construct(consolidate_after="0s"), description="How the pool's nodes may be disrupted."
     )
     limits: Resources = Field(
         default={}, description="The most the pool may hold, per resource; a static pool knows only nodes."
@@ -245,7 +246,7 @@ class NodePool(KubeObject):
     api_version: Literal["karpenter.sh/v1"] = "karpenter.sh/v1"
     kind: Literal["NodePool"] = "NodePool"
     spec: NodePoolSpec = Field(description="Which nodes there may be, and how fast they may be disrupted.")
-    status: NodePoolStatus = Field(default=NodePoolStatus(), description="What the pool holds.")
+    status: NodePoolStatus = Field(default=NodePoolStatus.model_construct(), description="What the pool holds.")
 
     @property
     def static(self) -> bool:

@@ -101,7 +101,7 @@ class PoolProgress(Model):
     allowed: Int32 = Field(
         default=0, description="How many nodes its budgets allow to be disrupted for drift now; 2147483647 is no limit."
     )
-    allowances: Allowances = Field(default=Allowances(), description="The same for every reason.")
+    allowances: Allowances = Field(default=Allowances.model_construct(), description="The same for every reason.")
     replaced: Int32 = Field(default=0, description="Nodes replaced in this rollout.")
     max_disrupting: Int32 = Field(default=0, description="The most nodes disrupted at once in this rollout.")
     active_seconds: Int64 = Field(
@@ -149,7 +149,7 @@ class NodeAutoProvisioningStatus(Model):
         default=None, description="Whether images can be picked up now, by which configuration, and when that changes."
     )
     forced: str | None = Field(default=None, description="The last pick-up that the 90-day rule forced, for people.")
-    progress: Progress = Field(default=Progress(), description="How many nodes are where.")
+    progress: Progress = Field(default=Progress.model_construct(), description="How many nodes are where.")
     estimated_finish: Instant | None = Field(
         default=None,
         description=(
@@ -173,7 +173,7 @@ class NodeAutoProvisioningStatus(Model):
         description="What was picked up, by which rule; the last hundred, newest last.",
     )
     list_cache: ListCache | None = Field(default=None, description="The last list of the gallery.")
-    summary: Summary = Field(default=Summary(), description="The rollout as a whole.")
+    summary: Summary = Field(default=Summary.model_construct(), description="The rollout as a whole.")
     os_upgrades: OSUpgradesStatus | None = Field(
         default=None, description="What the node OS channel does to agent pools; absent while they are ignored."
     )

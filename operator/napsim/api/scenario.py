@@ -159,7 +159,7 @@ class ScenarioSpec(Model):
     )
     seed: Int64 | None = Field(default=None, ge=0, description="What every draw is made from. Default 0.")
     timings: ScenarioTimings = Field(
-        default=ScenarioTimings(), description="How long the steps of nodes and pods take."
+        default=ScenarioTimings.model_construct(), description="How long the steps of nodes and pods take."
     )
     eviction_retries: Literal["BackOff", "AtOnce"] = Field(
         default="BackOff",
@@ -199,7 +199,7 @@ class Scenario(KubeObject):
 
     api_version: Literal["napsim.dev/v1alpha1"] = "napsim.dev/v1alpha1"
     kind: Literal["Scenario"] = "Scenario"
-    spec: ScenarioSpec = Field(default=ScenarioSpec(), description="When, how long, and what happens.")
+    spec: ScenarioSpec = Field(default=ScenarioSpec.model_construct(), description="When, how long, and what happens.")
 
 
 SCENARIO: Final = Kind(

@@ -111,15 +111,18 @@ class Timings(Model):
     """How long the steps of a node's life take. Assumptions: replace them by what your cluster shows."""
 
     launch: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=10)),
+        default=Timing.model_construct(fixed=timedelta(seconds=10)),
         description="From the NodeClaim to Launched: the cloud has accepted it.",
     )
     registration: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=45)), description="From Launched to Registered: the Node has joined."
+        default=Timing.model_construct(fixed=timedelta(seconds=45)),
+        description="From Launched to Registered: the Node has joined.",
     )
     initialization: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=15)), description="From Registered to Initialized: pods can run."
+        default=Timing.model_construct(fixed=timedelta(seconds=15)),
+        description="From Registered to Initialized: pods can run.",
     )
     detach: Timing = Field(
-        default=Timing(fixed=timedelta(seconds=10)), description="From the end of a drain to the end of the instance."
+        default=Timing.model_construct(fixed=timedelta(seconds=10)),
+        description="From the end of a drain to the end of the instance.",
     )
