@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from napsim.cli.loading import loading
 from napsim.cli.main import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +29,21 @@ def test_the_help_lists_every_command_and_loads_none() -> None:
     assert all(command in shown for command in COMMANDS)
     headings = [shown.index(text) for text in ("From manifests", "simulate ", "On a test cluster", "demo ", "Besides")]
     assert headings == sorted(headings)
-    assert shown.splitlines()[-1] == "['napsim.cli', 'napsim.cli.endings', 'napsim.cli.main']"
+    assert shown.splitlines()[-1] == "['napsim.cli', 'napsim.cli.endings', 'napsim.cli.loading', 'napsim.cli.main']"
+
+
+def test_no_garbage_is_looked_for_while_modules_are_loaded_and_it_is_afterwards() -> None:
+    with loading():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), loading():
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_the_program_loads_nothing_before_it_says_so() -> None:
+    code = "import sys, napsim.__main__; print({'typer', 'napsim.cli'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

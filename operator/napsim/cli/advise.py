@@ -9,6 +9,7 @@ import typer
 
 from napsim.cli.check import FILE
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import (
     CheckedPaths,
     ChecksFile,
@@ -51,7 +52,8 @@ def advise(
     output: Form = Output.TEXT,
 ) -> None:
     """Which smallest edit makes the broken checks hold?"""
-    from napsim.cli.advising import advise_on  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.advising import advise_on  # noqa: PLC0415 - the help does without
 
     choice = LiveChoice(cluster, kubeconfig, context)
     advise_on(paths, checks, most, (processes, dask), choice, time_zone, output)

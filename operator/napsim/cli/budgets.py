@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Form, Html, Ics, Kubeconfig, LiveChoice, Output, Zone, instant
 
 WISH: Final = "A wish, compiled into budgets"
@@ -97,7 +98,8 @@ def budgets(
     context: Context = None,
 ) -> None:
     """How many nodes may be disrupted when, for which reason? Or, of a wish: which budgets say it?"""
-    from napsim.cli.weeks import Asked, calendar, grant, tell  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.weeks import Asked, calendar, grant, tell  # noqa: PLC0415 - the help does without
 
     choice = LiveChoice(cluster, kubeconfig, context)
     wished = (*(only or ()), *(["Sat,Sun"] if weekend_only else []))

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import (
     CheckedPaths,
     ChecksFile,
@@ -58,7 +59,8 @@ def check(
     ] = None,
 ) -> None:
     """Do these assertions hold? Forecasts what needs a forecast, and shows where it breaks."""
-    from napsim.cli.checking import check_all  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.checking import check_all  # noqa: PLC0415 - the help does without
 
     choice = LiveChoice(cluster, kubeconfig, context)
     check_all(paths, checks, runs, (processes, dask), choice, time_zone, output, summary)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice, Zone, instant
 
 app = typer.Typer(add_completion=False)
@@ -63,7 +64,8 @@ def diff(
     context: Context = None,
 ) -> None:
     """What changes in effect: windows, budgets, the next rollout, nodes at risk?"""
-    from napsim.cli.differences import differ  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.differences import differ  # noqa: PLC0415 - the help does without
 
     choice = LiveChoice(cluster, kubeconfig, context)
     differ(arguments, choice, at, (until, seed) if forecast else None, nodes or (), time_zone, output)

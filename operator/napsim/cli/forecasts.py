@@ -32,7 +32,7 @@ _RARELY: Final = (50_000, 20, 20)
 
 @contextmanager
 def _rarely_collected() -> Iterator[None]:
-    """A forecast keeps most of what it makes, and leaves next to no cycles: to look for them takes a tenth of it."""
+    """A forecast keeps most of what it makes or reads, and leaves few cycles: to look for them takes a tenth of it."""
     before = gc.get_threshold()
     gc.set_threshold(*_RARELY)
     try:
@@ -41,6 +41,7 @@ def _rarely_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+@_rarely_collected()
 def composed(paths: Iterable[str], start: datetime | None, until: datetime | None, seed: int | None) -> Scenario:
     """The scenario of the command line. Raises Exit for bad input, which is told."""
     paths = list(paths)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from napsim.cli.endings import ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice, Zone, instant
 
 app = typer.Typer(add_completion=False)
@@ -75,8 +76,9 @@ def lint_command(
     time_zone: Zone = None,
 ) -> None:
     """What is wrong with these manifests, or not what it looks like?"""
-    from napsim.cli.linting import Asked, Shown, explained, linted  # noqa: PLC0415 - the help does without
-    from napsim.lint.admission import document as policies  # noqa: PLC0415 - as above
+    with loading():
+        from napsim.cli.linting import Asked, Shown, explained, linted  # noqa: PLC0415 - the help does without
+        from napsim.lint.admission import document as policies  # noqa: PLC0415 - as above
 
     if explain is not None:
         typer.echo(explained(explain), nl=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 from collections.abc import Mapping
 from importlib import import_module
@@ -15,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from napsim.cli.endings import ending
+from napsim.cli.loading import loading
 
 if TYPE_CHECKING:
     # Typer carries a click of its own and does not export the types that its overridable methods speak in.
@@ -101,14 +101,10 @@ def _with_value(error: typer.BadParameter) -> typer.BadParameter:
 
 
 def _loaded(module: str) -> ModuleType:
-    """Import it. What modules make stays, so that there is nothing in it to collect, now or later."""
+    """Import it."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # to look for some takes long, and there are none
-    gc.disable()
-    try:
+    with loading():
         return import_module(module)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 app = typer.Typer(

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Form, Output, Paths, instant
 
 _NOT_FINISHED: Final = 1
@@ -55,7 +56,8 @@ def simulate(
     trace: Annotated[Path | None, typer.Option(help="Write every decision, as JSON lines.")] = None,
 ) -> None:
     """Forecast a rollout: when nodes are on the new image, what is disrupted when, what stands in the way."""
-    from napsim.cli.forecasts import composed, forecast_of, show, write  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.forecasts import composed, forecast_of, show, write  # noqa: PLC0415 - the help does without
 
     scenario = composed(paths, start, until, seed)
     if follow and runs > 1:

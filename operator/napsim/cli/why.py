@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napsim.cli.endings import ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Form, Kubeconfig, LiveChoice, Output, Zone, instant
 
 app = typer.Typer(add_completion=False)
@@ -48,6 +49,7 @@ def why(
     """Why has this not moved? Every link from the published image to the evicted pod, and the first that blocks."""
     choice = LiveChoice(cluster, kubeconfig, context)
     choice.is_made(paths)  # manifests and a cluster at once are refused
-    from napsim.cli.explaining import explain  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.explaining import explain  # noqa: PLC0415 - the help does without
 
     explain(target, paths, at, choice, time_zone, output)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Form, Html, Ics, Kubeconfig, LiveChoice, Output, Zone, instant
 
 app = typer.Typer(add_completion=False)
@@ -39,7 +40,8 @@ def windows(
     context: Context = None,
 ) -> None:
     """When are the windows, in UTC and in your time, and what cuts or moves them?"""
-    from napsim.cli.configurations import answer  # noqa: PLC0415 - the help does without
+    with loading():
+        from napsim.cli.configurations import answer  # noqa: PLC0415 - the help does without
 
     found = answer(paths, at, count, time_zone, LiveChoice(cluster, kubeconfig, context))
     found.write(html, ics)
