@@ -66,8 +66,9 @@ def status_report(state: Effective, now: datetime, changed_at: datetime | None =
     """The report at ``now``. ``changed_at`` is when the configuration was last changed, where that is known."""
     found = gate(state, now)
     written = state.pending if state.takes_effect_at else state.configuration
-    shown = _shown(state.configuration, now)
     ahead = upcoming(written, now, 1 + FOLLOWING_COUNT)
+    holds = state.configuration
+    shown = _shown(holds, ahead if holds is written else upcoming(holds, now, 1 + FOLLOWING_COUNT))
     listed, more = _cutouts(state.configuration, now)
     return StatusReport(
         open=found.open,
@@ -87,12 +88,11 @@ def status_report(state: Effective, now: datetime, changed_at: datetime | None =
     )
 
 
-def _shown(configuration: Configuration | None, now: datetime) -> tuple[ShownWindow, ...]:
+def _shown(configuration: Configuration | None, ahead: tuple[Window, ...]) -> tuple[ShownWindow, ...]:
     if configuration is None:
         return ()
     zone = configuration.zone
-    found = upcoming(configuration, now, 1 + FOLLOWING_COUNT)
-    return tuple(ShownWindow(window, describe(window), describe(window, zone)) for window in found)
+    return tuple(ShownWindow(window, describe(window), describe(window, zone)) for window in ahead)
 
 
 def _changes_at(found: WindowVerdict) -> datetime | None:

@@ -21,6 +21,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -320,6 +321,7 @@ def _later(instant: datetime, duration: timedelta) -> datetime:
         return BEGINNING if duration < timedelta(0) else FOREVER
 
 
+@lru_cache(maxsize=1024)  # a status shows six windows, of which five are those of last time
 def describe(window: Window, zone: tzinfo = UTC) -> str:
     """``Sun 2025-01-05 01:00–05:00 UTC``; in another zone with its offset, and with its name if it has one.
 
