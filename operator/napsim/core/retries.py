@@ -7,17 +7,19 @@ difference, so that a pod can wait up to 10 s for nothing.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
 _COMPARED: Final = 100  # of those who wait longest: there may be thousands, and each change of their PDB asks
+_AT: Final = itemgetter(0)
+_REFUSED_AT: Final = itemgetter(1)
 
 
 class Retries(msgspec.Struct, frozen=True):
@@ -43,15 +45,16 @@ class Retries(msgspec.Struct, frozen=True):
 
         ``waiting``: pods, and when each was refused for the first time.
         """
-        if room is not None:
-            waiting = itertools.islice(waiting, max(room, _COMPARED))
-        compared, known = list(waiting), dict[datetime, datetime]()
-        for _, refused_at in compared:  # pods of one node are refused at few instants
-            if refused_at not in known:
-                known[refused_at] = self.next_at(refused_at, now)
-        tries = ((known[refused_at], number, pod) for number, (pod, refused_at) in enumerate(compared))
-        found = sorted(tries) if room is None else heapq.nsmallest(room, tries)
-        return [(at, pod) for at, _, pod in found]
+        compared = islice(waiting, None if room is None else max(room, _COMPARED))
+        known, tries = dict[datetime, datetime](), list[tuple[datetime, str]]()
+        for refused_at, pods in groupby(compared, _REFUSED_AT):  # pods of one node are refused at few instants
+            at = known.get(refused_at)
+            if at is None:
+                at = known[refused_at] = self.next_at(refused_at, now)
+            tries += [(at, pod) for pod, _ in islice(pods, room)]
+        if len(known) > 1:
+            tries.sort(key=_AT)  # those of one instant stay as they wait
+        return tries[:room]
 
 
 @cache
