@@ -33,7 +33,8 @@ PROCESS_TESTS: Final = (
     "test_neither_hash_order_nor_the_time_zone_of_the_machine_changes_a_byte",
     "test_many_seeds_run_in_processes_and_come_to_quantiles",
     "test_what_a_simulation_needs_is_not_loaded",
-    "test_what_only_some_need_is_not_loaded_for_all",
+    "test_a_forecast_loads_and_builds_only_what_it_needs",
+    "test_the_program_loads_nothing_before_it_says_so",
     "test_unlimited_is_red_on_a_terminal",
     "test_every_line_is_answered_as_the_go_code_does",
 )
