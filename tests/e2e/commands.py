@@ -21,6 +21,11 @@ from tests.e2e.kubectl import WAIT_SECONDS
 NAPSIM = [sys.executable, "-c", "from napsim.cli.main import app; app()"]
 
 
+def napsim(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it, whatever its exit code."""
+    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False)
+
+
 @dataclass
 class Command:
     """A running command, and all that it has written so far."""

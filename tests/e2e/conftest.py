@@ -7,25 +7,22 @@ they saw, and it judges.
 
 from __future__ import annotations
 
-import itertools
-import os
-import re
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, cast
 
-import psutil
 import pytest
 
-from napsim.cluster import Cluster, create_cluster, delete_cluster, list_clusters
+from napsim.cluster import Cluster, create_cluster, delete_cluster
 from tests.e2e import rbac
 from tests.e2e.auditor.access import Access
+from tests.e2e.ownership import remove_left_behind, unused_name
+from tests.e2e.rehearsal import Rehearsal, rehearsal
 
 MakeCluster = Callable[..., Cluster]
 JUDGE: Final = "test_every_rule_of_the_chart_is_used_and_allows_all_that_was_asked_for"
-_numbers = itertools.count()
 _SELECTING: Final = ("keyword", "markexpr", "deselect", "lf")
 _not_judged = pytest.StashKey[bool]()
 _seen_by_workers = pytest.StashKey[set[Access]]()  # of a suite that ran as a whole, shared among workers
@@ -35,10 +32,7 @@ _complaints = pytest.StashKey[list[str]]()
 def pytest_configure() -> None:
     """Be ended by SIGTERM as by Ctrl-C, so that fixtures clean up; and remove what a killed run has left."""
     signal.signal(signal.SIGTERM, _interrupt)
-    for name in list_clusters():
-        owner = re.fullmatch(r"napsim-test-(\d+)-\d+", name)
-        if owner and not psutil.pid_exists(int(owner[1])):
-            delete_cluster(name)
+    remove_left_behind()
 
 
 @pytest.hookimpl(trylast=True)
@@ -114,6 +108,21 @@ def cluster() -> Iterator[Cluster]:
     delete_cluster(made.name)
 
 
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster of the module's own, whose components its tests may stop and start."""
+    made = create_cluster(unused_name())
+    yield made
+    delete_cluster(made.name)
+
+
+@pytest.fixture
+def world() -> Iterator[Rehearsal]:
+    """A rehearsal of the test's own. A module whose tests share one has a `world` that says what is in it."""
+    with rehearsal() as made:
+        yield made
+
+
 @pytest.fixture
 def make_cluster() -> Iterator[MakeCluster]:
     """Makes clusters of a test's own, with the options of `create_cluster`; they end with the test."""
@@ -126,8 +135,3 @@ def make_cluster() -> Iterator[MakeCluster]:
     yield make
     for name in names:
         delete_cluster(name)
-
-
-def unused_name() -> str:
-    """A name that says whose cluster it is, so that a later run can tell that its owner is gone."""
-    return f"napsim-test-{os.getpid()}-{next(_numbers)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -37,6 +38,14 @@ def get(cluster: Cluster, *arguments: str) -> dict[str, Any]:
     """What `kubectl get` answers, parsed."""
     parsed: dict[str, Any] = json.loads(kubectl(cluster, "get", *arguments, "--output=json").stdout)
     return parsed
+
+
+def table(cluster: Cluster, *arguments: str) -> list[dict[str, str]]:
+    """The rows that `kubectl get` prints, by the head of the column (whose places it keeps to)."""
+    head, *rows = kubectl(cluster, "get", *arguments).stdout.splitlines()
+    columns = [(match[0], match.start()) for match in re.finditer(r"\S+", head)]
+    ends = [start for _, start in columns[1:]] + [None]
+    return [{name: row[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)} for row in rows]
 
 
 def token_kubeconfig(cluster: Cluster, namespace: str, service_account: str) -> Path:

@@ -22,8 +22,8 @@ from typing import Any, Final
 from napsim.cluster import Cluster, create_cluster, delete_cluster
 from tests.e2e import rbac
 from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, Record, Violation, audit, read
-from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import WAIT_SECONDS, apply, get, kubectl, served
+from tests.e2e.ownership import unused_name
 
 CRDS: Final = Path(__file__).parents[2] / "crds"
 OLD, NEW = "202601.27.0", "202602.13.0"
@@ -129,6 +129,13 @@ class Rehearsal:
 
     def get(self, kind: str, name: str, *arguments: str) -> Manifest:
         return get(self.cluster, kind, name, *arguments)
+
+    def claims(self, pool: str) -> list[Manifest]:
+        return self.items("nodeclaims", f"--selector={POOL}={pool}")
+
+    def annotations(self, node: str) -> dict[str, str]:
+        found: dict[str, str] = self.get("node", node)["metadata"]["annotations"]
+        return found
 
     def versions(self, pool: str = "default") -> Counter[str]:
         """Initialized nodes of the pool by image version."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-import pytest
 import yaml
 
 from napsim.cluster import start_component, stop_component
@@ -29,12 +27,6 @@ VERSIONS: Final = (NEW, "202603.01.0", "202603.02.0", "202603.03.0")  # until on
 API_SERVER: Final = "kube-apiserver"
 LOST: Final = "no longer the leader"
 GONE: Final = "listing again: 410"  # of any kind: what was written last before the end is still known
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def start(world: Rehearsal, kubeconfig: Path | None = None) -> OperatorProcess:

@@ -314,7 +314,7 @@ def test_a_command_that_napsim_did_not_write_is_taken_off_and_named(world: Rehea
     node = _healthy(world)[0]
     name = node["metadata"]["name"]
     kubectl(world.cluster, "annotate", "--overwrite", "node", name, f"{COMMAND}={text}")
-    world.eventually("it is taken off", lambda: COMMAND not in _annotations(world, name), PATIENCE_SECONDS)
+    world.eventually("it is taken off", lambda: COMMAND not in world.annotations(name), PATIENCE_SECONDS)
 
     def told() -> bool:
         return any(COMMAND in item["note"] and why in item["note"] for item in warnings(world, "InvalidCommand", name))
@@ -361,11 +361,6 @@ def test_an_instant_that_cannot_be_read_is_named_and_put_right(world: Rehearsal,
 
 def _healthy(world: Rehearsal) -> list[m.Manifest]:
     return world.items("nodes", f"--selector={POOL}=healthy")
-
-
-def _annotations(world: Rehearsal, node: str) -> dict[str, str]:
-    found: dict[str, str] = world.get("node", node)["metadata"]["annotations"]
-    return found
 
 
 # --- all of them at once ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e import manifests as m
 from tests.e2e.auditor.statistics import pool_peaks
-from tests.e2e.kubectl import kubectl
+from tests.e2e.kubectl import kubectl, table
 from tests.e2e.rehearsal import DISRUPTED, OLD, POOL, Rehearsal, rehearsal
 
 PUBLISHED: Final = "2026-02-01T00:00:00Z"
@@ -150,7 +150,7 @@ def test_kubectl_shows_the_rollout_in_columns(rollout: Rollout) -> None:
     for app in HELD:
         world.eventually(f"{app} is called blocked", lambda app=app: rollout.blocked(app) is not None)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
     labels = "--label-columns=kubernetes.azure.com/node-image-version,karpenter.sh/nodepool,napsim.dev/drift"
-    nodes = table(world, "nodes", labels)
+    nodes = table(world.cluster, "nodes", labels)
     assert {row["NODE-IMAGE-VERSION"] for row in nodes} == {f"AKSUbuntu-2204gen2containerd-{OLD}"}
     assert {row["NODEPOOL"] for row in nodes} == {"mixed"}
     drift = {row["NAME"]: row["DRIFT"] for row in nodes}
@@ -158,26 +158,30 @@ def test_kubectl_shows_the_rollout_in_columns(rollout: Rollout) -> None:
     assert {name for name, text in drift.items() if text == "NodeClassDrift"} == held
     assert {text for name, text in drift.items() if name not in held} == {""}
 
-    claims = table(world, "nodeclaims")
+    claims = table(world.cluster, "nodeclaims")
     assert {(row["TYPE"], row["CAPACITY"], row["READY"]) for row in claims} == {(m.SIZE, "on-demand", "True")}
     assert {row["NODE"] for row in claims} == set(drift)
     assert all(re.fullmatch("westeurope-[123]", row["ZONE"]) for row in claims)
 
-    (window,) = table(world, "maintenanceconfigurations")
+    (window,) = table(world.cluster, "maintenanceconfigurations")
     assert (window["NAME"], window["CONFIG"]) == ("node-os", "aksManagedNodeOSUpgradeSchedule")
     assert (window["STATE"], window["ZONE"]) in {("OPEN", "UTC"), ("closed", "UTC")}
     assert re.fullmatch(r"(opens|closes) Sun 2026-\d\d-\d\d 0[15]:00 UTC", window["CHANGES"])
     assert re.fullmatch(r"Sun 2026-\d\d-\d\d 01:00–05:00 UTC", window["WINDOW"])
 
-    (image,) = table(world, "nodeimages")
+    (image,) = table(world.cluster, "nodeimages")
     assert (image["DEFINITION"], image["VERSION"], image["STATE"]) == ("2204gen2containerd", OLD, "Latest")
     assert image["PUBLISHED"].startswith("Sun 2026-02-01")
-    world.eventually("the image counts its nodes", lambda: table(world, "nodeimages")[0]["NODES"] == str(len(MIXED)))
+    world.eventually(
+        "the image counts its nodes", lambda: table(world.cluster, "nodeimages")[0]["NODES"] == str(len(MIXED))
+    )
 
     progress = (f"{len(MIXED) - len(HELD)}/{len(MIXED)}", "0", str(len(HELD)))
     shown = ("PROGRESS", "DISRUPTING", "BLOCKED")
-    world.eventually("it tells how far it is", lambda: tuple(table(world, "nap")[0][it] for it in shown) == progress)
-    (nap,) = table(world, "nap")
+    world.eventually(
+        "it tells how far it is", lambda: tuple(table(world.cluster, "nap")[0][it] for it in shown) == progress
+    )
+    (nap,) = table(world.cluster, "nap")
     assert (nap["NAME"], nap["PHASE"], nap["TARGET"]) == ("default", "Blocked", OLD)
     assert re.fullmatch(r"\w{3} 2026-02-\d\d \d\d:\d\d(:\d\d)? UTC x600", nap["CLOCK"])
 
@@ -204,14 +208,6 @@ def told(world: Rehearsal) -> set[tuple[str, str, str, str]]:
     """Of every event the kind and name of what it is about, its reason and its note."""
     found = world.items("events.v1.events.k8s.io", "--all-namespaces")
     return {(i["regarding"]["kind"], i["regarding"]["name"], i["reason"], i["note"]) for i in found}
-
-
-def table(world: Rehearsal, *arguments: str) -> list[dict[str, str]]:
-    """The rows that ``kubectl get`` prints, by the head of the column (whose places it keeps to)."""
-    head, *rows = kubectl(world.cluster, "get", *arguments).stdout.splitlines()
-    columns = [(match[0], match.start()) for match in re.finditer(r"\S+", head)]
-    ends = [start for _, start in columns[1:]] + [None]
-    return [{name: row[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)} for row in rows]
 
 
 # --- PodDisruptionBudgets ---------------------------------------------------------------------------------------------

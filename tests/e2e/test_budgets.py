@@ -66,7 +66,7 @@ class Rollout:
         return self.world.record()
 
     def claims(self, pool: str) -> list[m.Manifest]:
-        return self.world.items("nodeclaims", f"--selector={POOL}={pool}")
+        return self.world.claims(pool)
 
     def allowed_by_schedule(self, _pool: str, _reason: str, _total: int, at: datetime) -> int | None:
         return 1 if self.active_from <= at < self.active_until else None

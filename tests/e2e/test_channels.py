@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
-
-import pytest
 
 from tests.e2e import manifests as m
 from tests.e2e.auditor.writes import NodeState
 from tests.e2e.kubectl import WAIT_SECONDS
-from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
+from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal
 
 AGENT_POOL: Final = "kubernetes.azure.com/agentpool"
 RECORD: Final = "napsim.dev/os-upgrade"
@@ -23,12 +20,6 @@ PATCH: Final = "2026.02.10"
 NODES: Final = ("system-0", "system-1", "system-2")
 SUNDAY_ONE: Final = "2026-02-15T01:00:00Z"
 PLAY: Final[m.Manifest] = {"mode": "Play"}
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def worker(name: str, pool: str = "system", version: str = OLD) -> m.Manifest:

@@ -6,18 +6,16 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import pytest
 
 from tests.e2e import inflight
 from tests.e2e.auditor.log import AuditEvent, agent
 from tests.e2e.auditor.record import NO_WORK
-from tests.e2e.rehearsal import NEW, OperatorProcess, Rehearsal, rehearsal
+from tests.e2e.rehearsal import NEW, OperatorProcess, Rehearsal
 
 log: Final = logging.getLogger(__name__)
 
@@ -27,12 +25,6 @@ LONGEST_WORK_SECONDS: Final = 1.2
 SHORT: Final = ("--lease-seconds", "3")  # each life waits for the end of the lease before
 # The kills that come in a state of a command; the others come at a random instant after the life's first act.
 IN_STATE: Final = {2: "tainted", 4: "launching", 6: "draining", 8: "tainted", 10: "launching", 12: "draining"}
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def test_a_rollout_survives_twenty_kills_of_the_operator(world: Rehearsal) -> None:

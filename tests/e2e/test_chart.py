@@ -20,8 +20,9 @@ import yaml
 from napsim.cluster import Cluster, control_plane, create_cluster, delete_cluster, find_helm, stop_component
 from napsim.cluster.progress import Silent
 from tests.e2e.auditor.access import Account, beyond, bound_to, grants_of, requests_of, unused
-from tests.e2e.conftest import MakeCluster, unused_name
+from tests.e2e.conftest import MakeCluster
 from tests.e2e.kubectl import WAIT_SECONDS, apply, eventually, get, kubectl, token_kubeconfig
+from tests.e2e.ownership import unused_name
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "charts/napsim"

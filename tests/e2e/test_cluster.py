@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +28,12 @@ from napsim.cluster import (
     stop_component,
 )
 from napsim.cluster.folders import controlplane_sources
-from tests.e2e.conftest import MakeCluster, unused_name
+from tests.e2e.conftest import MakeCluster
 from tests.e2e.kubectl import WAIT_SECONDS, apply, eventually, get, kubectl
+from tests.e2e.ownership import unused_name
 
 CONTROL_PLANE = controlplane_sources()
 ALLOCATABLE = {"cpu": "3860m", "memory": "12880Mi", "pods": "30"}
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[Cluster]:
-    """A cluster whose components tests may restart."""
-    made = create_cluster(unused_name())
-    yield made
-    delete_cluster(made.name)
 
 
 def node(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from napsim.api import names
 from napsim.api.metrics import BY_SERIES, METRICS
 from napsim.cluster.ports import free_ports
 from tests.e2e import manifests as m
-from tests.e2e.kubectl import WAIT_SECONDS, kubectl
+from tests.e2e.kubectl import WAIT_SECONDS, kubectl, table
 from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
 
 NODES = 6
@@ -45,14 +45,6 @@ class Shown:
     claims: list[m.Manifest]
 
 
-def table(world: Rehearsal, *arguments: str) -> list[dict[str, str]]:
-    """The rows that ``kubectl get`` prints, by the head of the column (whose places it keeps to)."""
-    head, *rows = kubectl(world.cluster, "get", *arguments).stdout.splitlines()
-    columns = [(match[0], match.start()) for match in re.finditer(r"\S+", head)]
-    ends = [start for _, start in columns[1:]] + [None]
-    return [{name: row[start:end].strip() for (name, start), end in zip(columns, ends, strict=True)} for row in rows]
-
-
 @pytest.fixture(scope="module")
 def shown() -> Iterator[Shown]:
     """Three of six nodes of one pool are replaced, one at a time; the one of another pool is blocked."""
@@ -79,7 +71,7 @@ def shown() -> Iterator[Shown]:
         world.eventually("there is a forecast", lambda: "estimatedFinish" in world.nap())
         world.eventually("images tell their pools", lambda: _pools_of_new(world).startswith("default 3/"))
         kinds = {"nap": "nap", "mc": "mc", "ni": "nodeimages", "nodepools": "nodepools", "nodeclaims": "nodeclaims"}
-        tables = {short: table(world, kind, "--output=wide") for short, kind in kinds.items()}
+        tables = {short: table(world.cluster, kind, "--output=wide") for short, kind in kinds.items()}
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_SECONDS) as answer:
             scrape = answer.read().decode()
         yield Shown(world, tables, scrape, world.items("nodes"), world.items("nodeclaims"))

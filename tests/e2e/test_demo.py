@@ -16,8 +16,8 @@ from tests.docs.blocks import ROOT, blocks_of
 from tests.docs.commands import commands
 from tests.docs.rehearsal import rehearsal, shape
 from tests.e2e.commands import on_terminal, piped, processes_of
-from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import get
+from tests.e2e.ownership import unused_name
 
 LEFT_ALTERNATE_SCREEN = "\x1b[?1049l"
 

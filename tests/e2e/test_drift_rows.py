@@ -90,13 +90,9 @@ def _violations(world: Rehearsal, pool: str) -> list[Any]:
     return list(rule.check(world.record()))
 
 
-def _claims(world: Rehearsal, pool: str) -> list[m.Manifest]:
-    return world.items("nodeclaims", f"--selector={POOL}={pool}")
-
-
 @pytest.mark.row("karpenter:E01", "nap:E1", "karpenter:X16")
 def test_of_three_empty_nodes_no_more_than_two_go_at_once_and_none_is_left(world: Rehearsal) -> None:
-    world.eventually("no claim is left", lambda: _claims(world, "emptied") == [])
+    world.eventually("no claim is left", lambda: world.claims("emptied") == [])
     assert len(_taken(world, "emptied")) == SIZES["emptied"]
     assert pool_peaks(world.record())["emptied"].disrupting.nodes <= 2
     assert _violations(world, "emptied") == []
@@ -109,7 +105,7 @@ def test_of_three_empty_nodes_no_more_than_two_go_at_once_and_none_is_left(world
 def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
     """Not more than eight at once; the time that the cloud takes to remove a drained machine uses no budget."""
     world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5})
-    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5)
+    world.eventually("the old ones are gone", lambda: len(world.claims("replaced")) == 5)
     assert len(_taken(world, "replaced")) == 5
     assert pool_peaks(world.record())["replaced"].disrupting.nodes <= 3
     assert _violations(world, "replaced") == []
@@ -126,7 +122,7 @@ def test_five_full_nodes_are_replaced_three_at_a_time(world: Rehearsal) -> None:
 def test_three_nodes_whose_pods_fit_on_one_are_deleted_and_the_last_is_replaced(world: Rehearsal) -> None:
     """Drift makes a pool smaller, with consolidation switched off."""
     world.eventually("one new node is left", lambda: world.versions("roomy") == {NEW: 1})
-    world.eventually("the others are gone", lambda: len(_claims(world, "roomy")) == 1)
+    world.eventually("the others are gone", lambda: len(world.claims("roomy")) == 1)
     assert len(_taken(world, "roomy")) == SIZES["roomy"]
     entries = [item for item in world.record().timeline.milestones.values() if item.pool == "roomy"]
     assert len([item for item in entries if item.replaces]) == 1
@@ -164,8 +160,8 @@ def test_under_the_default_budget_one_of_two_nodes_goes_at_a_time(world: Rehears
 def test_another_hash_is_drift_only_if_it_is_of_the_same_version(world: Rehearsal) -> None:
     """Last, as it drifts a claim of a pool that has rolled out."""
     world.eventually("all are new", lambda: world.versions("replaced") == {NEW: 5})
-    world.eventually("the old ones are gone", lambda: len(_claims(world, "replaced")) == 5)
-    names = {item["metadata"]["name"] for item in _claims(world, "replaced")}
+    world.eventually("the old ones are gone", lambda: len(world.claims("replaced")) == 5)
+    names = {item["metadata"]["name"] for item in world.claims("replaced")}
     of_another_version, of_the_same = sorted(names)[:2]
     world.patch("nodepool", "replaced", '{"spec": {"disruption": {"budgets": [{"nodes": "0"}]}}}')
     for name, version in ((of_another_version, "v2"), (of_the_same, "v3")):
@@ -173,13 +169,13 @@ def test_another_hash_is_drift_only_if_it_is_of_the_same_version(world: Rehearsa
         world.patch("nodeclaim", name, changes)
 
     def drifted() -> dict[str, str]:
-        conditions = {item["metadata"]["name"]: item["status"]["conditions"] for item in _claims(world, "replaced")}
+        conditions = {item["metadata"]["name"]: item["status"]["conditions"] for item in world.claims("replaced")}
         found = {name: [it["reason"] for it in held if it["type"] == "Drifted"] for name, held in conditions.items()}
         return {name: reasons[0] for name, reasons in found.items() if reasons}
 
     world.eventually("the one of the same version drifts", lambda: of_the_same in drifted())
     world.steadily("the other does not", lambda: drifted() == {of_the_same: "NodePoolDrifted"}, 2)
-    assert of_another_version in {item["metadata"]["name"] for item in _claims(world, "replaced")}
+    assert of_another_version in {item["metadata"]["name"] for item in world.claims("replaced")}
 
 
 @pytest.mark.row("karpenter:E06", "nap:E6", "karpenter:Q02", "karpenter:T02")

@@ -60,10 +60,6 @@ def _taken(world: Rehearsal, pool: str) -> list[Milestones]:
     return sorted(found, key=lambda item: str(item.tainted))
 
 
-def _claims(world: Rehearsal, pool: str) -> list[m.Manifest]:
-    return world.items("nodeclaims", f"--selector={POOL}={pool}")
-
-
 def _told(world: Rehearsal, pool: str) -> m.Manifest:
     """What the status of the rollout tells of the pool."""
     (found,) = [item for item in world.nap()["pools"] if item["name"] == pool]
@@ -79,12 +75,12 @@ def _consolidatable(world: Rehearsal, pool: str) -> list[m.Manifest]:
         held: list[dict[str, Any]] = claim["status"]["conditions"]
         return any((item["type"], item["status"]) == ("Consolidatable", "True") for item in held)
 
-    return [claim for claim in _claims(world, pool) if holds(claim)]
+    return [claim for claim in world.claims(pool) if holds(claim)]
 
 
 def _last_events(world: Rehearsal, pool: str) -> set[tuple[str, str]]:
     """Of each claim of the pool its name, and when a pod last came to its node or left it."""
-    return {(it["metadata"]["name"], it["status"].get("lastPodEventTime", "")) for it in _claims(world, pool)}
+    return {(it["metadata"]["name"], it["status"].get("lastPodEventTime", "")) for it in world.claims(pool)}
 
 
 def _unhonoured(world: Rehearsal, pool: str) -> list[str]:
@@ -99,8 +95,8 @@ def test_no_node_is_taken_for_empty_before_its_pod_is_there(world: Rehearsal) ->
 
 def test_claims_tell_when_pods_came_where_that_matters(world: Rehearsal) -> None:
     world.eventually("all are quiet", lambda: len(_consolidatable(world, "quiet")) == SIZES["quiet"])
-    assert all("lastPodEventTime" in claim["status"] for claim in _claims(world, "quiet"))
-    assert not any("lastPodEventTime" in claim["status"] for claim in _claims(world, "never"))
+    assert all("lastPodEventTime" in claim["status"] for claim in world.claims("quiet"))
+    assert not any("lastPodEventTime" in claim["status"] for claim in world.claims("never"))
     assert _consolidatable(world, "never") == []
 
 
@@ -114,7 +110,7 @@ def test_empty_nodes_go_two_at_a_time_and_those_with_pods_stay(world: Rehearsal)
     world.eventually("it is noted", lambda: len(_last_events(world, "quiet") - before) == GONE["quiet"])
     world.eventually("all are quiet", lambda: len(_consolidatable(world, "quiet")) == SIZES["quiet"])
     world.apply(_pool("quiet"))
-    world.eventually("the empty nodes are gone", lambda: len(_claims(world, "quiet")) == STAYING["quiet"])
+    world.eventually("the empty nodes are gone", lambda: len(world.claims("quiet")) == STAYING["quiet"])
     gone = _taken(world, "quiet")
     assert [(item.reason, item.replaces) for item in gone] == [("Empty", "")] * GONE["quiet"]
     assert pool_peaks(world.record())["quiet"].disrupting.nodes == 2
@@ -125,7 +121,7 @@ def test_empty_nodes_go_two_at_a_time_and_those_with_pods_stay(world: Rehearsal)
 
 
 def test_where_nodes_are_never_consolidated_an_empty_one_stays(world: Rehearsal) -> None:
-    assert len(_claims(world, "never")) == SIZES["never"]
+    assert len(world.claims("never")) == SIZES["never"]
     assert _taken(world, "never") == []
 
 
@@ -145,10 +141,10 @@ def test_empty_nodes_go_before_drifted_ones_and_use_their_budget(world: Rehearsa
     world.apply(_pool("mixed"))
     operator.start()
     world.eventually("the last is new", lambda: world.versions("mixed") == {NEW: STAYING["mixed"]})
-    world.eventually("the old ones are gone", lambda: len(_claims(world, "mixed")) == STAYING["mixed"])
+    world.eventually("the old ones are gone", lambda: len(world.claims("mixed")) == STAYING["mixed"])
     assert [item.reason for item in _taken(world, "mixed")] == ["Empty"] * GONE["mixed"] + ["Drifted"]
     assert pool_peaks(world.record())["mixed"].disrupting.nodes == 2
-    world.steadily("the replacement stays", lambda: len(_claims(world, "mixed")) == STAYING["mixed"], 2)
+    world.steadily("the replacement stays", lambda: len(world.claims("mixed")) == STAYING["mixed"], 2)
 
 
 def _drifted(world: Rehearsal, pool: str) -> list[m.Manifest]:

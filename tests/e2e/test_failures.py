@@ -53,7 +53,7 @@ def _running(world: Rehearsal, app: str) -> list[str]:
 
 def _claims(world: Rehearsal, pool: str) -> dict[str, m.Manifest]:
     """The pool's NodeClaims by uid: one made anew for the same pods has the same name."""
-    return {item["metadata"]["uid"]: item for item in world.items("nodeclaims", f"--selector={POOL}={pool}")}
+    return {item["metadata"]["uid"]: item for item in world.claims(pool)}
 
 
 def _types(world: Rehearsal) -> set[str]:

@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from tests.e2e.auditor.log import AuditLog, agent, rotated
 from tests.e2e.auditor.statistics import replaced
 from tests.e2e.commands import NAPSIM
 from tests.e2e.kubectl import WAIT_SECONDS, kubectl
-from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, POOL, Rehearsal, rehearsal
+from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, POOL, Rehearsal
 
 LABEL: Final = "napsim.dev/nodepool"
 RECORD: Final = "napsim.dev/in-place"
@@ -33,12 +33,6 @@ PODS: Final = 12
 PATIENT: Final = ("--lease-seconds", "15")
 WORKERS: Final = ("worker-0", "worker-1", "worker-2")
 IN_PLACE: Final[m.Manifest] = {"nodeProvider": {"kind": "inPlace"}}
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def worker(name: str, pool: str = "default", **labels: str) -> m.Manifest:
@@ -92,11 +86,6 @@ def on_workers(world: Rehearsal) -> set[str]:
 
 def labels_of(world: Rehearsal, node: str) -> dict[str, str]:
     found: dict[str, str] = world.get("node", node)["metadata"]["labels"]
-    return found
-
-
-def annotations_of(world: Rehearsal, node: str) -> dict[str, str]:
-    found: dict[str, str] = world.get("node", node)["metadata"]["annotations"]
     return found
 
 
@@ -256,7 +245,7 @@ def test_a_node_that_opts_out_is_let_go_as_it_was_and_without_a_drain(world: Reh
     pods = on_workers(world)
     kubectl(world.cluster, "label", "node", "worker-1", f"{LABEL}-")
     world.eventually("its claim is gone", lambda: len(world.items("nodeclaims")) == 2)
-    world.eventually("nothing of napsim's is left on it", lambda: RECORD not in annotations_of(world, "worker-1"))
+    world.eventually("nothing of napsim's is left on it", lambda: RECORD not in world.annotations("worker-1"))
     assert {key: value for key, value in labels_of(world, "worker-1").items() if not key.startswith("beta.")} == {
         key: value for key, value in was.items() if key != LABEL
     }
@@ -344,7 +333,7 @@ def test_release_leaves_nothing_behind_and_real_nodes_as_they_were(world: Rehear
     assert set(uids(world)) == set(WORKERS)
     for name in WORKERS:
         assert not [key for key in labels_of(world, name) if "karpenter" in key or "napsim" in key]
-        assert not [key for key in annotations_of(world, name) if "napsim" in key]
+        assert not [key for key in world.annotations(name) if "napsim" in key]
         assert not [taint for taint in world.get("node", name)["spec"].get("taints", ()) if "karpenter" in taint["key"]]
     assert on_workers(world) == pods, "no pod was moved"
     world.steadily("the operator stands still", lambda: not world.items("nodeclaims"), seconds=5)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
-
-import pytest
 
 from tests.e2e import inflight
 from tests.e2e.auditor import Record
 from tests.e2e.auditor.writes import LeaseState
 from tests.e2e.proxy import Proxy
-from tests.e2e.rehearsal import OperatorProcess, Rehearsal, rehearsal
+from tests.e2e.rehearsal import OperatorProcess, Rehearsal
 
 NODES: Final = 6
 LEASE_SECONDS: Final = 10  # long enough for a leader that a busy machine holds up to stay one
 LATE_SECONDS: Final = 60  # how long the machine may take over what the one that stands by does then
 LONG_LEASE_SECONDS: Final = 300  # nobody waits for its end
 GRACE_SECONDS: Final = 30  # twice what the chart gives a pod to end
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def test_a_killed_leader_is_followed_by_the_one_that_stood_by(world: Rehearsal) -> None:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import pytest
 
 from napsim.cluster import create_cluster, delete_cluster
-from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import kubectl, served
 from tests.e2e.model.comparison import differences
 from tests.e2e.model.objects import (
@@ -29,6 +28,7 @@ from tests.e2e.model.objects import (
     stateful_set,
 )
 from tests.e2e.model.requests import ANOTHER_UID, Create, Delete, Evict, JsonPatch, Patch, Pick, Request
+from tests.e2e.ownership import unused_name
 from tests.e2e.rehearsal import CRDS
 
 Sequence = tuple[Request, ...]

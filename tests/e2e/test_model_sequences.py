@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from napsim.cluster import Cluster, create_cluster, delete_cluster
-from tests.e2e.conftest import unused_name
 from tests.e2e.model.comparison import differences
 from tests.e2e.model.objects import DB, WEB, becomes, controller, node, pdb, pod, replica_set, stateful_set
 from tests.e2e.model.requests import Delete, Evict, Patch, Pick, Request
+from tests.e2e.ownership import unused_name
 
 AT_ONCE: Final = 8
 LENGTH: Final = 14

@@ -7,7 +7,6 @@ static pool. The operator writes its trace, the simulation its own, and ``napsim
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,7 +22,7 @@ from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import PodTimings
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as m
-from tests.e2e.commands import NAPSIM
+from tests.e2e.commands import napsim
 from tests.e2e.rehearsal import NEW, OLD, POOL, Rehearsal, rehearsal
 
 FACTOR: Final = 2.0
@@ -84,10 +83,6 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     paths = (str(files / "live.jsonl"), str(files / "played.jsonl"))
     since = [record for record in live if record.at >= found.start]
     return Twice(since, list(played), paths, found.start, json.loads(timings.stdout))
-
-
-def napsim(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False)
 
 
 def cluster() -> list[m.Manifest]:

@@ -18,7 +18,6 @@ nothing that is slow before makes a difference. What is done afterwards, both ge
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -36,7 +35,7 @@ from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Applied, Deleted, Event, PodTimings
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as m
-from tests.e2e.commands import NAPSIM
+from tests.e2e.commands import napsim
 from tests.e2e.rehearsal import OLD, POOL, SATURDAY_EVENING, Rehearsal, rehearsal
 
 FACTOR: Final = 15.0
@@ -197,10 +196,6 @@ def go(made: Rehearsal) -> tuple[list[Event], datetime]:
     deleted = Deleted(made.virtual_now(), "PodDisruptionBudget", "held", "default")
     made.until_virtual(write_instant(opens + LASTS))
     return [*(Applied(at, change) for change in changes), deleted], opens
-
-
-def napsim(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*NAPSIM, *arguments], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.e2e import manifests as m
 from tests.e2e.auditor.statistics import replaced
-from tests.e2e.rehearsal import DRIFT, NEW, OLD, Rehearsal, after, rehearsal
+from tests.e2e.rehearsal import DRIFT, NEW, OLD, Rehearsal, after
 
 NODES = 4
 SLOW, FAST = 60, 600
 PUBLISHED = "2026-02-01T00:00:00Z"
 NONE: list[m.Manifest] = [{"nodes": "0"}]
-
-
-@pytest.fixture
-def world() -> Iterator[Rehearsal]:
-    with rehearsal() as made:
-        yield made
 
 
 def settle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
-from napsim.cluster import Cluster, create_cluster, delete_cluster, restart_component, start_component, stop_component
+from napsim.cluster import Cluster, restart_component, start_component, stop_component
 from napsim.controllers.resources import NODES, POD_DISRUPTION_BUDGETS, PODS, Resource
 from napsim.core.objects import KubeObject, Node, Pod
 from napsim.live.client import Client
@@ -25,7 +25,7 @@ from napsim.live.informer import Informer
 from napsim.live.kubeconfig import ConnectionConfig, load_connection
 from napsim.live.leadership import Elector, LeaseTimings
 from napsim.live.writer import OutcomeKind, Writer
-from tests.e2e.conftest import MakeCluster, unused_name
+from tests.e2e.conftest import MakeCluster
 from tests.e2e.kubectl import WAIT_SECONDS, get, kubectl
 
 T = TypeVar("T", bound=KubeObject)
@@ -33,14 +33,6 @@ Manifest = dict[str, Any]
 
 QUICK = LeaseTimings(duration=12.0, renew_deadline=8.0, retry_period=0.3)  # a busy machine loses no lease
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[Cluster]:
-    """A cluster whose API server tests may stop and start."""
-    made = create_cluster(unused_name())
-    yield made
-    delete_cluster(made.name)
 
 
 def leading() -> bool:

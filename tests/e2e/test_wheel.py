@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from napsim.cluster import delete_cluster, find_cluster
-from tests.e2e.conftest import unused_name
 from tests.e2e.kubectl import kubectl, served
+from tests.e2e.ownership import unused_name
 from tests.packaging.environments import Installed, built, installed
 
 PROBLEMS: Final = 1
