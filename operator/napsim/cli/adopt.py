@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from napsim.api import names
-from napsim.cli.endings import NO_ANSWER, ending
-from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
+from napsim.cli.endings import BAD_INPUT, NO_ANSWER, ending
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.controllers.declared import Declared
 from napsim.controllers.resources import AKS_NODE_CLASSES, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, NODE_POOLS, NODES

@@ -7,21 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import typer
 
 from napsim.api.checks import Assertion
 from napsim.cli.amendments import Amendment, amendments
 from napsim.cli.answers import refuse, show
-from napsim.cli.checking import Asked, Checking, asked_of
+from napsim.cli.checking import BROKEN, Asked, Checking, asked_of
+from napsim.cli.endings import BAD_INPUT
 from napsim.cli.executors import Executor, Inline, Unreachable, executor_of
 from napsim.cli.livecluster import live_cluster
-from napsim.cli.options import BAD_INPUT, LiveChoice, Output
+from napsim.cli.options import LiveChoice, Output
 from napsim.reading.sources import BadInput, Document
 from napsim.report import advice as report
-
-BROKEN: Final = 1
 
 
 def advise_on(

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from napsim.cli.options import BAD_INPUT, UTC_NAME
+from napsim.cli.endings import BAD_INPUT
+from napsim.cli.options import UTC_NAME
 from napsim.reading.judgement import mistakes_of, pruned
 from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.report.marked import Marked, Tone

@@ -15,10 +15,11 @@ from napsim.api.base import wire_name
 from napsim.api.checks import STATIC, Assertion, Checks, ChecksSpec
 from napsim.cli.answers import Found, found_among, refuse, show
 from napsim.cli.check import Output
+from napsim.cli.endings import BAD_INPUT
 from napsim.cli.executors import Executor, Unreachable, executor_of
 from napsim.cli.judging import Tried, counterexample, tried
 from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
-from napsim.cli.options import BAD_INPUT, LiveChoice
+from napsim.cli.options import LiveChoice
 from napsim.cli.static_checks import KINDS, Judged, assumed, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
 from napsim.reading.sources import BadInput, Document, Mistake, read

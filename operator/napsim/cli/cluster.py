@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napsim.cli.endings import ending
+from napsim.cli.endings import BAD_INPUT, PREREQUISITE_MISSING, ending
 from napsim.cli.interruption import signals_interrupt
 from napsim.cli.operators import operators_on
 from napsim.cli.progress import shown_progress
@@ -30,10 +30,8 @@ from napsim.cluster import (
 )
 
 _FAILED = 1
-_BAD_OPTION = 2
 _NOT_AS_ASKED = 3
 _WORKERS = 3
-_PREREQUISITE_MISSING = 4
 _INTERRUPTED = 130
 
 
@@ -42,9 +40,9 @@ def _exits(not_as_asked: str = "") -> dict[int, str]:
     return {
         0: "done",
         _FAILED: "failed",
-        _BAD_OPTION: "wrong usage, a name that no cluster may have, or an option of another runtime",
+        BAD_INPUT: "wrong usage, a name that no cluster may have, or an option of another runtime",
         **({_NOT_AS_ASKED: not_as_asked} if not_as_asked else {}),
-        _PREREQUISITE_MISSING: "a prerequisite is missing",
+        PREREQUISITE_MISSING: "a prerequisite is missing",
         _INTERRUPTED: "interrupted, and cleaned up",
     }
 
@@ -183,9 +181,9 @@ def _errors_as_exit_codes() -> Iterator[None]:
         except (ClusterExists, ClusterNotFound) as error:
             raise _failure(error, _NOT_AS_ASKED) from error
         except PrerequisiteMissing as error:
-            raise _failure(error, _PREREQUISITE_MISSING) from error
+            raise _failure(error, PREREQUISITE_MISSING) from error
         except BadOption as error:
-            raise _failure(error, _BAD_OPTION) from error
+            raise _failure(error, BAD_INPUT) from error
         except ClusterError as error:
             raise _failure(error, _FAILED) from error
         except KeyboardInterrupt as error:

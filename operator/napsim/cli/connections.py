@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from napsim.cli.options import BAD_INPUT
+from napsim.cli.endings import BAD_INPUT
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
 
 

@@ -9,8 +9,7 @@ import typer
 
 from napsim.api.crd import render, write
 from napsim.api.registry import KINDS
-from napsim.cli.endings import ending
-from napsim.cli.options import BAD_INPUT
+from napsim.cli.endings import BAD_INPUT, ending
 
 app = typer.Typer(add_completion=False)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from napsim.api import names
 from napsim.cli.answers import show
-from napsim.cli.endings import ending
+from napsim.cli.endings import BAD_INPUT, PREREQUISITE_MISSING, ending
 from napsim.cli.follow import Follower, until_synced
 from napsim.cli.foretelling import foretold
 from napsim.cli.interruption import signals_interrupt
@@ -38,8 +38,6 @@ from napsim.report.scenes import COUNT, THEN, UNTIL_BLOCKED, Scene, blocking_pdb
 from napsim.report.view import View
 
 _FAILED: Final = 1
-_BAD_OPTION: Final = 2
-_PREREQUISITE_MISSING: Final = 4
 _INTERRUPTED: Final = 130
 _SYNC_SECONDS: Final = 120.0
 _FRAME_SECONDS: Final = 0.25
@@ -95,9 +93,9 @@ def demo(
         with signals_interrupt(), only_one(name):
             _play(name, console, keep=keep, plain=plain or not console.is_terminal)
     except PrerequisiteMissing as error:
-        raise _failure(error, _PREREQUISITE_MISSING) from error
+        raise _failure(error, PREREQUISITE_MISSING) from error
     except BadOption as error:
-        raise _failure(error, _BAD_OPTION) from error
+        raise _failure(error, BAD_INPUT) from error
     except BadInput as error:
         raise _failure("; ".join(map(str, error.mistakes)), _FAILED) from error
     except (ClusterError, DemoFailed, ApiError, TransportError) as error:

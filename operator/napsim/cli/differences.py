@@ -13,8 +13,9 @@ import typer
 from napsim.cli.answers import Found, local_zone, refuse, show
 from napsim.cli.diff import Output
 from napsim.cli.effects import Asked, effects, objects_of
+from napsim.cli.endings import BAD_INPUT
 from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
-from napsim.cli.options import BAD_INPUT, LiveChoice
+from napsim.cli.options import LiveChoice
 from napsim.cli.outlooks import can_forecast, declared_start, outlook
 from napsim.cli.pools import nodes_by_pool
 from napsim.cli.revisions import Side, Unusable, changes, sides

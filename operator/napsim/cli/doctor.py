@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from napsim.cli.connections import connection_for
-from napsim.cli.endings import ending
+from napsim.cli.endings import BAD_INPUT, ending
 from napsim.cli.examination import examined
 from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.unanswered import told
@@ -25,7 +25,6 @@ from napsim.report.doctor.readings import Readings
 from napsim.report.doctor.rendering import document, lines, page, report_of
 
 _PROBLEMS: Final = 1
-_NOT_EXAMINED: Final = 2
 
 app = typer.Typer(add_completion=False)
 
@@ -90,7 +89,7 @@ def _readings(kubeconfig: Path | None, context: str | None, namespace: str) -> R
         return asyncio.run(_examined(connection, namespace))
     except (ApiError, TransportError) as error:
         typer.echo(f"napsim doctor: {connection.server}: {told(error)}", err=True)
-        raise typer.Exit(_NOT_EXAMINED) from error
+        raise typer.Exit(BAD_INPUT) from error
 
 
 async def _examined(connection: ConnectionConfig, namespace: str) -> Readings:

@@ -15,7 +15,9 @@ _WIDTH: Final = 76  # a terminal of 80 columns, less what typer leaves free
 _EXAMPLES: Final = "Examples:"
 _EXITS: Final = "Exit codes:"
 _EXIT: Final = re.compile(r"  (\d+) +(.*)")
-# What exit codes mean in more than one command.
+# Exit codes of more than one command, and what they mean there.
+BAD_INPUT: Final = 2
+PREREQUISITE_MISSING: Final = 4
 WRONG_INPUT: Final = "wrong usage or bad input, every mistake with its place"
 NO_KUBECONFIG: Final = "wrong usage, or no usable kubeconfig"
 NO_ANSWER: Final = "the API server could not be reached, or refused"

@@ -8,8 +8,7 @@ from typing import Annotated, Final
 import typer
 
 import napsim
-from napsim.cli.endings import ending
-from napsim.cli.options import BAD_INPUT
+from napsim.cli.endings import BAD_INPUT, ending
 
 _EXAMPLES: Final = "examples"
 

@@ -15,8 +15,9 @@ import typer
 
 from napsim.cli.answers import refuse
 from napsim.cli.answers import show as show_lines
+from napsim.cli.endings import BAD_INPUT
 from napsim.cli.forecasting import forecast_of as made_of
-from napsim.cli.options import BAD_INPUT, Output
+from napsim.cli.options import Output
 from napsim.cli.passage import Passage
 from napsim.core.trace import line
 from napsim.reading.sources import BadInput, Mistake, read

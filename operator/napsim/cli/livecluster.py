@@ -14,7 +14,8 @@ import typer
 
 from napsim.api.scalars import parse_instant
 from napsim.cli.answers import Found, found_among, found_in
-from napsim.cli.options import BAD_INPUT, LiveChoice
+from napsim.cli.endings import BAD_INPUT
+from napsim.cli.options import LiveChoice
 from napsim.reading.kinds import NAMESPACED
 from napsim.reading.sources import Document, Text, documents_of
 

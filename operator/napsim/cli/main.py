@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from napsim.cli.endings import ending
+from napsim.cli.endings import BAD_INPUT, ending
 from napsim.cli.loading import loading
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ _GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }
 COMMANDS: Final = {name: row for group in _GROUPS.values() for name, row in group.items()}
-_UNWRITTEN: Final = 2
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _HEADINGS: Final = {name: heading for heading, group in _GROUPS.items() for name in group}
 
@@ -82,7 +81,7 @@ class _LazyGroup(TyperGroup):
             if error.errno not in _FULL:
                 raise
             typer.echo(f"napsim: {error.filename or 'standard output'}: cannot be written: {error.strerror}", err=True)
-            raise typer.Exit(_UNWRITTEN) from error
+            raise typer.Exit(BAD_INPUT) from error
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)

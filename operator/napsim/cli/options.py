@@ -14,7 +14,6 @@ import typer
 
 from napsim.cli.suggestions import contexts
 
-BAD_INPUT: Final = 2
 UTC_NAME: Final = "UTC"
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200

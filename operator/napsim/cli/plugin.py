@@ -19,8 +19,7 @@ import typer
 import yaml
 
 import napsim
-from napsim.cli.endings import ending
-from napsim.cli.options import BAD_INPUT
+from napsim.cli.endings import BAD_INPUT, ending
 
 _NAME: Final = "napsim"
 _LAUNCHER: Final = "kubectl-napsim"

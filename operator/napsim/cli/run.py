@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from napsim.cli.endings import ending
-from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
+from napsim.cli.endings import BAD_INPUT, ending
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import KubeconfigError

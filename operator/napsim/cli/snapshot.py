@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from napsim.cli.connections import connection_for
-from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
-from napsim.cli.options import BAD_INPUT, Context, Kubeconfig
+from napsim.cli.endings import BAD_INPUT, NO_ANSWER, NO_KUBECONFIG, ending
+from napsim.cli.options import Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.controllers.resources import Resource
 from napsim.core.clock import Timeline, parse_rfc3339, rfc3339

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,10 +13,10 @@ import typer
 from msgspec.structs import replace
 
 from napsim.cli.answers import refuse, show, write
-from napsim.cli.endings import WRONG_INPUT, ending
+from napsim.cli.endings import BAD_INPUT, WRONG_INPUT, ending
 from napsim.cli.executors import Executor, Unreachable, executor_of, told_results
 from napsim.cli.forecasting import most_in_an_hour
-from napsim.cli.options import BAD_INPUT, Dask, Form, Output, Paths, Processes, instant
+from napsim.cli.options import Dask, Form, Output, Paths, Processes, instant
 from napsim.cli.repetition import with_seed
 from napsim.cli.variations import Variation, VariationError, points, variation, varied
 from napsim.reading.sources import BadInput, Document, Mistake, read
@@ -28,7 +28,6 @@ from napsim.sim.scenario import Scenario
 from napsim.sim.simulation import simulate
 
 NONE_FINISHES: Final = 1
-_HOUR: Final = timedelta(hours=1)
 _PLOTS: Final = (".svg", ".html")
 
 app = typer.Typer(add_completion=False)

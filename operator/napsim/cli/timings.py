@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from napsim.cli.endings import NO_ANSWER, WRONG_INPUT, ending
-from napsim.cli.options import BAD_INPUT, Context, Form, Kubeconfig, Output
+from napsim.cli.endings import BAD_INPUT, NO_ANSWER, WRONG_INPUT, ending
+from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
 from napsim.core.clock import parse_rfc3339
@@ -23,7 +23,6 @@ from napsim.report.timings_table import document, lines
 
 RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
 _NOTHING: Final = 1
-Item = TypeVar("Item", NodeClaim, Pod)
 
 app = typer.Typer(add_completion=False)
 

@@ -12,8 +12,8 @@ import typer
 
 from napsim.api.durations import parse_duration
 from napsim.api.scalars import parse_instant
-from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.cli.options import BAD_INPUT, Form, Output
+from napsim.cli.endings import BAD_INPUT, WRONG_INPUT, ending
+from napsim.cli.options import Form, Output
 from napsim.core.divergence import diverge, names_of, renamed
 from napsim.core.trace import Record, RecordKind, parsed
 from napsim.reading.sources import STDIN, Mistake

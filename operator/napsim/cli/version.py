@@ -14,9 +14,9 @@ import typer
 
 import napsim
 from napsim.api.compatibility import supported
-from napsim.cli.endings import ending
+from napsim.cli.endings import BAD_INPUT, ending
 from napsim.cli.examination import deployments, operator_leases, server_version
-from napsim.cli.options import BAD_INPUT, Context, Form, Kubeconfig, Output
+from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.live.client import Client
 from napsim.live.errors import ApiError, TransportError
 from napsim.live.kubeconfig import ConnectionConfig, KubeconfigError, load_connection
