@@ -69,7 +69,8 @@ def text(of: Scenario | Outcome) -> str:
 
 
 def _elsewhere(hash_seed: str, zone: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone, "PYTHONPATH": str(ROOT)}
+    where = os.pathsep.join((str(ROOT), *sys.path))  # the package that is tested here, and no other that is installed
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone, "PYTHONPATH": where}
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
