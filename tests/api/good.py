@@ -6,8 +6,8 @@ import copy
 from pathlib import Path
 from typing import Any, Final
 
-from napsim.api.manifests import load_manifests
 from tests.api.paths import Manifest
+from tests.manifests import load_manifests
 
 Changes = dict[str, Any]
 Row = tuple[str, Manifest, Changes]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from napsim.api.manifests import load_manifests
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning
 from napsim.api.nodeimage import NodeImage
 from napsim.api.validation import errors_of
+from tests.manifests import load_manifests
 
 FOLDER = Path(__file__).parents[2] / "manifests"
 EXAMPLES = sorted((FOLDER / "examples").glob("*.yaml"))

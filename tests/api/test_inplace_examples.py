@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from napsim.api.manifests import load_manifests
+from tests.manifests import load_manifests
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 EXAMPLES = sorted((MANIFESTS / "inplace").glob("*.yaml"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from napsim.api.manifests import load_manifests
+from napsim.api.manifests import load_documents
 
 
 def value_of(text: str) -> object:
-    (manifest,) = load_manifests(f"value: {text}")
-    return manifest["value"]
+    ((document, _),) = load_documents(f"value: {text}")
+    return document["value"]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,14 @@ def test_a_plain_value_is_what_it_is_for_kubectl(text: str, value: object) -> No
 
 def test_a_key_that_comes_twice_is_refused() -> None:
     with pytest.raises(yaml.YAMLError, match="'b' comes twice"):
-        list(load_manifests("a:\n  b: 1\n  b: 2\n"))
+        list(load_documents("a:\n  b: 1\n  b: 2\n"))
 
 
-def test_lists_are_taken_apart_and_empty_documents_skipped() -> None:
-    text = "---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\n"
-    assert [manifest["kind"] for manifest in load_manifests(text)] == ["A", "B", "C"]
-
-
-def test_a_document_that_is_no_object_is_refused() -> None:
-    with pytest.raises(yaml.YAMLError, match="must be an object, not str"):
-        list(load_manifests("just text"))
+def test_empty_documents_are_skipped() -> None:
+    text = "---\n---\nkind: A\n---\nkind: B\n"
+    assert [document["kind"] for document, _ in load_documents(text)] == ["A", "B"]
 
 
 def test_json_is_read_too() -> None:
-    assert list(load_manifests('{"kind": "A", "at": "01:00"}')) == [{"kind": "A", "at": "01:00"}]
+    ((document, _),) = load_documents('{"kind": "A", "at": "01:00"}')
+    assert document == {"kind": "A", "at": "01:00"}

@@ -63,7 +63,7 @@ def test_the_settings_of_a_cluster_without_a_manifest_are_those_of_an_empty_one(
     assert empty.spec == NodeAutoProvisioningSpec()
     assert empty.spec.lead_times.node_os == timedelta(minutes=30)
     assert empty.spec.list_cache_duration == timedelta(hours=72)
-    assert empty.spec.image_expiry.limit == timedelta(days=90)
+    assert (empty.spec.image_expiry.days, empty.spec.image_expiry.margin_minutes) == (90, 0)
 
 
 def test_a_node_class_knows_what_its_images_must_be() -> None:

@@ -16,7 +16,6 @@ import pytest
 import napsim
 from napsim.api import names
 from napsim.api.crd import custom_resource_definition
-from napsim.api.manifests import load_manifests
 from napsim.api.registry import KINDS
 from napsim.cli.examination import interpreted, option
 from napsim.core.objects import Node, NodeClaim, Pod, PodDisruptionBudget
@@ -25,6 +24,7 @@ from napsim.report.doctor.findings import Finding, Severity
 from napsim.report.doctor.permissions import REQUIRED
 from napsim.report.doctor.readings import Deployment, Readings
 from napsim.report.observed import Lease
+from tests.manifests import load_manifests
 
 Manifest = dict[str, Any]
 NOW = datetime(2026, 2, 15, 2, 14, tzinfo=UTC)

@@ -13,8 +13,3 @@ from napsim.core.pace import MEASURED
 def test_a_pass_and_each_further_candidate_take_longer_with_more_nodes(nodes: int, before: float, each: float) -> None:
     assert MEASURED.of_pass(nodes) / timedelta(milliseconds=1) == pytest.approx(before, rel=0.05)
     assert MEASURED.of_simulation(nodes) / timedelta(milliseconds=1) == pytest.approx(each, rel=0.05)
-
-
-def test_a_busy_machine_takes_a_multiple() -> None:
-    assert MEASURED.slower(3).of_pass(20) == MEASURED.of_pass(20) * 3
-    assert MEASURED.slower(3).of_simulation(20) == MEASURED.of_simulation(20) * 3

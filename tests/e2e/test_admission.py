@@ -15,7 +15,6 @@ from kubernetes.client.exceptions import ApiException
 
 from napsim.api.base import KubeObject
 from napsim.api.kinds import Kind
-from napsim.api.manifests import load_manifests
 from napsim.api.registry import KINDS, kind_of
 from napsim.api.validation import errors_of
 from napsim.cluster import Cluster
@@ -24,6 +23,7 @@ from tests.api.good import GOOD, good
 from tests.api.paths import GONE, Manifest, changed
 from tests.api.statuses import STATUSES
 from tests.e2e.kubectl import WAIT_SECONDS, get, kubectl
+from tests.manifests import load_manifests
 
 CRDS = Path(__file__).parents[2] / "crds"
 EXAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "examples").glob("*.yaml"))

@@ -11,11 +11,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from napsim.api import names
-from napsim.api.metrics import BY_SERIES, METRICS
+from napsim.api.metrics import METRICS
 from napsim.cluster.ports import free_ports
 from tests.e2e import manifests as m
 from tests.e2e.kubectl import WAIT_SECONDS, kubectl, table
 from tests.e2e.rehearsal import IMAGE_VERSION, NEW, OLD, Rehearsal, rehearsal
+from tests.monitoring.series import BY_SERIES, labels_of
 
 NODES = 6
 PUBLISHED = "2026-02-01T00:00:00Z"
@@ -140,7 +141,7 @@ def test_what_is_served_is_what_the_table_says(shown: Shown) -> None:
     for family in text_string_to_metric_families(shown.scrape):
         for sample in family.samples:
             metric = BY_SERIES[sample.name]
-            assert set(sample.labels) == metric.labels_of(sample.name), sample
+            assert set(sample.labels) == labels_of(sample.name), sample
             assert family.type == metric.type, sample
             served.add(metric.name)
     assert {metric.name for metric in METRICS} - served <= NOT_IN_THIS_ROLLOUT

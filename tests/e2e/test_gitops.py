@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from napsim.api.manifests import load_manifests
 from napsim.api.registry import KINDS
 from tests.e2e.kubectl import kubectl
 from tests.e2e.rehearsal import Rehearsal, rehearsal
 from tests.ecosystem.health import argo_cd, flux
+from tests.manifests import load_manifests
 
 Manifest = dict[str, Any]
 EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"

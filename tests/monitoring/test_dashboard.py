@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from napsim.api.metrics import BY_SERIES, OURS
+from napsim.api.metrics import OURS
 from tests.monitoring.conftest import ROOT, Promtool
 from tests.monitoring.expressions import kept, references
+from tests.monitoring.series import labels_of
 
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "charts/napsim/files/dashboard.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
@@ -77,9 +78,8 @@ def test_every_query_reads_metrics_that_exist_by_labels_that_they_have() -> None
         found = list(references(_filled(expression) if "label_values" not in expression else expression))
         assert found, title
         for reference in found:
-            metric = BY_SERIES[reference.metric]
-            assert reference.labels <= metric.labels_of(reference.metric), (title, reference)
-        labels = frozenset[str]().union(*(BY_SERIES[item.metric].labels_of(item.metric) for item in found))
+            assert reference.labels <= labels_of(reference.metric), (title, reference)
+        labels = frozenset[str]().union(*(labels_of(item.metric) for item in found))
         assert kept(expression) <= labels, title
 
 
@@ -87,7 +87,7 @@ def test_legends_name_labels_that_the_query_keeps() -> None:
     for title, expression, legend in queries():
         named = set(re.findall(r"\{\{(\w+)\}\}", legend))
         (first, *_) = references(_filled(expression))
-        available = kept(expression) or BY_SERIES[first.metric].labels_of(first.metric)
+        available = kept(expression) or labels_of(first.metric)
         assert named <= available, title
 
 

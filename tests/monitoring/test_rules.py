@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from napsim.api.metrics import BY_SERIES
 from tests.monitoring.conftest import ROOT, Promtool
 from tests.monitoring.expressions import kept, references
+from tests.monitoring.series import labels_of
 
 RULES = "charts/napsim/files/rules.yaml"
 SCENARIOS = sorted(Path(__file__).parent.glob("*.test.yaml"))
@@ -47,9 +47,8 @@ def test_an_alert_reads_metrics_that_exist_by_labels_that_they_have(rule: dict[s
     found = list(references(expression))
     assert found
     for reference in found:
-        metric = BY_SERIES[reference.metric]
-        assert reference.labels <= metric.labels_of(reference.metric), reference
-    labels = frozenset[str]().union(*(BY_SERIES[item.metric].labels_of(item.metric) for item in found))
+        assert reference.labels <= labels_of(reference.metric), reference
+    labels = frozenset[str]().union(*(labels_of(item.metric) for item in found))
     assert kept(expression) <= labels
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from napsim.core.pace import MEASURED
+from napsim.core.pace import MEASURED, Pace
 from napsim.core.timings import Distribution
 from napsim.core.trace import Record, RecordKind
 from napsim.sim.outcome import Outcome
@@ -151,7 +151,18 @@ def scene(
         seed=seed,
         pods=PODS,
         events=tuple(sorted([*changes, *events], key=lambda event: event.at)),
-        pace=replace(MEASURED.slower(slower), evictions=MOVED / cores, pods=MOVED / cores),
+        pace=replace(judging(slower), evictions=MOVED / cores, pods=MOVED / cores),
+    )
+
+
+def judging(times: float) -> Pace:
+    """The pace of a machine on which the loop takes so many times as long."""
+    return replace(
+        MEASURED,
+        candidates=MEASURED.candidates * times,
+        candidates_per_node=MEASURED.candidates_per_node * times,
+        simulation=MEASURED.simulation * times,
+        simulation_per_node=MEASURED.simulation_per_node * times,
     )
 
 

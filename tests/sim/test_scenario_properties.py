@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napsim.api.manifests import load_manifests
 from napsim.reading.sources import BadInput, Document, Mistake, read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Scenario
+from tests.manifests import load_manifests
 from tests.sim.scenario_texts import NOW
 
 FOLDERS = Path(__file__).parents[1] / "scenarios"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-Manifest = dict[str, Any]
 _TEXT_IN_KUBECTL: Final = "tag:yaml.org,2002:timestamp"
 
 
@@ -82,17 +81,3 @@ def load_documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:
                 yield document, node
     finally:
         loader.dispose()
-
-
-def load_manifests(text: str) -> Iterator[Manifest]:
-    """Every document of a YAML or JSON text, lists taken apart; empty documents are skipped.
-
-    Raises ``yaml.YAMLError``: for bad YAML with line and column, and for a document that is not an object.
-    """
-    for document, _ in load_documents(text):
-        if not isinstance(document, dict):
-            raise yaml.YAMLError(f"a manifest must be an object, not {type(document).__name__}: {document!r:.80}")
-        if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
-            yield from document["items"]
-        else:
-            yield document

@@ -42,11 +42,6 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
     @property
-    def karpenter(self) -> bool:
-        """Whether name, labels and meaning are Karpenter's."""
-        return self.name.startswith(("karpenter_", "operator_"))
-
-    @property
     def series(self) -> tuple[str, ...]:
         """The names under which Prometheus stores it."""
         if self.type == "histogram":
@@ -54,10 +49,6 @@ class Metric:
         if self.type == "summary":
             return tuple(f"{self.name}_{part}" for part in ("sum", "count"))
         return (self.name,)
-
-    def labels_of(self, series: str) -> frozenset[str]:
-        """The labels of one of its series."""
-        return frozenset((*self.labels, "le") if series.endswith("_bucket") else self.labels)
 
 
 CONDITION_LABELS: Final = ("type", "status", "reason", "nodepool", "nodeclass")
@@ -264,4 +255,3 @@ OURS: Final = (
 
 METRICS: Final = (*KARPENTERS, *OURS)
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
-BY_SERIES: Final = {series: metric for metric in METRICS for series in metric.series}

@@ -57,11 +57,6 @@ class ImageExpiry(Model):
         default=0, ge=0, le=1440, description="How many minutes earlier it is replaced; upstream's proposal has 30."
     )
 
-    @property
-    def limit(self) -> timedelta:
-        """The age beyond which (strictly) an image is replaced."""
-        return timedelta(days=self.days) - timedelta(minutes=self.margin_minutes)
-
 
 class Fallback(Model):
     """What holds where no maintenance configuration says anything."""

@@ -151,8 +151,8 @@ class Emptiness(msgspec.Struct):
         self.eligible = len(candidates)
         if not candidates:
             return None
-        found = decide(candidates, self._remaining(EMPTY, now))
-        return _Proposal(found.claims, now + VALIDATION_DELAY) if found.claims else None
+        claims = decide(candidates, self._remaining(EMPTY, now))
+        return _Proposal(claims, now + VALIDATION_DELAY) if claims else None
 
     def _validated(self, proposal: _Proposal, now: datetime) -> tuple[str, ...]:
         found = validate(proposal.claims, self._candidates(now), self._remaining(EMPTY, now))

@@ -14,8 +14,6 @@ import msgspec
 
 from napsim.core.objects import Condition, Node, NodeClaim, NodeSpec, Pod, Taint, condition
 
-NOTHING: Final[Mapping[str, str | None]] = {}
-
 
 class Event(msgspec.Struct, frozen=True):
     """One Kubernetes event. ``dedupe`` adds to (reason, object) what makes two of them different."""

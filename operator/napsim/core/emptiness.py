@@ -151,13 +151,6 @@ class EmptyNode(msgspec.Struct, frozen=True):
     nodepool: str
 
 
-class EmptinessDecision(msgspec.Struct, frozen=True):
-    """The NodeClaims of one command, in order, and the pools whose budgets left some of theirs behind."""
-
-    claims: tuple[str, ...] = ()
-    constrained: tuple[str, ...] = ()
-
-
 class Validated(msgspec.Struct, frozen=True):
     """What is left of a decision, in the order of the candidates. ``failed``: what the metric counts of the rest."""
 
@@ -177,18 +170,18 @@ def order_key(claim: NodeClaim, seed: int) -> OrderKey:
     return (-size.usd_per_hour * share if size else 0.0, draw, claim.name)
 
 
-def decide(candidates: Iterable[EmptyNode], remaining: Mapping[str, int]) -> EmptinessDecision:
-    """Which empties go now. ``candidates`` come in their order, ``remaining`` is what each pool's budgets have left."""
+def decide(candidates: Iterable[EmptyNode], remaining: Mapping[str, int]) -> tuple[str, ...]:
+    """The NodeClaims of those that go now, in one command.
+
+    ``candidates`` come in their order, ``remaining`` is what each pool's budgets have left.
+    """
     left = dict(remaining)
     taken: list[str] = []
-    constrained: dict[str, None] = {}
     for candidate in candidates:
-        if left.get(candidate.nodepool, 0) <= 0:
-            constrained[candidate.nodepool] = None
-            continue
-        left[candidate.nodepool] -= 1
-        taken.append(candidate.claim)
-    return EmptinessDecision(tuple(taken), tuple(constrained))
+        if left.get(candidate.nodepool, 0) > 0:
+            left[candidate.nodepool] -= 1
+            taken.append(candidate.claim)
+    return tuple(taken)
 
 
 def validate(claims: Collection[str], candidates: Iterable[EmptyNode], remaining: Mapping[str, int]) -> Validated:
@@ -199,5 +192,5 @@ def validate(claims: Collection[str], candidates: Iterable[EmptyNode], remaining
     still = [candidate for candidate in candidates if candidate.claim in claims]
     if not still:
         return Validated((), len(claims))
-    kept = decide(still, remaining).claims
+    kept = decide(still, remaining)
     return Validated(kept, len(still) - len(kept))

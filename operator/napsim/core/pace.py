@@ -45,16 +45,6 @@ class Pace(msgspec.Struct, frozen=True):
         """To judge one of them."""
         return self.simulation + self.simulation_per_node * nodes
 
-    def slower(self, times: float) -> Pace:
-        """That of a machine on which the loop takes so many times as long."""
-        return replace(
-            self,
-            candidates=self.candidates * times,
-            candidates_per_node=self.candidates_per_node * times,
-            simulation=self.simulation * times,
-            simulation_per_node=self.simulation_per_node * times,
-        )
-
 
 MEASURED: Final = Pace(
     candidates=timedelta(milliseconds=10),

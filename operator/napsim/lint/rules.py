@@ -40,11 +40,6 @@ class Rule:
     fixes: bool = False
 
 
-def _nothing(_subjects: Subjects) -> Iterator[Found]:
-    """A rule of linting itself finds in other ways."""
-    return iter(())
-
-
 RULES: Final[tuple[Rule, ...]] = (
     Rule("NAP001", "manifest-refused", ERROR, "The API server refuses the manifest", fixes=True),
     Rule("NAP002", "suppression-incomplete", WARNING, "A comment that is to silence a rule does not"),
