@@ -1,7 +1,8 @@
-"""Manifests as files have them."""
+"""Manifests as files have them: read, and written."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,3 +16,8 @@ def load_manifests(text: str) -> Iterator[Manifest]:
     for document, _ in load_documents(text):
         assert isinstance(document, dict), document
         yield document
+
+
+def documents(*manifests: Manifest) -> str:
+    """One text with all of them."""
+    return "\n---\n".join(json.dumps(manifest) for manifest in manifests)

@@ -58,3 +58,9 @@ def test_one_workload_has_nothing_to_spare() -> None:
         for manifest in of_kind("PodDisruptionBudget")
     }
     assert [name for name, least in needed.items() if least == replicas[name]] == ["ledger"]
+
+
+@pytest.mark.row("pm:8-weekly-sunday")
+def test_the_window_of_the_examples_is_the_one_that_aks_proposes() -> None:
+    (window,) = [manifest["spec"] for manifest in of_kind("MaintenanceConfiguration")]
+    assert window["maintenanceWindow"]["schedule"] == {"weekly": {"intervalWeeks": 1, "dayOfWeek": "Sunday"}}

@@ -10,18 +10,10 @@ import pytest
 from napsim.azure import formats
 from napsim.azure.imports import Imports
 from napsim.reading.sources import Text
+from tests.azure.windows import NODE_OS, WINDOW, specs
 
-NODE_OS = "aksManagedNodeOSUpgradeSchedule"
 CLUSTER = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/c"
 ID = f"{CLUSTER}/maintenanceConfigurations/{NODE_OS}"
-WINDOW: dict[str, Any] = {
-    "schedule": {"weekly": {"intervalWeeks": 2, "dayOfWeek": "Tuesday"}},
-    "startDate": "2026-03-03",
-    "startTime": "22:30",
-    "durationHours": 6,
-    "utcOffset": "+02:00",
-    "notAllowedDates": [{"start": "2026-12-21", "end": "2027-01-03"}],
-}
 SPEC = {"configName": NODE_OS, "maintenanceWindow": WINDOW}
 WITH_NULLS = WINDOW | {"schedule": {**WINDOW["schedule"], "absoluteMonthly": None, "daily": None}}
 SERVERS: dict[str, Any] = {"id": ID, "resourceGroup": "rg", "systemData": None, "type": None}
@@ -45,11 +37,6 @@ def read(given: Any, file: str = "given.json", name: str = "") -> Imports:
     text = given if isinstance(given, str) else json.dumps(given, indent=1)
     formats.read(found, Text(file, text), name)
     return found
-
-
-def specs(found: Imports) -> list[dict[str, Any]]:
-    assert found.mistakes == []
-    return [manifest["spec"] for manifest in found.judged()]
 
 
 SHAPES: dict[str, Any] = {

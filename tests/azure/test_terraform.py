@@ -12,8 +12,9 @@ import pytest
 from napsim.azure import formats, hcl
 from napsim.azure.imports import Expression, Imports
 from napsim.reading.sources import Text
+from tests.azure.windows import NODE_OS, WINDOW, specs
 
-NODE_OS, AUTO = "aksManagedNodeOSUpgradeSchedule", "aksManagedAutoUpgradeSchedule"
+AUTO = "aksManagedAutoUpgradeSchedule"
 TYPE = "Microsoft.ContainerService/managedClusters/maintenanceConfigurations@2025-09-01"
 CLUSTER = """\
 # the cluster
@@ -49,14 +50,6 @@ resource "azurerm_kubernetes_cluster" "main" {
   }
 }
 """
-WINDOW = {
-    "schedule": {"weekly": {"intervalWeeks": 2, "dayOfWeek": "Tuesday"}},
-    "startDate": "2026-03-03",
-    "startTime": "22:30",
-    "durationHours": 6,
-    "utcOffset": "+02:00",
-    "notAllowedDates": [{"start": "2026-12-21", "end": "2027-01-03"}],
-}
 SPECS: list[dict[str, Any]] = [
     {"configName": "default", "timeInWeek": [{"day": "Sunday", "hourSlots": [1, 2]}]},
     {"configName": NODE_OS, "maintenanceWindow": WINDOW},
@@ -68,11 +61,6 @@ def read(text: str, file: str = "main.tf") -> Imports:
     found = Imports()
     formats.read(found, Text(file, text))
     return found
-
-
-def specs(found: Imports) -> list[dict[str, Any]]:
-    assert found.mistakes == []
-    return [manifest["spec"] for manifest in found.judged()]
 
 
 def told(found: Imports) -> list[tuple[int, str, str]]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from napsim.cli.main import app
 from napsim.report.marked import WIDTH
+from tests.manifests import documents
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "manifests/examples"
@@ -46,10 +47,6 @@ def pool(name: str, *budgets: dict[str, Any], **spec: Any) -> dict[str, Any]:
 def node(name: str, its_pool: str, initialized: str = "true") -> dict[str, Any]:
     labels = {"karpenter.sh/nodepool": its_pool, "karpenter.sh/initialized": initialized}
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
-
-
-def documents(*manifests: dict[str, Any]) -> str:
-    return "\n---\n".join(json.dumps(manifest) for manifest in manifests)
 
 
 def told(*arguments: object, given: dict[str, Any] | tuple[dict[str, Any], ...]) -> dict[str, Any]:

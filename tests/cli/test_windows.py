@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from napsim.cli.answers import local_zone
 from napsim.cli.main import app
 from napsim.report.marked import WIDTH
+from tests.manifests import documents
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "manifests/examples"
@@ -35,10 +36,6 @@ def configuration(name: str = "night", config_name: str = NODE_OS, **changes: An
         "metadata": {"name": name},
         "spec": {"configName": config_name, "maintenanceWindow": window, **beside},
     }
-
-
-def documents(*manifests: dict[str, Any]) -> str:
-    return "\n---\n".join(json.dumps(manifest) for manifest in manifests)
 
 
 def told(*options: str, given: tuple[dict[str, Any], ...]) -> dict[str, Any]:

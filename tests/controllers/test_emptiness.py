@@ -17,6 +17,7 @@ from napsim.core.actions import Action, SetNodeClaimStatus, with_status
 from napsim.core.commands import recorded
 from napsim.core.objects import Condition, NodeClaim, Pod
 from tests.controllers.test_disruption import World
+from tests.core.emptiness_rows import TAKEN_AT_ONCE
 from tests.core.examples import NOW, claim, pdb, pod, true
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -90,16 +91,7 @@ def pool(
 # --- how many, in one command -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("pools", "size", "budget", "taken"),
-    [
-        pytest.param(1, 10, "100%", 10, id="karpenter:G01"),
-        pytest.param(1, 10, "0%", 0, id="karpenter:G02"),
-        pytest.param(1, 10, "30%", 3, id="karpenter:G03"),
-        pytest.param(10, 3, "100%", 30, id="karpenter:G05"),
-        pytest.param(10, 3, "0%", 0, id="karpenter:G06"),
-    ],
-)
+@pytest.mark.parametrize(("pools", "size", "budget", "taken"), TAKEN_AT_ONCE)
 def test_all_empty_nodes_that_budgets_allow_go_in_one_command(pools: int, size: int, budget: str, taken: int) -> None:
     here = Cluster()
     for number in range(pools):

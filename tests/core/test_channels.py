@@ -13,7 +13,6 @@ from napsim.core.channels import (
     CHANGE_DELAY,
     DEFAULT_CHANNEL,
     FACTS,
-    PROPOSED_SCHEDULE,
     ChangeEffect,
     Channel,
     ChannelInForce,
@@ -29,7 +28,7 @@ from napsim.core.channels import (
     unavailable,
 )
 from napsim.core.configurations import NODE_OS, Configuration, MaintenanceWindow, NotAllowedDates
-from napsim.core.recurrence import Weekday
+from napsim.core.recurrence import Weekday, Weekly
 from napsim.core.windows import WindowVerdict, verdict
 
 NOW = datetime(2026, 3, 1, 3, tzinfo=UTC)  # a Sunday, inside the window
@@ -39,7 +38,7 @@ FREEZE = NotAllowedDates(date(2026, 2, 20), date(2026, 3, 10))
 
 
 def window(at: datetime = NOW, *blocked: NotAllowedDates) -> WindowVerdict:
-    recurring = MaintenanceWindow(PROPOSED_SCHEDULE, 4, date(2026, 1, 1), time(1), not_allowed_dates=blocked)
+    recurring = MaintenanceWindow(Weekly(1, Weekday.SUNDAY), 4, date(2026, 1, 1), time(1), not_allowed_dates=blocked)
     return verdict(Configuration(NODE_OS, recurring), at)
 
 
@@ -77,12 +76,6 @@ def test_how_channels_differ_is_told() -> None:
 @pytest.mark.row("pm:8-default")
 def test_a_channel_that_nobody_chose_is_node_image() -> None:
     assert chosen(None, "none").channel is DEFAULT_CHANNEL is IMAGE
-
-
-@pytest.mark.row("pm:8-weekly-sunday")
-def test_what_is_proposed_is_every_sunday() -> None:
-    assert (PROPOSED_SCHEDULE.interval_weeks, PROPOSED_SCHEDULE.day_of_week) == (1, Weekday.SUNDAY)
-    assert window().window is not None
 
 
 @pytest.mark.row("pm:8-cluster-channel")

@@ -31,6 +31,7 @@ from napsim.core.emptiness import (
 )
 from napsim.core.nodepools import Disruption, NodePool, NodePoolSpec
 from napsim.core.objects import NodeClaim, Pod, is_true
+from tests.core.emptiness_rows import TAKEN_AT_ONCE
 from tests.core.examples import NOW, claim, pod, true
 
 READY = NodeCount(managed=True, initialized=True, instance_terminating=False, ready=True, marked_for_deletion=False)
@@ -52,16 +53,7 @@ def left(budget: str, nodes: list[NodeCount], reason: str = EMPTY) -> int:
 # --- the decision -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("pools", "size", "budget", "taken"),
-    [
-        pytest.param(1, 10, "100%", 10, id="karpenter:G01"),
-        pytest.param(1, 10, "0%", 0, id="karpenter:G02"),
-        pytest.param(1, 10, "30%", 3, id="karpenter:G03"),
-        pytest.param(10, 3, "100%", 30, id="karpenter:G05"),
-        pytest.param(10, 3, "0%", 0, id="karpenter:G06"),
-    ],
-)
+@pytest.mark.parametrize(("pools", "size", "budget", "taken"), TAKEN_AT_ONCE)
 def test_one_decision_takes_all_that_budgets_allow(pools: int, size: int, budget: str, taken: int) -> None:
     names_ = [f"pool-{number}" for number in range(pools)]
     empties = [EmptyNode(f"{pool}-{number}", pool) for pool in names_ for number in range(size)]

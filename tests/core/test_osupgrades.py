@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from napsim.api import names
 from napsim.core.agentpools import AgentPool, Phase
-from napsim.core.channels import PROPOSED_SCHEDULE, Channel, Means, UpgradeReason
+from napsim.core.channels import Channel, Means, UpgradeReason
 from napsim.core.configurations import NODE_OS, Configuration, MaintenanceWindow, NotAllowedDates
 from napsim.core.osupgrades import (
     LIVE_AT_ONCE,
@@ -24,6 +24,7 @@ from napsim.core.osupgrades import (
     newest,
     split_label,
 )
+from napsim.core.recurrence import Weekday, Weekly
 from napsim.core.windows import Window, WindowVerdict, verdict
 from tests.core.agents import (
     DEFINITION,
@@ -49,7 +50,7 @@ OPEN_AT, CLOSES_AT = SUNDAY.replace(hour=1), SUNDAY.replace(hour=5)
 
 def window(at: datetime, *blocked: NotAllowedDates) -> WindowVerdict:
     """Sunday 01:00 to 05:00."""
-    recurring = MaintenanceWindow(PROPOSED_SCHEDULE, 4, date(2026, 1, 1), time(1), not_allowed_dates=blocked)
+    recurring = MaintenanceWindow(Weekly(1, Weekday.SUNDAY), 4, date(2026, 1, 1), time(1), not_allowed_dates=blocked)
     return verdict(Configuration(NODE_OS, recurring), at)
 
 

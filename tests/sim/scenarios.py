@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from napsim.core.timings import Distribution
+from napsim.core.trace import RecordKind
+from napsim.sim.outcome import Outcome
 from napsim.sim.scenario import Event, PodTimings, Scenario
 from tests.e2e import manifests as made
 
@@ -62,3 +65,8 @@ def scenario(
     return Scenario(
         START, START + timedelta(days=days), tuple(manifests), **{"pods": QUICK, "events": tuple(events), **more}
     )
+
+
+def kinds(outcome: Outcome) -> Counter[RecordKind]:
+    """How often what happened."""
+    return Counter(record.kind for record in outcome.trace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from napsim.core.trace import RecordKind
 from napsim.sim.outcome import Outcome
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import NEW, OPENS, images, scenario, settings, shop
+from tests.sim.scenarios import NEW, OPENS, images, kinds, scenario, settings, shop
 
 HOUR = timedelta(hours=1)
 
@@ -22,10 +21,6 @@ def run(*failures: dict[str, Any], seed: int = 0, **more: Any) -> Outcome:
 
 def versions(outcome: Outcome) -> dict[str, int]:
     return {version.rsplit("-", 1)[-1]: count for version, count in outcome.pools[0].steps[-1].versions}
-
-
-def kinds(outcome: Outcome) -> Counter[RecordKind]:
-    return Counter(record.kind for record in outcome.trace)
 
 
 def test_without_capacity_commands_are_rolled_back_until_there_is_some() -> None:

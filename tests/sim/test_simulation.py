@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +19,7 @@ from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
 from napsim.sim.scheduling import Scheduling
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, daemon_set, images, scenario, settings, shop
+from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, daemon_set, images, kinds, scenario, settings, shop
 from tests.sim.scenarios import stateful_set as stateful
 
 
@@ -28,10 +27,6 @@ def versions(outcome: Outcome, pool: str = "default") -> dict[str, int]:
     """Nodes by image version at the end."""
     found = next(item for item in outcome.pools if item.name == pool)
     return {version.rsplit("-", 1)[-1]: count for version, count in found.steps[-1].versions}
-
-
-def kinds(outcome: Outcome) -> Counter[RecordKind]:
-    return Counter(record.kind for record in outcome.trace)
 
 
 class TestARollout:

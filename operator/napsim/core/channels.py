@@ -22,14 +22,12 @@ from typing import Final
 import msgspec
 
 from napsim.core.clock import rfc3339
-from napsim.core.recurrence import Weekday, Weekly
 from napsim.core.versions import is_newer, split_security_patch
 from napsim.core.windows import WindowVerdict
 
 CHANGE_DELAY: Final = timedelta(hours=24)
 """The longest that a change of channel takes to count."""
 UNATTENDED_HOUR: Final = 6  # UTC
-PROPOSED_SCHEDULE: Final = Weekly(1, Weekday.SUNDAY)
 CLUSTER_NODE_IMAGE: Final = "node-image"
 
 

@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from napsim.core.retries import KARPENTER, Retries
 
