@@ -206,10 +206,12 @@ class ChecksSpec(Model):
     manifests: tuple[str, ...] = Field(
         default=(), description="Files and folders, from the folder of this file on; PATHs of the command replace them."
     )
-    start: Instant | None = Field(default=None, description="When forecasts start; absent: the Scenario's, or now.")
+    start: Instant | None = Field(
+        default=None, description="When forecasts start; absent: the Scenario's, else as a Scenario without one."
+    )
     until: Instant | None = Field(default=None, description="When they end; absent: the Scenario's, or 120 days on.")
     runs: Int32 = Field(default=1, ge=1, le=10_000, description="So many seeds, from the first on.")
-    seed: Int64 | None = Field(default=None, ge=0, description="The first seed; absent: the Scenario's, or 0.")
+    seed: Int64 | None = Field(default=None, ge=0, description="The first seed; absent: as a Scenario's.")
     at_least: Share = Field(default="100%", description="A check holds if it does in so many of the runs.")
     time_zone: TimeZone = Field(default="UTC", description="Whose clocks hours and days are on, and reports show.")
     checks: Annotated[tuple[Assertion, ...], Distinct(("id",))] = Field(description="What must hold.")

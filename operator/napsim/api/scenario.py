@@ -157,7 +157,9 @@ class ScenarioSpec(Model):
         default=None,
         description="IANA name of the zone in which reports show local times; absent: that of a window, else UTC.",
     )
-    seed: Int64 | None = Field(default=None, ge=0, description="What every draw is made from. Default 0.")
+    seed: Int64 | None = Field(
+        default=None, ge=0, description="What every draw is made from; absent: NodeAutoProvisioning's, else 0."
+    )
     timings: ScenarioTimings = Field(
         default=ScenarioTimings.model_construct(), description="How long the steps of nodes and pods take."
     )

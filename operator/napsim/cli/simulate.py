@@ -35,7 +35,11 @@ def simulate(
     output: Form = Output.TEXT,
     start: Annotated[
         datetime | None,
-        typer.Option(parser=instant, metavar="TIME", help="RFC 3339; by default the scenario's, or now."),
+        typer.Option(
+            parser=instant,
+            metavar="TIME",
+            help="RFC 3339; by default the scenario's, the clock's of NodeAutoProvisioning, or now.",
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
