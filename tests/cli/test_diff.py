@@ -292,8 +292,8 @@ def test_revisions_of_git_are_compared_without_checking_them_out(
         (("nowhere", "values.yaml"), "nowhere: neither a file or folder nor a revision of git"),
         (("main..nowhere",), "nowhere: neither a file or folder nor a revision of git"),
         (("HEAD~1", "HEAD", "nowhere"), "nowhere: no YAML or JSON file there, neither in HEAD~1 nor in HEAD"),
-        (("values.yaml",), "two files or folders are compared, and 1 are given"),
-        (("clusters", "clusters", "clusters"), "two files or folders are compared, and 3 are given"),
+        (("values.yaml",), "there must be two files or folders, or revisions of git; given is one: values.yaml"),
+        (("clusters", "clusters", "clusters"), "there must be two files or folders, or revisions of git; given are 3"),
     ],
 )
 def test_sides_that_are_not_there_are_told_with_exit_code_2(

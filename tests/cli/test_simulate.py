@@ -61,7 +61,7 @@ def test_wrong_usage_is_exit_code_2(option: tuple[str]) -> None:
 
 def test_an_end_before_the_start_is_wrong() -> None:
     told = run(FINISHES, "--until=2020-01-01T00:00:00Z").stderr
-    assert "(command line): until: '2020-01-01T00:00:00Z': must be after the start" in " ".join(told.split())
+    assert "--until: '2020-01-01T00:00:00Z': must be after the start" in " ".join(told.split())
     told = run(SCENARIOS / "list_cache", "--start=2030-01-01T00:00:00Z").stderr
     assert "scenario.yaml:" in told
     assert "spec.until" in told

@@ -162,7 +162,10 @@ def test_without_dask_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     ("versions", "said"),
-    [({}, "the scheduler has no workers"), ({"tcp://a": "0.0.1"}, "workers have napsim 0.0.1, and this is")],
+    [
+        ({}, "the scheduler has no workers; start one: dask worker"),
+        ({"tcp://a": "0.0.1"}, "workers have napsim 0.0.1, and this is"),
+    ],
 )
 def test_workers_must_be_there_and_have_the_same_version(versions: dict[str, Any], said: str) -> None:
     with pytest.raises(Unreachable, match=said):

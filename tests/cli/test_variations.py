@@ -51,11 +51,14 @@ def test_values_are_listed_or_a_range(values: str, expected: tuple[str, ...]) ->
         ("pool/default", "must be TARGET:FIELD=VALUES"),
         ("pool:budget=1", "the target must be pool/NAME"),
         ("fleet/default:budget=1", "the target must be pool/NAME"),
-        ("pool/default:speed=1", "of a NodePool it must be budget, expireAfter, terminationGracePeriod, a path"),
-        ("pool/default:budget=9..1", "a range goes up"),
-        ("pool/default:budget=1..9/0", "a range goes up"),
+        (
+            "pool/default:speed=1",
+            "the field 'speed' of a NodePool must be budget, expireAfter, terminationGracePeriod, or a path",
+        ),
+        ("pool/default:budget=9..1", "must go up"),
+        ("pool/default:budget=1..9/0", "must go up"),
         ("pool/default:budget=1%..9", "must be a range such as"),
-        ("window/os:day=Mon..Caturday", "'Caturday' is no day of the week"),
+        ("window/os:day=Mon..Caturday", "'Caturday' must be a day of the week, such as Sat"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_what_is_allowed(text: str, said: str) -> None:

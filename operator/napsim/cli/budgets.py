@@ -36,7 +36,7 @@ def _length(text: str) -> timedelta:
     parts = re.findall(r"([0-9]+)([wdhm])", text) if _SPAN.fullmatch(text) else []
     length = sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta(0))
     if not timedelta(0) < length <= _LONGEST:
-        raise typer.BadParameter("must be a span from 1m to 366d, such as 7d, 2w or 36h")
+        raise typer.BadParameter(f"{text!r}: must be a span from 1m to 366d, such as 7d, 2w or 36h")
     return length
 
 

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Protocol, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -114,7 +115,7 @@ class DaskCluster:
                 self.address, timeout=_SECONDS_TO_CONNECT
             )
         except (OSError, ValueError) as error:
-            raise Unreachable(f"{self.address}: no Dask scheduler answers there: {error}") from error
+            raise Unreachable(f"--dask {self.address}: no Dask scheduler answers there: {error}") from error
         with client:
             _check_versions(self.address, client.run(_version))
             futures = [client.submit(function, argument, pure=False) for argument in arguments]
@@ -127,7 +128,9 @@ class DaskCluster:
 
 
 def executor_of(processes: int | None, dask: str | None) -> Executor:
-    """What the options --processes and --dask ask for."""
+    """What the options --processes and --dask ask for. Raises BadParameter for both."""
+    if processes is not None and dask is not None:
+        raise typer.BadParameter("forecasts go to the workers of --dask: give one of the two", param_hint="--processes")
     return LocalProcesses(processes) if dask is None else DaskCluster(dask)
 
 
@@ -138,7 +141,8 @@ def _version() -> str:
 def _check_versions(address: str, versions: dict[str, str]) -> None:
     """Raises Unreachable where there are no workers, or workers with another version."""
     if not versions:
-        raise Unreachable(f"{address}: the scheduler has no workers")
+        raise Unreachable(f"--dask {address}: the scheduler has no workers; start one: dask worker {address}")
     others = sorted({version for version in versions.values() if version != napsim.__version__})
     if others:
-        raise Unreachable(f"{address}: workers have napsim {', '.join(others)}, and this is {napsim.__version__}")
+        theirs = f"workers have napsim {', '.join(others)}, and this is {napsim.__version__}"
+        raise Unreachable(f"--dask {address}: {theirs}: install that there")

@@ -11,6 +11,7 @@ from typing import Final
 
 import typer
 
+from napsim.api.scalars import write_instant
 from napsim.cli.answers import local_zone, refuse, show
 from napsim.cli.livecluster import live_cluster
 from napsim.cli.options import LiveChoice, Output
@@ -61,8 +62,8 @@ def _played(documents: Sequence[Document]) -> _Played:
 def _answer(text: str, scenario: Scenario, at: datetime | None, played: _Played, zone: str) -> report.Answer:
     """Raises ``BadInput`` for an instant before the scenario, and for a name that there is not, or several of."""
     if at is not None and at < scenario.start:
-        allowed = f"must not be before the start, {scenario.start.isoformat()}"
-        raise BadInput([Mistake("(command line)", 0, "", "at", at.isoformat(), allowed)])
+        allowed = f"must not be before the start, {write_instant(scenario.start)}"
+        raise BadInput([Mistake("--at", 0, "", "", write_instant(at), allowed)])
     cluster = standing(scenario, at, played.listed_at)
     chains = Chains(cluster, played.operator)
     target = _meant(text, chains)
@@ -84,4 +85,4 @@ def _meant(text: str, chains: Chains) -> Target:
         allowed = f"is several: say {', '.join(f'{item.kind.lower()}/{item.name}' for item in found)}"
     else:
         allowed = f"is neither a Node, a NodePool nor an image here; there are {'; '.join(chains.known())}"
-    raise BadInput([Mistake("(command line)", 0, "", "NODE|POOL|IMAGE", text, allowed)])
+    raise BadInput([Mistake("NODE|POOL|IMAGE", 0, "", "", text, allowed)])

@@ -90,5 +90,7 @@ def lint_command(
     of_cluster = choice.is_made(paths)
     if bool(paths) is of_cluster or (of_cluster and (fix or diff)):
         raise typer.BadParameter("there must be files, folders or - for standard input; or --cluster, without --fix")
+    if statistics and output is not Output.TEXT:
+        raise typer.BadParameter("are told as text: leave --output out", param_hint="--statistics")
     asked = Asked(tuple(paths or ()), choice, config, tuple(select or ()), tuple(ignore or ()), at, time_zone or "")
     raise typer.Exit(linted(asked, Shown(output.value, fix=fix, diff=diff, statistics=statistics)))

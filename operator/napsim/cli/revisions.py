@@ -53,7 +53,8 @@ def sides(arguments: Sequence[str]) -> tuple[Side, Side]:
     if revisions:
         return _of_revisions(revisions, paths)
     if len(paths) != 2:
-        raise Unusable(f"two files or folders are compared, and {len(paths)} are given; or give revisions of git")
+        given = f"is one: {paths[0]}" if len(paths) == 1 else f"are {len(paths)}"
+        raise Unusable(f"there must be two files or folders, or revisions of git; given {given}")
     if all(_is_empty(path) for path in paths):
         raise Unusable(f"{', '.join(dict.fromkeys(paths))}: there is no YAML or JSON file in it")
     return _of_path(paths[0]), _of_path(paths[1])

@@ -13,6 +13,7 @@ from napsim.cli.loading import loading
 from napsim.cli.options import Form, Output, Paths, instant
 
 _NOT_FINISHED: Final = 1
+_SPEED: Final = 600.0  # virtual seconds a second
 
 app = typer.Typer(add_completion=False)
 
@@ -52,7 +53,9 @@ def simulate(
     follow: Annotated[
         bool, typer.Option("--follow", help="Show it while it happens, as napsim watch does; lines without a terminal.")
     ] = False,
-    speed: Annotated[float, typer.Option(min=1, help="With --follow: virtual seconds a second.")] = 600,
+    speed: Annotated[
+        float | None, typer.Option(min=1, help="With --follow: virtual seconds a second; by default 600.")
+    ] = None,
     ics: Annotated[Path | None, typer.Option(help="Write windows and disruptions as a calendar.")] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page of charts that zooms and opens without a network.")
@@ -66,7 +69,11 @@ def simulate(
     scenario = composed(paths, start, until, seed)
     if follow and runs > 1:
         raise typer.BadParameter("shows one run: leave --runs out", param_hint="--follow")
-    forecast = forecast_of(scenario, runs, trace, speed if follow else None)
+    if speed is not None and not follow:
+        raise typer.BadParameter(
+            "is for --follow, and without it nothing is shown while it happens", param_hint="--speed"
+        )
+    forecast = forecast_of(scenario, runs, trace, speed or _SPEED if follow else None)
     if ics is not None:
         from napsim.report.forecast_calendar import calendar  # noqa: PLC0415 - few want one and loading it takes long
 

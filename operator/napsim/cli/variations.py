@@ -85,7 +85,8 @@ def variation(text: str) -> Variation:
     if not name or not kind[:1].isupper():
         raise VariationError(f"{text!r}: the target must be {', '.join(f'{it}/NAME' for it in _KINDS)} or Kind/NAME")
     if "." not in path:
-        raise VariationError(f"{text!r}: of a {kind} it must be {', '.join((*known, 'a path such as spec.weight'))}")
+        allowed = ", ".join((*known, "or a path such as spec.weight"))
+        raise VariationError(f"{text!r}: the field {field!r} of a {kind} must be {allowed}")
     found = tuple(value for item in values.split(",") for value in _values(item.strip(), text))
     return Variation(text, kind, name, path, tuple(dict.fromkeys(found)))
 
@@ -96,11 +97,11 @@ def _values(item: str, text: str) -> Iterator[str]:
         yield item
     elif (match := _NUMBERS.fullmatch(item)) is not None:
         first, unit, last, step = int(match[1]), match[2], int(match[3]), int(match[4] or 1)
-        yield from (f"{number}{unit}" for number in _stepped(first, last, step, text))
+        yield from (f"{number}{unit}" for number in _stepped(first, last, step, item, text))
     elif (match := _TIMES.fullmatch(item)) is not None:
         first, last = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
         step = int(match[5] or 1) * (1 if match[6] == "m" else 60)
-        yield from (f"{minute // 60:02d}:{minute % 60:02d}" for minute in _stepped(first, last, step, text))
+        yield from (f"{minute // 60:02d}:{minute % 60:02d}" for minute in _stepped(first, last, step, item, text))
     elif (match := _DAYS.fullmatch(item)) is not None:
         start, end = (_weekday(name, text) for name in match.groups())
         yield from (Weekday((start + ahead) % 7).label for ahead in range((end - start) % 7 + 1))
@@ -110,9 +111,9 @@ def _values(item: str, text: str) -> Iterator[str]:
         )
 
 
-def _stepped(first: int, last: int, step: int, text: str) -> range:
+def _stepped(first: int, last: int, step: int, item: str, text: str) -> range:
     if not step or last < first or (last - first) // step >= MOST_POINTS:
-        raise VariationError(f"{text!r}: a range goes up, by at least 1, in {MOST_POINTS} steps at most")
+        raise VariationError(f"{text!r}: {item!r} must go up, by at least 1, in at most {MOST_POINTS} steps")
     return range(first, last + 1, step)
 
 
@@ -120,7 +121,7 @@ def _weekday(name: str, text: str) -> Weekday:
     for day in Weekday:
         if name.capitalize() in {day.short, day.label}:
             return day
-    raise VariationError(f"{text!r}: {name!r} is no day of the week")
+    raise VariationError(f"{text!r}: {name!r} must be a day of the week, such as Sat")
 
 
 def points(variations: Sequence[Variation]) -> list[tuple[str, ...]]:
@@ -129,7 +130,9 @@ def points(variations: Sequence[Variation]) -> list[tuple[str, ...]]:
     for item in variations:
         count *= len(item.values)
     if count > MOST_POINTS:
-        raise VariationError(f"{count} combinations: at most {MOST_POINTS} are simulated")
+        raise VariationError(
+            f"--vary: {count} combinations: at most {MOST_POINTS} are forecast: give fewer values, or larger steps"
+        )
     return list(product(*(item.values for item in variations)))
 
 

@@ -77,7 +77,8 @@ class Configuration:
 
     def narrowed(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Configuration:
         """With what the command line says, which goes before. Raises ValueError for what names no rule."""
-        _check((*select, *ignore), "the command line")
+        _check(select, "--select")
+        _check(ignore, "--ignore")
         chosen = rules_matching(select) if select else self.selected
         return replace(self, selected=chosen - (rules_matching(ignore) if ignore else frozenset()))
 

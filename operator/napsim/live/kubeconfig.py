@@ -95,7 +95,7 @@ def in_cluster(environ: Mapping[str, str] = os.environ, directory: Path = SERVIC
 def _kubeconfig_paths(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
     if path is not None:
         if not path.is_file():
-            raise KubeconfigError(f"{path}: no such file")
+            raise KubeconfigError(f"--kubeconfig {path}: no such file")
         return [path]
     listed = environ.get("KUBECONFIG", "")
     if listed:

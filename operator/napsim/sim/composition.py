@@ -195,7 +195,7 @@ class _Composition:
         place = self._told.scenario
         if place is not None and asked.until is None:
             raise BadInput([place.mistake("spec.until", write_instant(self._until), message)])
-        raise BadInput([Mistake("(command line)", 0, "", "until", write_instant(self._until), message)])
+        raise BadInput([Mistake("--until", 0, "", "", write_instant(self._until), message)])
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
