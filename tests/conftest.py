@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # They start processes, or wait in real time: `make processes` runs them, `make unit` does not.
 PROCESSES: Final = (
@@ -40,8 +40,10 @@ PROCESS_TESTS: Final = (
 )
 
 # The same examples in every run: what fails, fails for everybody. HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("pinned", derandomize=True, max_examples=40)
-settings.register_profile("search", derandomize=False, max_examples=200)
+# How long an example takes, or to draw one, is the machine's.
+PATIENT: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("pinned", PATIENT, derandomize=True, max_examples=40)
+settings.register_profile("search", PATIENT, derandomize=False, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "pinned"))
 
 

@@ -88,12 +88,10 @@ class Rollout:
 
 
 steps_of_rollouts = st.lists(st.sampled_from(STEPS), max_size=60)
-without_deadline = settings(
-    deadline=None, max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+many = settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-@without_deadline
+@many
 @given(size=st.integers(1, 25), percent=st.integers(1, 100), steps=steps_of_rollouts, draw=st.data())
 def test_a_rollout_within_its_budget_is_never_found_guilty(
     tmp_path: Path, size: int, percent: int, steps: list[str], draw: st.DataObject
@@ -104,7 +102,7 @@ def test_a_rollout_within_its_budget_is_never_found_guilty(
     assert rollout.verdict(tmp_path) == ()
 
 
-@without_deadline
+@many
 @given(size=st.integers(2, 25), percent=st.integers(1, 50), steps=steps_of_rollouts, draw=st.data())
 def test_one_disruption_more_at_a_full_instant_is_always_found(
     tmp_path: Path, size: int, percent: int, steps: list[str], draw: st.DataObject

@@ -64,7 +64,7 @@ WITH_CHANNELS: dict[str, Written] = {
 
 
 @pytest.mark.parametrize("written", WITH_CHANNELS.values(), ids=WITH_CHANNELS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_configuration_comes_back_as_it_was(written: Written, data: st.DataObject) -> None:
     specs = data.draw(st.lists(drawn.ANY, min_size=1, max_size=3, unique_by=lambda spec: spec["configName"]))
@@ -72,13 +72,13 @@ def test_any_configuration_comes_back_as_it_was(written: Written, data: st.DataO
     assert read_back(written(exported(specs, channels))) == (specs, channels)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(spec=drawn.ANY)
 def test_a_config_file_is_the_configuration_that_it_is_called(spec: Spec) -> None:
     assert read_back(files(exported([spec], {}))) == ([spec], {})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     specs=st.lists(
         st.one_of(drawn.RECURRING, drawn.HOURS), min_size=1, max_size=3, unique_by=lambda spec: spec["configName"]
@@ -91,7 +91,7 @@ def test_what_azurerm_can_say_comes_back_as_it_was(specs: list[Spec], channels: 
     assert {spec["configName"]: spec for spec in back} == {spec["configName"]: spec for spec in specs}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(spec=drawn.ANY)
 def test_bicep_has_every_value_of_a_configuration(spec: Spec) -> None:
     text = bicep.written(exported([spec], {}), TARGET)

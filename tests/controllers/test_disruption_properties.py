@@ -62,7 +62,7 @@ def cluster(budgets: Mapping[str, Sequence[Mapping[str, Any]]], nodes: Sequence[
     return here
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.tuples(BUDGETS, BUDGETS), NODES, st.lists(st.integers(0, 60), max_size=3))
 def test_no_pass_disrupts_more_than_the_budgets_allow_at_its_instant(pairs: Any, nodes: Any, minutes: Any) -> None:
     budgets = dict(zip(POOLS, pairs, strict=True))
@@ -82,7 +82,7 @@ def test_no_pass_disrupts_more_than_the_budgets_allow_at_its_instant(pairs: Any,
             here.replace_all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.tuples(BUDGETS, BUDGETS), NODES, st.randoms(use_true_random=False))
 def test_the_order_in_which_a_cluster_is_told_of_changes_nothing_that_the_loop_does(
     pairs: Any, nodes: Any, shuffled: random.Random
@@ -97,7 +97,7 @@ def test_the_order_in_which_a_cluster_is_told_of_changes_nothing_that_the_loop_d
     assert _blocked(one) == _blocked(other)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.tuples(BUDGETS, BUDGETS), NODES)
 def test_once_a_pass_finds_nothing_to_do_another_does_not_either(pairs: Any, nodes: Any) -> None:
     here = cluster(dict(zip(POOLS, pairs, strict=True)), nodes, range(len(nodes)))

@@ -462,7 +462,7 @@ def place_of(state: ClusterState, key: str) -> tuple[object, ...] | None:
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(max_examples=20, stateful_step_count=30, deadline=timedelta(seconds=5))
+TestAnyHistory.settings = settings(max_examples=20, stateful_step_count=30)
 
 
 def test_a_node_is_marked_by_a_command_or_by_what_becomes_of_its_claim() -> None:

@@ -396,7 +396,6 @@ INSTANTS: Final = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timez
 TOTALS: Final = st.integers(0, 5000)
 
 
-@settings(deadline=None)
 @given(POOLS, st.sampled_from(REASONS), TOTALS, INSTANTS)
 def test_what_is_allowed_is_never_negative_nor_above_unlimited(
     pool: list[Budget], reason: str, total: int, now: datetime
@@ -404,7 +403,6 @@ def test_what_is_allowed_is_never_negative_nor_above_unlimited(
     assert 0 <= allowed_by_reason(pool, reason, total, now).allowed <= UNLIMITED
 
 
-@settings(deadline=None)
 @given(POOLS, BUDGETS, st.sampled_from(REASONS), TOTALS, INSTANTS)
 def test_one_more_budget_never_raises_what_is_allowed(
     pool: list[Budget], more: Budget, reason: str, total: int, now: datetime
@@ -414,7 +412,6 @@ def test_one_more_budget_never_raises_what_is_allowed(
     assert allowed_by_reason([*pool, more], reason, total, now).allowed <= without
 
 
-@settings(deadline=None)
 @given(POOLS.flatmap(lambda pool: st.tuples(st.just(pool), st.permutations(pool))), TOTALS, INSTANTS)
 def test_the_order_of_budgets_never_matters(
     pools: tuple[list[Budget], list[Budget]], total: int, now: datetime
@@ -425,7 +422,6 @@ def test_the_order_of_budgets_never_matters(
     assert next_change(pools[0], now) == next_change(pools[1], now)
 
 
-@settings(deadline=None)
 @given(SCHEDULED, INSTANTS)
 def test_a_budget_turns_at_its_next_change_and_at_no_minute_before(budget: Budget, now: datetime) -> None:
     was, change = is_active(budget, now), next_change((budget,), now)
@@ -439,7 +435,7 @@ def test_a_budget_turns_at_its_next_change_and_at_no_minute_before(budget: Budge
         assert is_active(budget, change) is not was
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(SCHEDULED, min_size=1, max_size=3), INSTANTS)
 def test_the_allowance_holds_every_second_until_the_next_change_of_the_pool(pool: list[Budget], now: datetime) -> None:
     change = next_change(pool, now)

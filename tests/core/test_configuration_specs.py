@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napsim.core.configuration_specs import ConfigurationError, FieldError, from_spec
@@ -429,7 +429,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napsim.core.configurations import NODE_OS
@@ -49,7 +49,6 @@ def test_draws_reach_every_weekday_and_many_times_of_day() -> None:
     assert len(times) > 80
 
 
-@settings(deadline=None)
 @given(st.integers() | st.text())
 def test_the_same_seed_draws_the_same_schedule(seed: int | str) -> None:
     assert fallback_weekly(seed) == fallback_weekly(seed)

@@ -133,7 +133,7 @@ def look(at: Leaving, attachments: tuple[str, ...], detach: timedelta, now: Inst
     return of_node(Terminating(at.node, at.claim, at.pods, attachments), PdbIndex(), detach, now)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(STAGES, DEADLINES, PODS, st.booleans(), st.booleans(), DETACHED, st.integers(0, 100))
 def test_a_node_that_leaves_is_left_alone_once_all_was_done(
     stage: Any, deadline: Any, pods: Any, both: bool, attached: bool, detach: timedelta, after: int
@@ -150,7 +150,7 @@ def test_a_node_that_leaves_is_left_alone_once_all_was_done(
     assert doing(third) == ()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(STAGES, DEADLINES, PODS, DETACHED, TIMELINES, st.integers(0, 100))
 def test_a_plan_for_a_leaving_node_changes_at_its_wake_at_and_at_no_second_before(
     stage: Any, deadline: Any, pods: Any, detach: timedelta, timeline: Timeline, after: int
@@ -179,7 +179,7 @@ REPLACED: Final = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(REPLACED, st.integers(0, 15), st.sets(st.integers(0, 2)), st.booleans(), TIMELINES)
 def test_a_command_is_advanced_once_by_what_there_is(
     replaced: list[Any], minutes: int, seen: set[int], marked: bool, timeline: Timeline
@@ -219,7 +219,7 @@ def test_a_command_is_advanced_once_by_what_there_is(
         assert holds_until(lambda at: advance(after, {**made, **created}, at).failure, now, second.plan.wake_at, 60)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.booleans(), st.booleans(), st.booleans(), st.booleans())
 def test_a_node_that_was_healed_needs_no_healing(tainted: bool, recorded: bool, marked: bool, ours: bool) -> None:
     on = node(
@@ -238,7 +238,7 @@ VERSIONS: Final = st.sampled_from(["v2", "v3", None])
 HASHES: Final = st.sampled_from(["1", "2", None])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sampled_from([NODEPOOL_KEYS, AKSNODECLASS_KEYS]),
     st.tuples(HASHES, VERSIONS),
@@ -284,7 +284,7 @@ TAINTS: Final = st.lists(
 LATER: Final = st.sampled_from([timedelta(0), 20 * SECOND, 70 * SECOND])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from([(), (names.REGISTERED_CONDITION,)]),
     st.none() | TAINTS,
@@ -327,7 +327,7 @@ AFTER: Final = st.sampled_from(["0s", "30s", "5m", "Never"])
 EVENTS: Final = st.none() | st.integers(0, 400).map(lambda seconds: NOW - seconds * SECOND)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(AFTER, st.booleans(), st.booleans(), st.booleans(), EVENTS, EVENTS)
 def test_a_node_is_consolidatable_at_its_wake_at_and_at_no_second_before_and_marked_once(
     after: str, static: bool, initialized: bool, marked: bool, known: Any, seen: Any

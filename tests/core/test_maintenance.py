@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -129,7 +129,6 @@ def test_clock_changes_ahead_are_among_the_findings() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 90 * 86_400).map(lambda seconds: at("2026-11-01") + timedelta(seconds=seconds)), st.floats(0, 1))
 def test_what_the_status_says_of_the_present_holds_until_it_wakes(now: datetime, share: float) -> None:
     state = Effective(SUNDAYS)

@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 from dateutil import rrule
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napsim.core.recurrence import (
@@ -200,7 +200,6 @@ def matches_by_scan(recurrence: Recurrence, first: date, length: int) -> Iterato
             yield found
 
 
-@settings(deadline=None)
 @given(recurrences, st.integers(-40, 4000))
 def test_occurrences_are_those_of_the_icalendar_rule(recurrence: Recurrence, offset: int) -> None:
     after = recurrence.start_date + timedelta(days=offset)
@@ -208,7 +207,6 @@ def test_occurrences_are_those_of_the_icalendar_rule(recurrence: Recurrence, off
     assert list(islice(recurrence.from_day(after), 6)) == [found.date() for found in oracle]
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Recurrence,
@@ -224,7 +222,6 @@ def test_clamped_months_are_those_of_a_scan_by_day(recurrence: Recurrence, offse
     assert list(islice(recurrence.from_day(after), len(expected))) == expected
 
 
-@settings(deadline=None)
 @given(recurrences, st.integers(-40, 4000))
 def test_asking_from_an_occurrence_gives_that_occurrence(recurrence: Recurrence, offset: int) -> None:
     found = recurrence.first_on_or_after(recurrence.start_date + timedelta(days=offset))

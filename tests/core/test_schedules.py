@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from croniter import croniter
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napsim.core.schedules import ConstantDelaySchedule, ScheduleError, SpecSchedule, parse
@@ -264,7 +264,6 @@ def hits(schedule: SpecSchedule, minute: datetime) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(SCHEDULES, INSTANTS)
 def test_no_minute_between_an_instant_and_its_next_hit_is_in_the_sets(text: str, instant: datetime) -> None:
     schedule = spec(text)
@@ -293,7 +292,6 @@ def for_croniter(schedule: SpecSchedule) -> str:
     return f"{minutes} {hours} {days[0]} {months} {days[1]}"
 
 
-@settings(deadline=None)
 @given(SCHEDULES, INSTANTS)
 def test_croniter_finds_the_same_hit_in_the_same_sets(text: str, instant: datetime) -> None:
     schedule = spec(text)

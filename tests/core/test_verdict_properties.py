@@ -49,7 +49,7 @@ NOMINATIONS: Final = st.none() | st.integers(-5, 25)
 # --- candidates -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(PODS, GUARDS, TIMELINES, NOMINATIONS, st.sampled_from(["", "5m"]), st.booleans(), st.integers(0, 100))
 def test_the_verdict_on_a_candidate_changes_at_its_wake_at_and_at_no_second_before(
     pods: Any, guards: Any, timeline: Timeline, nominated: int | None, grace: str, eventual: bool, after: int
@@ -73,7 +73,7 @@ def test_the_verdict_on_a_candidate_changes_at_its_wake_at_and_at_no_second_befo
     assert holds_until(look, now, wake_at)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(worlds(), SHUFFLES)
 def test_the_order_in_which_objects_are_told_of_changes_no_verdict_and_no_count(
     world: World, order: random.Random
@@ -87,7 +87,7 @@ def test_the_order_in_which_objects_are_told_of_changes_no_verdict_and_no_count(
     assert [one.count(pool) for pool in world.budgets] == [other.count(pool) for pool in world.budgets]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(worlds())
 def test_a_blocked_verdict_says_what_can_end_it_an_object_or_an_instant_to_come(world: World) -> None:
     state = told(world.objects)
@@ -98,7 +98,7 @@ def test_a_blocked_verdict_says_what_can_end_it_an_object_or_an_instant_to_come(
         assert verdict.wake_at is None or verdict.wake_at > world.now
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(worlds(), worlds())
 def test_a_change_of_nothing_that_a_blocked_verdict_names_ends_it(world: World, after: World) -> None:
     state = told(world.objects)
@@ -130,7 +130,7 @@ def _token(item: KubeObject) -> str:
     return waits_for_node(f"n{item.name[1:]}")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(PODS, GUARDS, TIMELINES, SHUFFLES)
 def test_a_node_is_blocked_by_pdbs_whatever_the_order_of_pods_and_pdbs(
     pods: Any, guards: Any, timeline: Timeline, order: random.Random
@@ -155,7 +155,7 @@ def test_a_node_is_blocked_by_pdbs_whatever_the_order_of_pods_and_pdbs(
 # --- budgets ----------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(worlds(), st.lists(st.integers(0, 90), max_size=4))
 def test_starting_what_budgets_leave_never_disrupts_more_than_they_allow_at_that_instant(
     world: World, minutes: list[int]
@@ -179,7 +179,7 @@ def test_starting_what_budgets_leave_never_disrupts_more_than_they_allow_at_that
             assert not verdict_on(state, found, world.timeline, now).allowed
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(worlds())
 def test_a_node_that_is_taken_consumes_the_budget_of_every_reason(world: World) -> None:
     state = told(world.objects)
@@ -206,7 +206,7 @@ def essence(found: Drain) -> tuple[set[str], set[str], int]:
     return {item.key for item in found.evict}, {item.pod.key for item in found.delete}, found.waiting
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(PODS, DEADLINES, TIMELINES, st.integers(0, 100))
 def test_a_drain_changes_at_its_wake_at_and_at_no_second_before(
     pods: Any, left: timedelta | None, timeline: Timeline, after: int
@@ -219,7 +219,7 @@ def test_a_drain_changes_at_its_wake_at_and_at_no_second_before(
     assert holds_until(lambda at: essence(drained(pods_of(pods), deadline, timeline, at)), now, wake_at)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(PODS, DEADLINES, TIMELINES, SHUFFLES)
 def test_the_order_of_pods_changes_nothing_of_a_drain(
     pods: Any, left: timedelta | None, timeline: Timeline, order: random.Random
@@ -234,7 +234,7 @@ def test_the_order_of_pods_changes_nothing_of_a_drain(
     assert (essence(first), first.wake_at) == (essence(again), again.wake_at)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(PODS, TIMELINES, st.integers(0, 400))
 def test_without_a_grace_period_only_evictable_pods_are_touched(pods: Any, timeline: Timeline, after: int) -> None:
     now = timeline.virtual(NOW) + after * SECOND
@@ -244,7 +244,7 @@ def test_without_a_grace_period_only_evictable_pods_are_touched(pods: Any, timel
     assert all(is_evictable(item, timeline, now) for item in found.evict)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(PODS, TIMELINES, st.integers(0, 100))
 def test_a_protection_ends_at_its_instant_and_at_no_second_before(pods: Any, timeline: Timeline, after: int) -> None:
     now = timeline.virtual(NOW) + after * SECOND

@@ -63,7 +63,7 @@ def configurations(draw: st.DrawFn) -> Configuration:
     )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(configurations(), NEAR)
 def test_a_window_opens_and_closes_at_its_wake_at_and_at_no_second_before(found: Configuration, now: datetime) -> None:
     wake_at = verdict(found, now).wake_at
@@ -72,7 +72,7 @@ def test_a_window_opens_and_closes_at_its_wake_at_and_at_no_second_before(found:
     assert holds_until(lambda at: verdict(found, at).open, now, wake_at, 400)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.none() | configurations(), st.none() | configurations(), NEAR, st.integers(0, 40))
 def test_a_change_of_configuration_counts_at_the_wake_at_of_its_gate_and_at_no_second_before(
     old: Configuration | None, new: Configuration | None, changed_at: datetime, minutes: int
@@ -121,7 +121,7 @@ def window_at(found: Configuration | None, now: datetime) -> Window:
     return Window(state.open, state.wake_at, found is not None)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(HELD, PUBLISHED, st.none() | configurations(), st.sampled_from([0, 90, 3600]), RULES, NEAR)
 @example(
     [(GEN2, "202410.09.0")],
@@ -162,7 +162,7 @@ MARKS: Final = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.booleans(),
     MARKS,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -74,7 +74,6 @@ configurations = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_windows_come_in_order_and_neither_overlap_nor_touch(configuration: Configuration, now: datetime) -> None:
     found = upcoming(configuration, now, 30)
@@ -83,7 +82,6 @@ def test_windows_come_in_order_and_neither_overlap_nor_touch(configuration: Conf
     assert all(one.until > now for one in found)
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_nothing_is_open_inside_a_blocked_span(configuration: Configuration, now: datetime) -> None:
     for piece in upcoming(configuration, now, 30):
@@ -91,7 +89,6 @@ def test_nothing_is_open_inside_a_blocked_span(configuration: Configuration, now
             assert piece.until <= exclusion.span.start or piece.start >= exclusion.span.until
 
 
-@settings(deadline=None)
 @given(maintenance_windows, instants)
 def test_nothing_is_open_on_a_local_day_that_is_not_allowed(found: MaintenanceWindow, now: datetime) -> None:
     for piece in upcoming(Configuration(NODE_OS, found), now, 10):
@@ -101,7 +98,6 @@ def test_nothing_is_open_on_a_local_day_that_is_not_allowed(found: MaintenanceWi
             assert not any(blocked.start <= day <= blocked.end for blocked in found.not_allowed_dates)
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_a_window_is_covered_by_occurrences_that_are_not_cut(configuration: Configuration, now: datetime) -> None:
     for piece in upcoming(configuration, now, 5):
@@ -113,7 +109,6 @@ def test_a_window_is_covered_by_occurrences_that_are_not_cut(configuration: Conf
         assert reached >= piece.until
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_what_is_open_is_what_occurs_and_is_not_blocked(configuration: Configuration, now: datetime) -> None:
     near = list(takewhile_starting_before(occurrences(configuration, now - timedelta(days=2)), now))
@@ -130,7 +125,6 @@ def takewhile_starting_before(found: Iterator[Window], now: datetime) -> Iterato
         yield occurrence
 
 
-@settings(deadline=None)
 @given(configurations, instants, st.lists(st.floats(0, 1), max_size=20))
 def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
     configuration: Configuration, now: datetime, shares: list[float]
@@ -148,7 +142,6 @@ def test_wake_at_is_the_first_instant_at_which_the_verdict_changes(
         assert verdict(configuration, found.wake_at).open is not found.open
 
 
-@settings(deadline=None)
 @given(configurations, instants, st.floats(0, 1))
 def test_a_message_holds_until_it_says_it_may_change(configuration: Configuration, now: datetime, share: float) -> None:
     found = verdict(configuration, now)
@@ -160,7 +153,6 @@ def test_a_message_holds_until_it_says_it_may_change(configuration: Configuratio
         assert (later.reason, later.message) == (found.reason, found.message)
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_asking_from_within_a_window_gives_the_same_windows(configuration: Configuration, now: datetime) -> None:
     found = upcoming(configuration, now, 4)
@@ -169,7 +161,6 @@ def test_asking_from_within_a_window_gives_the_same_windows(configuration: Confi
         assert upcoming(configuration, inside, len(found) - index)[: len(found) - index] == found[index:]
 
 
-@settings(deadline=None)
 @given(maintenance_windows, offsets, instants)
 def test_another_offset_shifts_every_window_by_the_difference(
     found: MaintenanceWindow, offset: timedelta, now: datetime
@@ -184,7 +175,6 @@ def test_another_offset_shifts_every_window_by_the_difference(
     assert list(upcoming(other, now + shift, 8)) == expected
 
 
-@settings(deadline=None)
 @given(maintenance_windows, st.integers(-14, 12), instants)
 def test_a_fixed_offset_is_a_time_zone_whose_clocks_never_change(
     found: MaintenanceWindow, hours: int, now: datetime
@@ -194,7 +184,6 @@ def test_a_fixed_offset_is_a_time_zone_whose_clocks_never_change(
     assert upcoming(Configuration(NODE_OS, fixed), now, 8) == upcoming(Configuration(NODE_OS, zoned), now, 8)
 
 
-@settings(deadline=None)
 @given(maintenance_windows, instants)
 def test_without_exclusions_every_occurrence_starts_on_its_local_day_at_its_local_time(
     found: MaintenanceWindow, now: datetime
@@ -207,7 +196,6 @@ def test_without_exclusions_every_occurrence_starts_on_its_local_day_at_its_loca
         assert occurrence.end is None or occurrence.end - occurrence.start == plain.duration
 
 
-@settings(deadline=None)
 @given(configurations, instants)
 def test_cutouts_and_what_they_leave_make_up_the_occurrence(configuration: Configuration, now: datetime) -> None:
     span = Window(now, now + timedelta(days=200))

@@ -161,7 +161,6 @@ def own_cluster() -> Iterator[Cluster]:
 
 DRAWN = settings(
     max_examples=2,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
 )

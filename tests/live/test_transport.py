@@ -119,7 +119,7 @@ def test_retry_after_is_passed_on() -> None:
     assert exchanged(b"HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n").retry_after == "7"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=8), st.lists(st.integers(1, 30), min_size=1, max_size=20))
 def test_chunks_come_out_whole_however_they_are_cut(chunks: list[bytes], cuts: list[int]) -> None:
     """What was sent in chunks is what is read, wherever the network cuts the bytes."""

@@ -60,7 +60,7 @@ def spoiled(draw: st.DrawFn) -> list[Any]:
 
 
 @given(spoiled())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_value_anywhere_gives_a_scenario_or_mistakes_with_their_place(documents: list[Any]) -> None:
     text = yaml.safe_dump_all(documents)
     found, mistakes = read(["-"], stdin=lambda: text)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,7 +24,7 @@ from tests.sim import scenarios
 from tests.sim.scenarios import START, images, scenario, stateful_set
 
 Manifest = dict[str, Any]
-FEW: Final = settings(max_examples=10, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+FEW: Final = settings(max_examples=10, database=None)
 SAME: Final = seed(20260214)  # all tests look at the same clusters, each of which is simulated once
 _SEEN: dict[str, Run] = {}
 
