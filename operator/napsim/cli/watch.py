@@ -120,7 +120,7 @@ def _signals_end(ended: asyncio.Event) -> Iterator[None]:
 
 
 async def next_frame(follower: Follower, ended: asyncio.Event, interval: float, patience: float) -> None:
-    """Wait for a change, ``patience`` seconds at most, and never less than ``interval``; or for the end."""
+    """Wait for a change, ``patience`` seconds at most, and never less than ``interval`` seconds; or for the end."""
     follower.changed.clear()
     over, changed = asyncio.create_task(ended.wait()), asyncio.create_task(follower.changed.wait())
     try:

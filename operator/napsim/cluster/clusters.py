@@ -1,4 +1,4 @@
-"""Clusters by name: what one is, what a runtime must be able to do, and the functions that callers use."""
+"""A cluster by its name as a value: what it is, what runs of it, and what a runtime must be able to do."""
 
 from __future__ import annotations
 

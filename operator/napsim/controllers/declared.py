@@ -93,7 +93,7 @@ class NodeClassEntry(msgspec.Struct, frozen=True):
 
 
 class Declared(msgspec.Struct):
-    """All of it, by name. ``first_seen`` gives the virtual instant at which an object without a date appeared."""
+    """All of it, by name. Manifests are as the API server has them; images all have a date."""
 
     pools: dict[str, NodePoolEntry] = msgspec.field(default_factory=dict)
     node_classes: dict[str, NodeClassEntry] = msgspec.field(default_factory=dict)

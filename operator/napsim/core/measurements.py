@@ -55,14 +55,16 @@ class Measurement:
 
     @property
     def median(self) -> float:
+        """Seconds."""
         return self.quantile(0.5)
 
     @property
     def p95(self) -> float:
+        """Seconds."""
         return self.quantile(0.95)
 
     def quantile(self, share: float) -> float:
-        """The least value that so large a share (0..1) does not exceed."""
+        """The least number of seconds that so large a share (0..1) does not exceed."""
         return self.seconds[max(math.ceil(share * len(self.seconds)) - 1, 0)]
 
     def values(self) -> tuple[float, ...]:

@@ -68,7 +68,7 @@ class Option(msgspec.Struct, frozen=True, eq=False):
     offerings: tuple[PricedOffering, ...]
 
     def price(self, requirements: Requirements) -> float:
-        """Of the cheapest offering that meets the requirements; infinite when none does."""
+        """US dollars an hour of the cheapest offering that meets the requirements; infinite when none does."""
         return min((item.usd_per_hour for item in self.offered(requirements)), default=float("inf"))
 
     def offered(self, requirements: Requirements) -> list[PricedOffering]:

@@ -71,7 +71,7 @@ def amounts(quantities: Mapping[str, str | int | float]) -> Resources:
 
 
 def format_amount(resource: str, value: int) -> str:
-    """A quantity text again: ``380m`` or ``4`` for cpu; ``Mi`` for memory where it divides."""
+    """As text again, in the unit of ``amount``: ``380m`` or ``4`` for cpu; ``Mi`` for memory where it divides."""
     if resource == CPU:
         return str(value // 1000) if value % 1000 == 0 else f"{value}m"
     if resource in (MEMORY, "ephemeral-storage") and value and value % 2**20 == 0:

@@ -106,31 +106,33 @@ class Engine(Controllers):
         super().__init__(
             clock, self.executor, metrics, own_node=own_node, own_pod=own_pod, system_namespace=system_namespace
         )
-        self.evictions: Evictions = Evictions(
-            self.state,
-            lambda: self.executor,
-            self._enqueue_eviction,
-            metrics.on_eviction_answer,
-            metrics.on_evicted,
-            clock.now,
-        )
+        self.evictions: Evictions = self._made_evictions()
         self.reports.inspect = Inspection(self.declared, clock).findings
         self.informers = Informers(client, jitter, self, self.system_namespace)
         for resource, informer in self.informers.written.items():
             self.writer.mirror(resource, informer)
         self._jitter = jitter
         self._tasks = Tasks(log, "the engine")
-        self.queues: dict[str, Workqueue] = {
-            name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
-            for name, reconcile, workers in (*self.reconcilers(), ("evictions", self.evictions.reconcile, _EVICTORS))
-        }
-        self.queues["evictions"].last_retry_seconds = _HELD_SECONDS
+        self.queues: dict[str, Workqueue] = self._made_queues()
         self._stopped = asyncio.Event()
         self.disruption.pause = self._pause
         self.trace: Trace | None = None
         if trace is not None:
             self.trace = Trace(trace.write, self.clock.now)
             self._connect_trace(self.trace)
+
+    def _made_evictions(self) -> Evictions:
+        counted = (self.metrics.on_eviction_answer, self.metrics.on_evicted)
+        return Evictions(self.state, lambda: self.executor, self._enqueue_eviction, *counted, self.clock.now)
+
+    def _made_queues(self) -> dict[str, Workqueue]:
+        reconcilers = (*self.reconcilers(), ("evictions", self.evictions.reconcile, _EVICTORS))
+        made = {
+            name: Workqueue(name, reconcile, self.clock, self._jitter, workers=workers)
+            for name, reconcile, workers in reconcilers
+        }
+        made["evictions"].last_retry_seconds = _HELD_SECONDS
+        return made
 
     def _connect_trace(self, trace: Trace) -> None:
         """What is told of by nobody else."""

@@ -57,7 +57,7 @@ class LeaseTimings:
 
     @property
     def margin(self) -> float:
-        """How long a write sent by the leader may take at the most, to be over before another one can lead."""
+        """How many seconds a write sent by the leader may take at the most, to be over before another one can lead."""
         return self.duration - self.renew_deadline
 
     def __post_init__(self) -> None:
