@@ -107,7 +107,7 @@ class DriftQueue:
         del self._free[bisect_left(self._free, key)]
 
     def turn(self, origin: int) -> None:
-        """From now on equals go from that draw on (see ``candidates.order_key``), and around."""
+        """From now on equals go from that draw on, then from the first up to it (``candidates.order_key``)."""
         self._origin = origin
 
     def turn_of(self, name: str) -> OrderKey:
