@@ -31,6 +31,7 @@ from napsim.core.budgets import (
     remaining,
 )
 from napsim.core.schedules import ScheduleError
+from tests.core.instants import at
 
 NOW: Final = datetime(2000, 6, 15, 12, 30, 30, tzinfo=UTC)
 NODES: Final = 100
@@ -47,10 +48,6 @@ F5_ACTIVE: Final = (*FIXTURE[:5], replace(F5, schedule="* * * * *"))
 ALL_YEARLY: Final = tuple(replace(budget, schedule="@yearly") for budget in FIXTURE)
 F3_F4_YEARLY: Final = (F0, F1, F2, replace(F3, schedule="@yearly"), replace(F4, schedule="@yearly"), F5)
 ALWAYS_FOUR_EMPTY: Final = Budget("4", reasons=frozenset({EMPTY}))
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def hours(number: float) -> timedelta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,11 +15,7 @@ from napsim.core.maintenance import CUTOUT_LIMIT, status_report
 from napsim.core.recurrence import Daily, Weekday, Weekly
 from napsim.core.window_findings import FindingReason
 from napsim.core.windows import WindowReason
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
+from tests.core.instants import at
 
 FREEZE = NotAllowedDates(date(2026, 12, 21), date(2027, 1, 3))
 WINDOW = MaintenanceWindow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,18 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from napsim.core.periods import Period
+from tests.core.instants import at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE: dict[str, Any] = {"days": frozenset(range(5)), "minutes": (8 * 60, 18 * 60)}
 
 
 def spans(start: str, end: str, **period: Any) -> list[str]:
-    found = Period(BERLIN, **period).spans(instant(start), instant(end))
+    found = Period(BERLIN, **period).spans(at(start), at(end))
     return [f"{since:%m-%d %H:%M} {until:%m-%d %H:%M}" for since, until in found]
-
-
-def instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +49,7 @@ def test_times_are_local_and_spans_are_utc(start: str, end: str, period: dict[st
 
 
 def test_every_minute_of_a_year_is_in_a_period_or_in_its_complement() -> None:
-    start, end = instant("2026-01-01T00:00"), instant("2027-01-01T00:00")
+    start, end = at("2026-01-01T00:00"), at("2027-01-01T00:00")
     office = list(Period(BERLIN, **OFFICE).spans(start, end))
     assert sum((until - since for since, until in office), timedelta(0)) == timedelta(hours=10) * 261
     assert all(one[1] < other[0] for one, other in pairwise(office))

@@ -15,6 +15,7 @@ from napsim.core.pickup import NO_WINDOW, PickupRule, Window, pick_up
 from napsim.core.published_windows import published, read, verdict
 from napsim.core.recurrence import Daily, Schedule, Weekday, Weekly
 from napsim.core.windows import WindowReason
+from tests.core.instants import at
 from tests.core.test_pickup import NEW, OLD, SETTINGS, entries, node_class, versions
 
 NOW = datetime(2025, 1, 8, 12, tzinfo=UTC)
@@ -119,10 +120,6 @@ def configure(
 ) -> Configuration:
     window = MaintenanceWindow(schedule, hours, date(2025, 1, 1), time(1), not_allowed_dates=blocked)
     return Configuration(name, window)
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 SUNDAY = {f"{NODE_OS}-start": "2025-01-12T01:00:00Z", f"{NODE_OS}-end": "2025-01-12T05:00:00Z"}

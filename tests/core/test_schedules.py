@@ -11,13 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napsim.core.schedules import ConstantDelaySchedule, ScheduleError, SpecSchedule, parse
+from tests.core.instants import at
 
 NOW: Final = datetime(2026, 3, 4, 12, 30, 30, tzinfo=UTC)  # a Wednesday
 ALL_DAYS_OF_WEEK: Final = 0b1111111
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def spec(text: str) -> SpecSchedule:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from napsim.core.windows import BEGINNING, Window, describe, describe_instant
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def window(start: str, end: str | None) -> Window:
-    return Window(at(start), at(end) if end else None)
+from tests.core.instants import at, window
 
 
 @pytest.mark.parametrize(

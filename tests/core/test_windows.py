@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from itertools import islice
 
 import pytest
@@ -40,20 +40,12 @@ from napsim.core.windows import (
     verdict,
     windows,
 )
+from tests.core.instants import at, window
 
 SUNDAYS = Weekly(1, Weekday.SUNDAY)
 HOUR = timedelta(hours=1)
 TICK = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
-
-
-def at(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def window(start: str, end: str | None) -> Window:
-    return Window(at(start), at(end) if end else None)
 
 
 def days(start: str, end: str) -> NotAllowedDates:

@@ -25,7 +25,9 @@ from tests.e2e.auditor import BudgetNeverExceeded, NoDoubleWork, NothingLeaked, 
 from tests.e2e.kubectl import WAIT_SECONDS, apply, get, kubectl, served
 from tests.e2e.ownership import unused_name
 
-CRDS: Final = Path(__file__).parents[2] / "crds"
+ROOT: Final = Path(__file__).parents[2]
+CRDS: Final = ROOT / "crds"
+EXAMPLES: Final = ROOT / "manifests/examples"
 OLD, NEW = "202601.27.0", "202602.13.0"
 IMAGE_VERSION: Final = "kubernetes.azure.com/node-image-version"
 POOL: Final = "karpenter.sh/nodepool"
@@ -114,6 +116,12 @@ class Rehearsal:
 
     def apply(self, *manifests: Manifest) -> None:
         apply(self.cluster, *manifests)
+
+    def play_examples(self) -> None:
+        """Apply the examples, start the operator, and wait until both their pools have nodes."""
+        kubectl(self.cluster, "apply", f"--filename={EXAMPLES}")
+        self.operator()
+        self.eventually("nodes of both pools", lambda: len(self.items("nodes")) > 12)
 
     def patch(self, kind: str, name: str, changes: str, *arguments: str) -> None:
         kubectl(self.cluster, "patch", kind, name, "--type=merge", f"--patch={changes}", *arguments)

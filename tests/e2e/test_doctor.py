@@ -17,7 +17,6 @@ from tests.e2e.commands import NAPSIM
 from tests.e2e.kubectl import apply, eventually, get, kubectl
 from tests.e2e.rehearsal import Rehearsal, rehearsal
 
-EXAMPLES = Path(__file__).parents[2] / "manifests" / "examples"
 USER_AGENT = "napsim-doctor"
 
 
@@ -25,9 +24,7 @@ USER_AGENT = "napsim-doctor"
 def rehearsed() -> Iterator[Rehearsal]:
     """The examples, rolled out as far as the operator has come; the tests that break something come last."""
     with rehearsal() as made:
-        kubectl(made.cluster, "apply", f"--filename={EXAMPLES}")
-        made.operator()
-        made.eventually("nodes of both pools", lambda: len(made.items("nodes")) > 12)
+        made.play_examples()
         made.eventually("a status", lambda: "phase" in made.nap())
         yield made
 

@@ -20,7 +20,6 @@ from tests.e2e.kubectl import apply, kubectl, token_kubeconfig
 from tests.e2e.rehearsal import Rehearsal, rehearsal
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "manifests" / "examples"
 CHECKER = ROOT / "docs" / "checker.md"
 CHOSEN = ("ledger", "shop", "aks-default", "aks-system")
 
@@ -29,9 +28,7 @@ CHOSEN = ("ledger", "shop", "aks-default", "aks-system")
 def rehearsed() -> Iterator[Rehearsal]:
     """The examples with all their nodes, and an account that may do what --rbac prints."""
     with rehearsal() as made:
-        kubectl(made.cluster, "apply", f"--filename={EXAMPLES}")
-        made.operator()
-        made.eventually("nodes of both pools", lambda: len(made.items("nodes")) > 12)
+        made.play_examples()
         role = yaml.safe_load(run("snapshot", "--rbac").stdout)
         account = {"kind": "ServiceAccount", "name": "reader", "namespace": "default"}
         binding = {
