@@ -15,7 +15,7 @@ from napsim.cli.main import app
 def test_driving_needs_to_know_where_the_provider_looks(namespace: str) -> None:
     done = CliRunner().invoke(app, ["run", "--drive", "--system-namespace", namespace, "--kubeconfig", "/nowhere"])
     assert done.exit_code == 2
-    assert "must not be empty with --drive" in " ".join(done.output.split())
+    assert "--system-namespace: must not be empty with --drive" in " ".join(done.output.split())
 
 
 def test_the_namespace_may_come_from_the_environment_as_the_provider_has_it() -> None:
@@ -34,7 +34,7 @@ def test_the_namespace_may_come_from_the_environment_as_the_provider_has_it() ->
 def test_drive_mode_has_nothing_to_trace() -> None:
     done = CliRunner().invoke(app, ["run", "--drive", "--trace", "trace.jsonl", "--kubeconfig", "/nowhere"])
     assert done.exit_code == 2
-    assert "--trace has nothing to write with --drive" in " ".join(done.output.replace("│", " ").split())
+    assert "--trace: has nothing to write with --drive" in " ".join(done.output.replace("│", " ").split())
 
 
 def test_a_trace_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:

@@ -94,9 +94,10 @@ def run(
     """Play node auto-provisioning in a cluster: pick images up, mark nodes drifted, replace them."""
     configure(log_format, log_level, sys.stderr)
     if drive and not system_namespace.strip():
-        raise typer.BadParameter("must not be empty with --drive: where does the provider look for its window?")
+        wanted = "must not be empty with --drive: it is where the provider looks for its window, such as kube-system"
+        raise typer.BadParameter(wanted, param_hint="--system-namespace")
     if drive and trace is not None:
-        raise typer.BadParameter("--trace has nothing to write with --drive, which plays nothing")
+        raise typer.BadParameter("has nothing to write with --drive, which plays nothing", param_hint="--trace")
     options = Options(
         kubeconfig=kubeconfig,
         context=context,

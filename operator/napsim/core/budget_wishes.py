@@ -97,7 +97,7 @@ def compiled(wish: Wish, now: datetime) -> Compiled:
     """The budgets of a wish as of ``now`` (aware UTC). Raises WishError."""
     ahead = offset(wish.zone, now)
     if ahead % _MINUTE:
-        raise WishError(f"the clocks are {ahead} ahead of UTC, and schedules have whole minutes only")
+        raise WishError(f"{wish.zone}: its clocks are {ahead} ahead of UTC, and schedules have whole minutes only")
     frozen = tuple(it for it in wish.freezes if _compiles(it, now))
     budgets = (
         Explained(Budget(wish.nodes), "what is open"),
@@ -105,7 +105,9 @@ def compiled(wish: Wish, now: datetime) -> Compiled:
         *(_freezing(it, wish) for it in frozen),
     )
     if len(budgets) > MOST_BUDGETS:
-        raise WishError(f"it takes {len(budgets)} budgets, and a NodePool has {MOST_BUDGETS} at most")
+        raise WishError(
+            f"{len(budgets)} budgets, and a NodePool has {MOST_BUDGETS} at most: wish for fewer freezes or spans"
+        )
     change = next_clock_change(wish.zone, now, now + _YEAR)
     until, because = _validity(wish, now, change, frozen)
     return Compiled(budgets, now, until, because, frozen, tuple(it for it in wish.freezes if it not in frozen))
