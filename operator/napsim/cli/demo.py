@@ -87,7 +87,7 @@ def demo(
         bool, typer.Option("--plain", help="One line for each change; so it is without a terminal.")
     ] = False,
 ) -> None:
-    """Forecast a rollout, then play it on a cluster of its own: about 80 s, and more the very first time."""
+    """Forecast a rollout, then play it on a cluster of its own: about two minutes, and more the very first time."""
     console = Console(highlight=False)
     try:
         with signals_interrupt(), only_one(name):
