@@ -159,7 +159,6 @@ IMAGE_REFUSED: Final[tuple[Refusal, ...]] = (
     ("no definition", IMAGE, {"spec.definition": GONE}, "spec.definition: Required value"),
 )
 
-_FULL_NAP: Final = good("NodeAutoProvisioning")
 _TIMING: Final = "spec.timings.launch"
 _FIXED_OR_DRAWN: Final = "exactly one of fixed and distribution must be set"
 _PARAMETERS: Final = "uniform needs min and max"

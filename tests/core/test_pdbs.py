@@ -18,7 +18,6 @@ from napsim.core.pdbs import (
 )
 from tests.core.examples import NOW, pdb, pod
 
-HUNDRED = {"min_available": "100%"}
 A, B = pod("a", labels={"app": "a"}), pod("b", labels={"app": "b"})
 UNREADY = pod("a", ready="False")
 
@@ -26,9 +25,6 @@ UNREADY = pod("a", ready="False")
 def held(*pods: Pod, by: tuple[PodDisruptionBudget, ...]) -> tuple[str, ...] | None:
     blocked = first_blocked(pods, PdbIndex(by), WALL_CLOCK, NOW)
     return blocked.pdbs if blocked else None
-
-
-BOTH = {"team": "x"}
 
 
 @pytest.mark.parametrize(
