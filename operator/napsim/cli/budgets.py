@@ -99,7 +99,7 @@ def budgets(
 ) -> None:
     """How many nodes may be disrupted when, for which reason? Or, of a wish: which budgets say it?"""
     with loading():
-        from napsim.cli.weeks import Asked, calendar, grant, tell  # noqa: PLC0415 - the help does without
+        from napsim.cli.levels import Asked, calendar, grant, tell  # noqa: PLC0415 - the help does without
 
     choice = LiveChoice(cluster, kubeconfig, context)
     wished = (*(only or ()), *(["Sat,Sun"] if weekend_only else []))

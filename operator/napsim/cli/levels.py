@@ -1,4 +1,4 @@
-"""What ``napsim budgets`` answers: budgets of manifests or of a live cluster, level by level; and of a wish."""
+"""What ``napsim budgets`` answers: the levels of budgets, of manifests or of a live cluster; and of a wish."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Week:
+class _Span:
     """The same, once it is known what time it is. ``now`` is where budgets in words are looked at."""
 
     now: datetime
@@ -72,14 +72,14 @@ def calendar(asked: Asked, paths: Sequence[str] | None, choice: LiveChoice) -> r
     live = live_cluster(choice, "budgets", _KINDS) if choice.is_made(paths) else None
     now, zone = asked.at or (live.now.replace(microsecond=0) if live else _now()), asked.zone
     start = asked.at or _midnight(now, zone)
-    week = _Week(now, start, start + asked.length, zone, asked.reasons, nodes_by_pool(asked.nodes))
+    its = _Span(now, start, start + asked.length, zone, asked.reasons, nodes_by_pool(asked.nodes))
     try:
-        return _calendar(found_of(live, paths, _KINDS, KIND), week)
+        return _calendar(found_of(live, paths, _KINDS, KIND), its)
     except BadInput as error:
         raise refuse("budgets", error) from error
 
 
-def _calendar(found: Found, asked: _Week) -> report.BudgetCalendar:
+def _calendar(found: Found, asked: _Span) -> report.BudgetCalendar:
     """Raises ``BadInput`` for budgets that do not decode, and where ``--nodes`` names pools that there are not."""
     documents, nodes = found.of(KIND), counted(found.of(_NODE))
     check_pools(asked.nodes, map(name_of, documents))
@@ -91,7 +91,7 @@ def _calendar(found: Found, asked: _Week) -> report.BudgetCalendar:
 
 
 def _pool(
-    document: Document, pool: NodePool, its: tuple[Budget, ...], asked: _Week, nodes: Counter[str]
+    document: Document, pool: NodePool, its: tuple[Budget, ...], asked: _Span, nodes: Counter[str]
 ) -> report.Pool:
     total, source = total_of(document, pool, asked.nodes, nodes)
     return report.Pool(
@@ -106,7 +106,7 @@ def _pool(
     )
 
 
-def _courses(its: Sequence[Budget], total: int, asked: _Week) -> Iterator[report.Course]:
+def _courses(its: Sequence[Budget], total: int, asked: _Span) -> Iterator[report.Course]:
     """Reasons for which all is the same are told together; those that the same budgets concern are looked at once."""
     concerned: dict[tuple[bool, ...], list[str]] = {}
     for reason in asked.reasons:
