@@ -211,6 +211,14 @@ def test_what_runs_before_an_uninstall_is_there_only_then() -> None:
     assert not [item for item in objects("least") if item["metadata"]["name"] == "napsim-release"]
 
 
+def test_without_the_hook_the_notes_say_which_lease_to_take_before_an_uninstall() -> None:
+    """Any other would be free, and the operator would go on writing."""
+    command = ("install", "other", str(CHART), "--namespace=elsewhere", "--dry-run=client")
+    told = helm(*command, "--set=release.onUninstall=false").stdout
+    assert "napsim release --take-over --lease-namespace elsewhere --lease-name other-napsim" in told
+    assert "napsim release" not in helm(*command).stdout.partition("\nNOTES:\n")[2]
+
+
 def test_where_it_only_drives_there_is_nothing_of_nodes() -> None:
     """Karpenter's own kinds belong to the provider beside it, and so do finalizers that `napsim release` takes off."""
     kinds = {item["metadata"]["name"] for item in objects("drive") if item["kind"] == "CustomResourceDefinition"}
