@@ -32,6 +32,7 @@ app = typer.Typer(add_completion=False)
     epilog=ending(
         "napsim release --dry-run",
         "napsim release --take-over",
+        notes="An operator is noticed by its Lease: the chart's is in its release's namespace (--lease-namespace).",
         exits={
             0: "nothing of napsim's is left (or --dry-run has told what is)",
             1: f"something is left, or {NO_ANSWER}",
