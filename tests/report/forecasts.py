@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from napsim.report.forecast import (
     Blocked,
+    BudgetWait,
     Eviction,
     Forecast,
     Moment,
@@ -136,6 +137,29 @@ UNFINISHED = Forecast(
             message="not all pods would schedule",
             since=at(8, 1),
             until=at(8, 1, 20),
+        ),
+    ),
+    budget_waits=(
+        *(
+            BudgetWait(
+                node_pool="default",
+                nodes=nodes,
+                reason="BlockingBudget",
+                message="budgets[1]: 0 (0 9 * * * for 8h)",
+                since=at(day, 9),
+                until=at(day, 17),
+                opens_at=None,
+            )
+            for day, nodes in ((4, 3), (5, 2))
+        ),
+        BudgetWait(
+            node_pool="stuck",
+            nodes=4000,
+            reason="BlockingBudget",
+            message="budgets[0]: 0 (0 0 * * mon for 120h)",
+            since=at(9),
+            until=None,
+            opens_at=at(31),
         ),
     ),
     workloads=(Workload(name="shop/Deployment/web", evicted=0, deleted=2, days=0, most_in_an_hour=0),),

@@ -113,6 +113,32 @@ def test_what_is_still_blocked_comes_first_and_says_so() -> None:
     assert told.index("PodDisruptionBudget, since") < told.index("NotAllPodsWouldSchedule, from")
 
 
+def test_nodes_that_wait_for_a_budget_are_one_row_with_the_budget_and_when_it_opens() -> None:
+    told = " ".join(shown(UNFINISHED).split())
+    lasting = (
+        "stuck: 4000 nodes, BlockingBudget, since Mon 2026-03-09 00:00, still so at the end; opens Tue 2026-03-31 00:00"
+        " budgets[0]: 0 (0 0 * * mon for 120h)"
+    )
+    assert lasting in told
+    over = (
+        "default: 3 nodes, BlockingBudget, 2 times from Wed 2026-03-04 09:00 until Thu 2026-03-05 17:00, for 8h at the"
+        " longest budgets[1]: 0 (0 9 * * * for 8h)"
+    )
+    assert over in told
+    assert told.index("PodDisruptionBudget, since") < told.index(lasting) < told.index(over)
+
+
+def test_a_budget_that_was_waited_for_once_says_until_when() -> None:
+    once = msgspec.structs.replace(UNFINISHED, budget_waits=UNFINISHED.budget_waits[:1])
+    assert "default: 3 nodes, BlockingBudget, from Wed 2026-03-04 09:00 until 17:00" in shown(once)
+
+
+def test_a_budget_that_no_schedule_opens_is_told_as_such() -> None:
+    never = msgspec.structs.replace(UNFINISHED.budget_waits[-1], opens_at=None)
+    told = " ".join(shown(msgspec.structs.replace(UNFINISHED, budget_waits=(never,))).split())
+    assert "still so at the end; does not open within a year" in told
+
+
 def test_a_node_that_went_is_not_among_those_that_are_still_blocked() -> None:
     went = msgspec.structs.replace(UNFINISHED.blocked[0], node="n3", until=at(8, 2))
     told = shown(msgspec.structs.replace(UNFINISHED, blocked=(*UNFINISHED.blocked, went)))

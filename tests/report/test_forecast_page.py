@@ -218,3 +218,29 @@ def test_a_calendar_has_every_month_up_to_fifteen() -> None:
     long = months(msgspec.structs.replace(FINISHED, ended_at=FINISHED.start + timedelta(days=800)))
     assert long.count("<caption>") == 15
     assert "12 more months not shown" in long
+
+
+# --- budgets that are waited for --------------------------------------------------------------------------------------
+
+
+def test_nodes_that_wait_for_a_budget_are_one_bar_a_row_of_the_table_and_an_event_each_time() -> None:
+    text = page(UNFINISHED)
+    found = data(text)
+    told = [
+        (found["names"][what], found["names"][why], found["names"][by]) for _, what, why, by, _, _ in found["budgets"]
+    ]
+    assert told == [
+        ("3 nodes", "BlockingBudget", "budgets[1]: 0 (0 9 * * * for 8h)"),
+        ("2 nodes", "BlockingBudget", "budgets[1]: 0 (0 9 * * * for 8h)"),
+        ("4000 nodes", "BlockingBudget", "budgets[0]: 0 (0 0 * * mon for 120h)"),
+    ]
+    assert [row[3] for row in found["events"] if row[1] == "nodes wait for a budget"][-1].startswith("4000 nodes: budg")
+    assert "4000 nodes blocked by a disruption budget" in text
+    assert "<td>4000</td><td>Mon 2026-03-09 00:00</td><td>21d, still so at the end</td>" in text
+
+
+def test_the_shortest_of_very_many_waits_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_series, "MOST_BUDGET_WAITS", 1)
+    found = charts(UNFINISHED)
+    assert [found.names[item.what] for item in found.budgets] == ["4000 nodes"]
+    assert "2 of 3 times that nodes waited for a budget, the shortest" in found.left_out

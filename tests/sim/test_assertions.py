@@ -36,7 +36,7 @@ def outcome(
     lost = tuple((START + at * HOUR, pods) for at, pods in (evictions or {}).items())
     web = WorkloadOutcome("default/Deployment/web", sum(pods for _, pods in lost), 0, lost)
     return Outcome(
-        START, START + hours * HOUR, 0, (pool,), (web,), (), pick_ups, (), (), (), most.disrupting, most.at, 0
+        START, START + hours * HOUR, 0, (pool,), (web,), (), (), pick_ups, (), (), (), most.disrupting, most.at, 0
     )
 
 

@@ -14,11 +14,24 @@ from napsim.api.scalars import parse_instant
 from napsim.core.reasons import Reason
 from napsim.core.timings import STEPS, Distribution
 from napsim.core.trace import Record, RecordKind
-from napsim.report.forecast import Blocked, Eviction, Forecast, Moment, Pending, Pool, Rollout, Step, Window, Workload
+from napsim.report.forecast import (
+    Blocked,
+    BudgetWait,
+    Eviction,
+    Forecast,
+    Moment,
+    Pending,
+    Pool,
+    Rollout,
+    Step,
+    Window,
+    Workload,
+)
 from napsim.report.phrases import plural
 from napsim.report.remedies import LATER, WINDOW, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
+from napsim.sim.outcome import BudgetWait as Wait
 from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario
 
 _HOUR: Final = timedelta(hours=1)
@@ -39,6 +52,7 @@ def forecast_of(scenario: Scenario, outcome: Outcome) -> Forecast:
         pools=tuple(_pools(scenario, outcome)),
         timeline=tuple(sorted(_timeline(scenario, outcome), key=lambda moment: moment.at)),
         blocked=tuple(sorted(_blocked(outcome.blocked), key=lambda item: (item.since, item.node, item.reason))),
+        budget_waits=tuple(map(_budget_wait, outcome.budget_waits)),
         workloads=tuple(_workload(item, scenario.time_zone) for item in outcome.workloads),
         windows=tuple(_windows(outcome.trace)),
         pending=tuple(Pending(pod=item.pod, reason=item.reason) for item in outcome.unplaced),
@@ -161,6 +175,18 @@ def _blocked(intervals: Iterable[BlockedInterval]) -> Iterator[Blocked]:
             until=item.until,
         )
     yield from open_ended.values()
+
+
+def _budget_wait(item: Wait) -> BudgetWait:
+    return BudgetWait(
+        node_pool=item.node_pool,
+        nodes=item.nodes,
+        reason=Reason.BUDGET.value,
+        message=item.message,
+        since=item.since,
+        until=item.until,
+        opens_at=item.opens_at,
+    )
 
 
 # --- what happens -----------------------------------------------------------------------------------------------------

@@ -70,10 +70,17 @@ def _told(scenario: Scenario) -> _Told:
 def _blocked(scenario: Scenario, outcome: Outcome) -> dict[str, report.Risk]:
     """Nodes that are blocked to the end. Names of nodes that a forecast makes up say nothing: these are counted."""
     held = {item.node: item for item in outcome.blocked if item.until is None}
+    waits = {
+        f"{it.node_pool} {it.nodes} {it.message}": report.Risk(
+            name=f"{plural(it.nodes, 'node')} of NodePool/{it.node_pool}", why=it.message
+        )
+        for it in outcome.budget_waits
+        if it.until is None
+    }
     if not scenario.settles:
-        return {node: report.Risk(name=f"Node/{node}", why=item.message) for node, item in held.items()}
+        return waits | {node: report.Risk(name=f"Node/{node}", why=item.message) for node, item in held.items()}
     counted = Counter((item.node_pool, item.message) for item in held.values())
-    return {
+    return waits | {
         f"{pool} {count} {message}": report.Risk(name=f"{plural(count, 'node')} of NodePool/{pool}", why=message)
         for (pool, message), count in counted.items()
     }

@@ -156,7 +156,8 @@ def _one(scenario: Scenario) -> _Result:
         nodes=outcome.most_disrupting,
         pods=sum(item.evicted + item.deleted for item in outcome.workloads),
         hour=most_in_an_hour(sorted(it for item in outcome.workloads for it in item.evictions)),
-        blocked=len({item.node for item in outcome.blocked if item.until is None}),
+        blocked=len({item.node for item in outcome.blocked if item.until is None})
+        + sum(item.nodes for item in outcome.budget_waits if item.until is None),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from napsim.api import names
@@ -21,7 +21,7 @@ from napsim.controllers.replacements import Replacements
 from napsim.controllers.scheduling import Scheduling
 from napsim.controllers.verdicts import Verdicts
 from napsim.core import commands
-from napsim.core.budgets import DRIFTED, UNLIMITED, allowed_by_reason, describe, next_change, remaining
+from napsim.core.budgets import DRIFTED, UNLIMITED, describe, next_change, opens_at, remaining
 from napsim.core.candidates import ignores_pod_blockers
 from napsim.core.chain import Link, LinkName, Standing
 from napsim.core.drains import drain
@@ -34,8 +34,6 @@ from napsim.core.termination import deadline_of
 from napsim.core.windows import describe_instant
 
 _PASSES, _BLOCKS, _AHEAD = Standing.PASSES, Standing.BLOCKS, Standing.AHEAD
-_HORIZON: Final = timedelta(days=366)
-_MOST_EDGES: Final = 2_000
 _MOST_NAMED: Final = 5
 
 
@@ -152,7 +150,10 @@ class NodeLinks:
         if entry is None:
             return Link(LinkName.BUDGET, _AHEAD, f"there is no NodePool {name}")
         nodes, allowance = self.disruption.state.count(name), self.disruption.allowance(entry, now)
-        details = tuple(describe(budget, nodes.total_nodes, now) for budget in entry.budgets)
+        details = tuple(
+            f"budgets[{index}]: {describe(budget, nodes.total_nodes, now)}"
+            for index, budget in enumerate(entry.budgets)
+        )
         most = "unlimited" if allowance.allowed >= UNLIMITED else str(allowance.allowed)
         message = f"{nodes.disrupting_nodes} of {most} at once are being disrupted, of {nodes.total_nodes} nodes"
         if remaining(allowance.allowed, nodes.disrupting_nodes) > 0:
@@ -160,7 +161,7 @@ class NodeLinks:
             return Link(LinkName.BUDGET, _PASSES, message, until=changes, details=details)
         if allowance.errors:
             message = f"the pool allows none: {'; '.join(allowance.errors)}"
-        until = _opens(entry, nodes.total_nodes, nodes.disrupting_nodes, now)
+        until = opens_at(entry.budgets, DRIFTED, nodes.total_nodes, nodes.disrupting_nodes, now)
         edit = self.edits.more_budget(entry, nodes.disrupting_nodes, nodes.total_nodes, now)
         return Link(LinkName.BUDGET, _BLOCKS, message, str(Reason.BUDGET), until, details, edit)
 
@@ -233,16 +234,6 @@ class NodeLinks:
         pdbs = [key for pod in waited if (found := blocks(pod, state.pdbs.matching(pod))) for key in found.pdbs]
         edit = self.edits.of_pdbs(pdbs[:1])
         return Link(LinkName.DRAIN, _BLOCKS, message, str(Reason.DRAINING), deadline or look.wake_at, details, edit)
-
-
-def _opens(entry: NodePoolEntry, total: int, disrupting: int, now: datetime) -> datetime | None:
-    """When the budgets' schedules leave room, with as many nodes being disrupted as now; None within a year."""
-    at, edges = next_change(entry.budgets, now), 0
-    while at is not None and at <= now + _HORIZON and edges < _MOST_EDGES:
-        if remaining(allowed_by_reason(entry.budgets, DRIFTED, total, at).allowed, disrupting) > 0:
-            return at
-        at, edges = next_change(entry.budgets, at), edges + 1
-    return None
 
 
 def _progress(claim: NodeClaim | None) -> str:

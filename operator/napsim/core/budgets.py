@@ -26,6 +26,8 @@ UNDERUTILIZED: Final = "Underutilized"
 REASONS: Final = (DRIFTED, EMPTY, UNDERUTILIZED)
 UNLIMITED: Final = names.MAX_INT32
 DEFAULT_NODES: Final = "10%"
+_HORIZON: Final = timedelta(days=366)
+_MOST_EDGES: Final = 2_000  # of schedules, looked at for one answer
 _ATOI: Final = re.compile(r"[+-]?[0-9]+")
 _MAX_INT64: Final = 2**63 - 1
 
@@ -168,6 +170,19 @@ def _parsed(schedule: str | None) -> Schedule | None:
         return None
 
 
+def opens_at(
+    budgets: Iterable[Budget], reason: str, total_nodes: int, disrupting: int, now: datetime
+) -> datetime | None:
+    """When the schedules leave room, with as many nodes being disrupted as now; None: not within a year."""
+    every = tuple(budgets)
+    at, edges = next_change(every, now), 0
+    while at is not None and at <= now + _HORIZON and edges < _MOST_EDGES:
+        if remaining(allowed_by_reason(every, reason, total_nodes, at).allowed, disrupting) > 0:
+            return at
+        at, edges = next_change(every, at), edges + 1
+    return None
+
+
 # --- The nodes field ------------------------------------------------------------------------------------------------
 
 
@@ -238,16 +253,42 @@ def describe(budget: Budget, total_nodes: int, now: datetime) -> str:
     alone = allowed_by_budget(budget, total_nodes, now)
     if alone.errors:
         return f"{budget.nodes}: allows 0, {alone.errors[0]}"
-    share = f"{budget.nodes} of {total_nodes} = {alone.allowed}" if budget.nodes.endswith("%") else budget.nodes
-    reasons = "" if budget.reasons is None else f" for {', '.join(sorted(budget.reasons)) or 'no reason'}"
+    share, reasons = _share(budget, total_nodes, alone.allowed), _reasons_told(budget)
     if budget.schedule is None:
         return f"{share}{reasons}"
     change = next_change((budget,), now)
     until = f" until {rfc3339(change)}" if change else ""
-    when = f"{budget.schedule} for {_short(budget.duration or timedelta(0))}"
     if is_active(budget, now):
-        return f"{share}{reasons}, active{until} ({when})"
-    return f"{budget.nodes}{reasons}, inactive{until}: no limit ({when})"
+        return f"{share}{reasons}, active{until} ({_times(budget)})"
+    return f"{budget.nodes}{reasons}, inactive{until}: no limit ({_times(budget)})"
+
+
+def holding(budgets: Iterable[Budget], reason: str, total_nodes: int, now: datetime) -> tuple[str, ...]:
+    """Which of a pool's budgets allow nothing now, one sentence each, such as ``budgets[1]: 0 (0 9 * * mon for 8h)``.
+
+    Where the pool fails closed, why. What is said of one is the same whenever it holds.
+    """
+    every = tuple(budgets)
+    if errors := allowed_by_reason(every, reason, total_nodes, now).errors:
+        return errors
+    return tuple(
+        f"budgets[{index}]: {_share(budget, total_nodes, 0)}{_reasons_told(budget)}"
+        f"{f' ({_times(budget)})' if budget.schedule is not None else ', at all times'}"
+        for index, budget in enumerate(every)
+        if budget.applies_to(reason) and _allowed(budget, total_nodes, now) == 0
+    )
+
+
+def _share(budget: Budget, total_nodes: int, allowed: int) -> str:
+    return f"{budget.nodes} of {total_nodes} = {allowed}" if budget.nodes.endswith("%") else budget.nodes
+
+
+def _reasons_told(budget: Budget) -> str:
+    return "" if budget.reasons is None else f" for {', '.join(sorted(budget.reasons)) or 'no reason'}"
+
+
+def _times(budget: Budget) -> str:
+    return f"{budget.schedule} for {_short(budget.duration or timedelta(0))}"
 
 
 def _short(duration: timedelta) -> str:

@@ -87,6 +87,22 @@ class Blocked(Part, frozen=True):
     until: Instant | None
 
 
+class BudgetWait(Part, frozen=True):
+    """Drifted nodes of one pool, the most at once, that wait for a disruption budget that allows none.
+
+    ``reason`` is always BlockingBudget, and ``message`` says which budgets. ``until`` is null where they wait at the
+    end; only then ``opens_at`` is told, when schedules leave room (null: not within a year).
+    """
+
+    node_pool: str
+    nodes: int
+    reason: str
+    message: str
+    since: Instant
+    until: Instant | None
+    opens_at: Instant | None
+
+
 class Eviction(Part, frozen=True):
     """So many pods of one workload at one instant."""
 
@@ -153,6 +169,7 @@ class Forecast(Part, frozen=True, kw_only=True):
     pools: tuple[Pool, ...]
     timeline: tuple[Moment, ...] = ()
     blocked: tuple[Blocked, ...] = ()
+    budget_waits: tuple[BudgetWait, ...] = ()
     workloads: tuple[Workload, ...] = ()
     windows: tuple[Window, ...] = ()
     pending: tuple[Pending, ...] = ()
@@ -170,8 +187,8 @@ class Forecast(Part, frozen=True, kw_only=True):
         kinds = {pool.node_class_kind for pool in self.pools}
         return "as their NodePools ask" if kinds and names.AKS_NODE_CLASS not in kinds else "on the newest image"
 
-    def length_of(self, block: Blocked) -> timedelta:
-        """How long the node could not go, up to the end at most."""
+    def length_of(self, block: Blocked | BudgetWait) -> timedelta:
+        """How long they could not go, up to the end at most."""
         return (block.until or self.ended_at) - block.since
 
 

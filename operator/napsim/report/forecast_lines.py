@@ -11,13 +11,14 @@ from typing import Final
 from napsim.api.failures import FAILURE_KINDS
 from napsim.api.names import MAX_INT32
 from napsim.core.pickup import PickupRule
-from napsim.report.forecast import Blocked, Forecast, Moment, Pool, Runs, Workload
+from napsim.report.forecast import Blocked, BudgetWait, Forecast, Moment, Pool, Runs, Workload
 from napsim.report.marked import MOST_ROWS, Marked, Tone, shortened, wrapped
 from napsim.report.phrases import RAN_OUT, plural
 from napsim.report.times import DAYS, full, span, zone_of
 
 _MESSAGE: Final = 220  # characters of one message
 _MONTH: Final = timedelta(days=28)  # no zone is off UTC for less
+_Weight = tuple[bool, timedelta]  # whether it still holds, and for how long at the longest
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
@@ -175,18 +176,56 @@ class _Page:
             yield run[0], f"{nodes} left in place again {plural(len(run), 'time')}{until}: no replacement"
 
     def blocked(self) -> Iterator[Marked]:
-        """By pool and reason: what still holds first, then what held longest."""
+        """What still holds first, then what held longest."""
+        rows = sorted([*self._budget_waits(), *self._blocked_nodes()], key=lambda row: row[0], reverse=True)
+        for _, told in rows:
+            yield from told
+
+    def _blocked_nodes(self) -> Iterator[tuple[_Weight, Iterator[Marked]]]:
+        """By pool and reason."""
         groups: dict[tuple[str, str, bool], list[Blocked]] = {}
         for item in self._forecast.blocked:
             groups.setdefault((item.node_pool, item.reason, item.until is None), []).append(item)
-        for (pool, reason, _), group in sorted(groups.items(), key=lambda item: self._weight(item[1]), reverse=True):
-            nodes = sorted({item.node for item in group})
-            last = max(group, key=self._forecast.length_of)
-            yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
-            yield from wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
-            yield from wrapped(_listed(nodes), Tone.ASIDE, "    ")
+        for group in groups.values():
+            yield self._weight(group), self._of_nodes(group)
 
-    def _weight(self, group: Sequence[Blocked]) -> tuple[bool, timedelta]:
+    def _of_nodes(self, group: Sequence[Blocked]) -> Iterator[Marked]:
+        pool, reason, nodes = group[0].node_pool, group[0].reason, sorted({item.node for item in group})
+        last = max(group, key=self._forecast.length_of)
+        yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
+        yield from wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
+        yield from wrapped(_listed(nodes), Tone.ASIDE, "    ")
+
+    def _budget_waits(self) -> Iterator[tuple[_Weight, Iterator[Marked]]]:
+        """Of one pool and the same budgets in one row, however often they close and how many nodes wait."""
+        groups: dict[tuple[str, str, bool], list[BudgetWait]] = {}
+        for item in self._forecast.budget_waits:
+            groups.setdefault((item.node_pool, item.message, item.until is None), []).append(item)
+        for group in groups.values():
+            yield self._weight(group), self._of_budget(group)
+
+    def _of_budget(self, group: Sequence[BudgetWait]) -> Iterator[Marked]:
+        nodes = plural(max(item.nodes for item in group), "node")
+        yield from wrapped(
+            f"{group[0].node_pool}: {nodes}, {group[0].reason}, {self._budget_span(group)}", Tone.WARNING
+        )
+        yield from wrapped(textwrap.shorten(group[0].message, _MESSAGE, placeholder=" …"), indent="    ")
+
+    def _budget_span(self, group: Sequence[BudgetWait]) -> str:
+        """Of waits of which none goes on, or of the one that does."""
+        first, last = group[0], group[-1]
+        if last.until is None:
+            opens = f"opens {self._local(last.opens_at)}" if last.opens_at else "does not open within a year"
+            return f"since {self._local(first.since)}, still so at the end; {opens}"
+        if len(group) == 1:
+            return f"from {self._local(first.since)} until {self._clock(last.until, first.since)}"
+        longest = span(max(map(self._forecast.length_of, group)))
+        return (
+            f"{len(group)} times from {self._local(first.since)} until {self._local(last.until)}, for {longest} at the"
+            " longest"
+        )
+
+    def _weight(self, group: Sequence[Blocked | BudgetWait]) -> _Weight:
         return any(item.until is None for item in group), max(map(self._forecast.length_of, group))
 
     def _span(self, group: Sequence[Blocked]) -> str:

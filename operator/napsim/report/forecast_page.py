@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from napsim.api.names import MAX_INT32
-from napsim.report.forecast import Blocked, Forecast, Pool
+from napsim.report.forecast import Blocked, BudgetWait, Forecast, Pool
 from napsim.report.forecast_lines import lines
 from napsim.report.forecast_months import months
 from napsim.report.forecast_series import Charts, charts
@@ -125,20 +125,32 @@ def _pools(forecast: Forecast, drawn: Charts) -> Iterator[str]:
 
 def _pool(forecast: Forecast, pool: Pool, number: int) -> Iterator[str]:
     yield _chart(number, f"NodePool {pool.name}: nodes by image version, disruptions against budget, blocked nodes")
+    waits = [it for it in forecast.budget_waits if it.node_pool == pool.name]
+    if waits:
+        most = plural(max(it.nodes for it in waits), "node")
+        yield f"<details><summary>{most} blocked by a disruption budget</summary>"
+        yield _table(("Nodes", "From", "For", "Why"), (_held(forecast, item) for item in waits[:_MOST_BLOCKED]))
+        yield from _more(len(waits))
+        yield "</details>"
     held = sorted((it for it in forecast.blocked if it.node_pool == pool.name), key=lambda it: (it.since, it.node))
     if held:
         yield f"<details><summary>{plural(len({item.node for item in held}), 'blocked node')}</summary>"
         yield _table(("Node", "From", "For", "Why"), (_held(forecast, item) for item in held[:_MOST_BLOCKED]))
-        if len(held) > _MOST_BLOCKED:
-            yield f"<p>{len(held) - _MOST_BLOCKED} more are in --output json.</p>"
+        yield from _more(len(held))
         yield "</details>"
     yield "</section>"
 
 
-def _held(forecast: Forecast, item: Blocked) -> str:
-    length = span((item.until or forecast.ended_at) - item.since) + ("" if item.until else ", still so at the end")
+def _more(rows: int) -> Iterator[str]:
+    if rows > _MOST_BLOCKED:
+        yield f"<p>{rows - _MOST_BLOCKED} more are in --output json.</p>"
+
+
+def _held(forecast: Forecast, item: Blocked | BudgetWait) -> str:
+    length = span(forecast.length_of(item)) + ("" if item.until else ", still so at the end")
     why = shorten(f"{item.reason}: {item.message}" if item.message else item.reason, _MESSAGE, placeholder=" …")
-    cells = (item.node, full(item.since, zone_of(forecast.time_zone)), length, why)
+    which = str(item.nodes) if isinstance(item, BudgetWait) else item.node
+    cells = (which, full(item.since, zone_of(forecast.time_zone)), length, why)
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 

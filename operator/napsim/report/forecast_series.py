@@ -23,6 +23,7 @@ UNLIMITED: Final = -1
 MOST_STEPS: Final = 24_000  # of all pools together
 MOST_SPANS: Final = 4_000  # a merged step is no longer than the forecast divided by this
 MOST_BLOCKED: Final = 6_000
+MOST_BUDGET_WAITS: Final = 2_000
 MOST_WORKLOADS: Final = 150
 MOST_EVICTIONS: Final = 20_000  # instants, of all workloads together
 MOST_EVENTS: Final = 4_000
@@ -61,7 +62,10 @@ class Series(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """A window, or a node that is blocked: indexes into ``names``. ``until`` None: it still is so at the end."""
+    """A window, or a node that is blocked, or nodes that wait for a budget: indexes into ``names``.
+
+    ``until`` None: it still is so at the end.
+    """
 
     pool: int
     what: int
@@ -101,6 +105,7 @@ class Charts(msgspec.Struct, frozen=True):
     pools: tuple[Series, ...]
     windows: tuple[Span, ...]
     blocked: tuple[Span, ...]
+    budgets: tuple[Span, ...]
     workloads: tuple[Lane, ...]
     rollouts: tuple[Row, ...]
     events: tuple[Row, ...]
@@ -144,6 +149,7 @@ class _Reduction:
             pools=pools,
             windows=windows,
             blocked=tuple(self._blocked()),
+            budgets=tuple(self._budget_waits()),
             workloads=tuple(self._lanes()),
             rollouts=tuple(self._rollouts()),
             events=tuple(self._rows()),
@@ -222,6 +228,19 @@ class _Reduction:
             names = (self._name(item.node), self._name(item.reason), self._name(item.message))
             yield Span(number[item.node_pool], *names, self._at(item.since), self._end(item.until))
 
+    def _budget_waits(self) -> Iterator[Span]:
+        """The longest of them, by when they began."""
+        number = {pool.name: index for index, pool in enumerate(self._forecast.pools)}
+        every = self._forecast.budget_waits
+        kept = sorted(every, key=self._forecast.length_of, reverse=True)[:MOST_BUDGET_WAITS]
+        if len(every) > len(kept):
+            self._left_out.append(
+                f"{len(every) - len(kept)} of {len(every)} times that nodes waited for a budget, the shortest"
+            )
+        for item in sorted(kept, key=lambda it: (it.since, it.node_pool)):
+            names = (self._name(plural(item.nodes, "node")), self._name(item.reason), self._name(item.message))
+            yield Span(number[item.node_pool], *names, self._at(item.since), self._end(item.until))
+
     def _lanes(self) -> Iterator[Lane]:
         """The workloads that lose most pods; the others together in one more."""
         every = sorted((it for it in self._forecast.workloads if it.evicted), key=lambda it: (-it.evicted, it.name))
@@ -265,6 +284,15 @@ class _Reduction:
         rows += [
             Row(self._at(it.since), "node blocked", f"Node/{it.node}", shorten(it.message or it.reason, _MESSAGE))
             for it in blocked
+        ]
+        rows += [
+            Row(
+                self._at(it.since),
+                "nodes wait for a budget",
+                f"NodePool/{it.node_pool}",
+                shorten(f"{plural(it.nodes, 'node')}: {it.message}", _MESSAGE),
+            )
+            for it in self._forecast.budget_waits
         ]
         rows.sort(key=lambda row: row.at)
         if len(rows) > MOST_EVENTS:

@@ -67,6 +67,21 @@ class BlockedInterval(msgspec.Struct, frozen=True, gc=False):
     wake_at: datetime | None
 
 
+class BudgetWait(msgspec.Struct, frozen=True, gc=False):
+    """Drifted nodes of one pool whose budgets allow none, from ``since`` to ``until`` (None: at the end still so).
+
+    ``nodes``: the most that waited at once; ``message``: which budgets. ``opens_at``: when the schedules of those that
+    hold at the end leave room; None: not within a year.
+    """
+
+    node_pool: str
+    nodes: int
+    message: str
+    since: datetime
+    until: datetime | None
+    opens_at: datetime | None
+
+
 class PickUp(msgspec.Struct, frozen=True):
     """A class adopts an image. ``forced``: not by an open window, but by the 90-day rule or the like."""
 
@@ -96,6 +111,7 @@ class Outcome(msgspec.Struct, frozen=True):
     pools: tuple[PoolOutcome, ...]
     workloads: tuple[WorkloadOutcome, ...]
     blocked: tuple[BlockedInterval, ...]
+    budget_waits: tuple[BudgetWait, ...]
     pick_ups: tuple[PickUp, ...]
     unplaced: tuple[UnplacedPod, ...]
     problems: tuple[str, ...]

@@ -32,6 +32,7 @@ from napsim.core.trace import (
     window_record,
 )
 from napsim.core.windows import WindowVerdict
+from napsim.sim.budget_waits import BudgetWaits, Waiting
 from napsim.sim.outcome import BlockedInterval, PickUp, PoolStep, WorkloadOutcome
 
 TOLD: Final = frozenset({
@@ -81,6 +82,7 @@ class Recorder:
         self.pools: dict[str, PoolCourse] = {}
         self.pick_ups: list[PickUp] = []
         self.blocked: list[BlockedInterval] = []
+        self.budget_waits = BudgetWaits()
         self.problems: dict[str, None] = {}
         self.trace: list[Record] = []
         self.most = 0
@@ -101,6 +103,7 @@ class Recorder:
             course.most, course.most_at, course.replaced, course.quiet_since = 0, None, 0, None
         self.pick_ups.clear()
         self.blocked.clear()
+        self.budget_waits.clear()
         self.trace.clear()
         self.most, self.most_at = 0, None
         self._evictions.clear()
@@ -286,10 +289,12 @@ class Recorder:
         count: Callable[[str], PoolCount],
         allowed: Callable[[str], int],
         is_behind: Callable[[str], bool],
+        waiting: Callable[[str], Waiting | None],
     ) -> None:
         """The instant is over: how do the pools that changed stand?
 
-        ``is_behind``: an image is to be picked up, or what leaves never got it.
+        ``is_behind``: an image is to be picked up, or what leaves never got it. ``waiting``: whom budgets hold that
+        allow nothing.
         """
         if self._released:
             self._let_go(now)
@@ -302,6 +307,7 @@ class Recorder:
                 course.steps.append(step)
             if nodes.disrupting_nodes > course.most:
                 course.most, course.most_at = nodes.disrupting_nodes, now
+            self.budget_waits.look(name, None if step.allowed else waiting(name), now)
             quiet = not course.unfinished and not is_behind(name)
             course.quiet_since = (course.quiet_since or now) if quiet else None
         self.dirty.clear()

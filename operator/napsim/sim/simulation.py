@@ -118,6 +118,7 @@ class _Run:
             most_disrupting_at=recorder.most_at,
             steps=simulator.kernel.steps,
             blocked=recorder.all_blocked(),
+            budget_waits=recorder.budget_waits.all(simulator.kernel.now),
             trace=tuple(recorder.trace),
         )
 

@@ -26,6 +26,7 @@ from napsim.core.pickup import Pickup
 from napsim.core.pods import stuck_from
 from napsim.core.timings import INSTANT, Timings
 from napsim.core.windows import WindowVerdict
+from napsim.sim.budget_waits import Waiting
 from napsim.sim.cluster import Cluster
 from napsim.sim.evictions import Disruptions
 from napsim.sim.evictor import Evictor
@@ -213,7 +214,9 @@ class Simulator(Controllers):
         """The instant is over."""
         self.provisioning.wake()
         if self.recorder.has_news:
-            self.recorder.flush(self.kernel.now, self.state.count, self.allowed, self.is_behind)
+            self.recorder.flush(
+                self.kernel.now, self.state.count, self.allowed, self.is_behind, self.waiting_for_budget
+            )
 
     def over(self) -> bool:
         """The instant is over, and nothing ends there."""
@@ -235,6 +238,14 @@ class Simulator(Controllers):
         allowed = self.disruption.allowance(entry, now).allowed
         self._allowed[pool] = (entry, total, changes_at, allowed)
         return allowed
+
+    def waiting_for_budget(self, pool: str) -> Waiting | None:
+        """The pool's drifted nodes that no verdict holds; None without any. Asked where its budgets allow nothing."""
+        entry, queue = self.declared.pools.get(pool), self.disruption.queues.get(pool)
+        nodes = len(queue) - len(queue.blocked) if queue is not None else 0
+        return (
+            Waiting(nodes, self.state.count(pool).total_nodes, entry.budgets) if entry is not None and nodes else None
+        )
 
     def _stand_anew(self, pool: str) -> None:
         self.recorder.dirty.add(pool)

@@ -18,3 +18,11 @@ def test_the_image_is_forced_and_no_node_is_replaced() -> None:
 def test_the_budget_is_what_would_have_to_change() -> None:
     (remedy,) = pool(forecast(__file__)).remedies
     assert "spec.disruption.budgets" in remedy
+
+
+def test_the_nodes_wait_for_the_budget_and_no_schedule_ever_opens_it() -> None:
+    found = forecast(__file__)
+    (wait,) = found.budget_waits
+    assert (wait.node_pool, wait.nodes, wait.reason) == ("default", 3, "BlockingBudget")
+    assert wait.message == "budgets[0]: 0, at all times"
+    assert (wait.until, wait.opens_at) == (None, None)

@@ -148,8 +148,15 @@ function ranges(parts, view) {
   return found.filter(Boolean);
 }
 
-// Blocked nodes: a row for each while they are few, else a row for each reason with how many there are.
+// What is blocked: a row for all that wait for a budget, then blocked nodes.
 function blockedRows(view, number) {
+  const waits = BUDGET_WAITS.filter((item) => item.pool === number && overlaps(item, view.from, view.to));
+  const row = { name: "wait for a budget", items: waits, height: ROW, dense: false };
+  return [...(waits.length ? [row] : []), ...nodeRows(view, number)];
+}
+
+// Blocked nodes: a row for each while they are few, else a row for each reason with how many there are.
+function nodeRows(view, number) {
   const shown = BLOCKED.filter((item) => item.pool === number && overlaps(item, view.from, view.to));
   const grouped = (key) => {
     const groups = new Map();

@@ -40,9 +40,11 @@ function decoded(series) {
 }
 
 const POOLS = DATA.pools.map(decoded);
-const BLOCKED = DATA.blocked.map(([pool, node, reason, told, since, until]) => ({
+const held = ([pool, node, reason, told, since, until]) => ({
   pool, node: DATA.names[node], reason: DATA.names[reason], told: DATA.names[told], since, until,
-}));
+});
+const BLOCKED = DATA.blocked.map(held);
+const BUDGET_WAITS = DATA.budgets.map(held); // `node` says how many of the pool
 const WINDOWS = DATA.windows.map(([, name, , , since, until]) => ({ name: DATA.names[name], since, until }));
 
 // The last index whose instant is not after `at`; -1 where all are.

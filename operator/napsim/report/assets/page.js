@@ -104,7 +104,9 @@ function told(at, svg) {
     const versions = pool.versions.map((version, index) => [version, pool.counts[index][step]]).filter(([, nodes]) => nodes);
     const nodes = versions.map(([version, count]) => `${count} on ${SHORT[version]}`).join(", ") || "no nodes";
     lines.push(`${pool.name}: ${nodes}; ${pool.used[step]} disrupted, ${allowedText(pool.allowed[step])} allowed`);
-    const held = BLOCKED.filter((item) => item.pool === number && item.since <= at && (item.until === null || item.until > at));
+    const holds = (item) => item.pool === number && item.since <= at && (item.until === null || item.until > at);
+    for (const item of BUDGET_WAITS.filter(holds)) lines.push(`  ${item.node} blocked: ${item.reason}`);
+    const held = BLOCKED.filter(holds);
     for (const item of held.slice(0, 3)) lines.push(`  ${item.node} blocked: ${item.reason}`);
     if (held.length > 3) lines.push(`  and ${held.length - 3} more blocked`);
   }
