@@ -147,3 +147,10 @@ def test_ctrl_c_ends_it_with_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_many_seeds_cannot_be_watched() -> None:
     assert CliRunner().invoke(app, ["simulate", str(FOLDER), "--follow", "--runs=2"]).exit_code == 2
+
+
+@pytest.mark.parametrize("speed", ["0", "-5", "nan", "inf", "1e30"])
+def test_a_speed_at_which_no_clock_runs_is_wrong_usage(speed: str) -> None:
+    done = CliRunner().invoke(app, ["simulate", str(FOLDER), "--follow", "--speed", speed])
+    assert done.exit_code == 2
+    assert "--speed" in done.stderr

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from napsim.report.changes import changes
 from napsim.report.documents import differs, document
+from napsim.report.phrases import times
 from napsim.report.view import Clock, Group, Phase, PickUp, Rollout, View
 from tests.report.samples import CLOSES, DEFAULT_POOL, LEDGER, NEW, NOW, OLD, OPEN, PICKED_UP, ROLLING_OUT, WAITING
 
@@ -89,3 +90,7 @@ def test_a_document_is_one_line_of_json_with_times_in_rfc_3339() -> None:
     assert text.startswith('{"cluster":"cluster napsim-demo","clock":{"now":"2026-02-15T02:14:00Z","factor":600}')
     assert text.endswith('"schema":"napsim.dev/watch/v1"}')
     assert '"allowed":null' in document(WAITING)
+
+
+def test_a_fast_clock_is_told_in_digits() -> None:
+    assert [times(factor) for factor in (1.5, 600, 1e6, 1e7)] == ["1.5", "600", "1,000,000", "10,000,000"]

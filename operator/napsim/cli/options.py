@@ -15,6 +15,8 @@ import typer
 from napsim.cli.suggestions import contexts
 
 UTC_NAME: Final = "UTC"
+MOST_SPEED: Final = 10_000_000
+"""Of ``--follow``: a year in three seconds."""
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from rich.console import Console
 
 from napsim.cli.interruption import signals_interrupt
+from napsim.cli.options import MOST_SPEED
 from napsim.cli.screen import Screen, asleep, keyboard, screen
 from napsim.cli.spectator import Cluster
 from napsim.cli.watch import print_frame
@@ -30,7 +31,6 @@ from napsim.sim.simulator import Simulator
 _FRAME_SECONDS: Final = 0.25
 _FASTER: Final = 2.0
 _LEAST_SPEED: Final = 1.0
-_MOST_SPEED: Final = 1e7
 _LONG: Final = timedelta(minutes=10)
 _EACH_UP_TO: Final = 300  # nodes: a view of more takes too long to make one of every instant
 _FOOTER: Final = "q quits, + - speed, n next, space pauses"
@@ -69,7 +69,7 @@ class Pace:
 
     def turn(self, speed: float, now: datetime) -> None:
         self.set(now)
-        self.speed = min(max(speed, _LEAST_SPEED), _MOST_SPEED)
+        self.speed = min(max(speed, _LEAST_SPEED), MOST_SPEED)
 
     def pressed(self, key: str, now: datetime) -> None:
         """What a key does to it."""

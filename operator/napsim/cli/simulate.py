@@ -10,7 +10,7 @@ import typer
 
 from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.loading import loading
-from napsim.cli.options import Form, Output, Paths, instant
+from napsim.cli.options import MOST_SPEED, Form, Output, Paths, instant
 
 _NOT_FINISHED: Final = 1
 _SPEED: Final = 600.0  # virtual seconds a second
@@ -54,7 +54,8 @@ def simulate(
         bool, typer.Option("--follow", help="Show it while it happens, as napsim watch does; lines without a terminal.")
     ] = False,
     speed: Annotated[
-        float | None, typer.Option(min=1, help="With --follow: virtual seconds a second; by default 600.")
+        float | None,
+        typer.Option(min=1, max=MOST_SPEED, help="With --follow: virtual seconds a second; by default 600."),
     ] = None,
     ics: Annotated[Path | None, typer.Option(help="Write windows and disruptions as a calendar.")] = None,
     html: Annotated[

@@ -36,7 +36,7 @@ def _kinds_of_notes(view: View) -> tuple[bool, bool]:
 
 def _clock(before: View, after: View) -> Iterator[str]:
     if before.clock.factor != after.clock.factor:
-        yield f"clock: runs ×{after.clock.factor:g}, before ×{before.clock.factor:g}"
+        yield f"clock: runs ×{phrases.times(after.clock.factor)}, before ×{phrases.times(before.clock.factor)}"
 
 
 def _windows(before: View, after: View) -> Iterator[str]:

@@ -19,9 +19,14 @@ RAN_OUT: Final = "terminationGracePeriod of their nodes ran out"  # whatever PDB
 _SHOWN: Final = (Phase.DRIFTED, Phase.BLOCKED, Phase.DISRUPTING, Phase.DRAINING, Phase.LAUNCHING)
 
 
+def times(factor: float) -> str:
+    """How many times as fast: ``600``, ``1.5``, ``1,000,000``."""
+    return f"{factor:,.10g}"
+
+
 def clock(found: Clock, zone_name: str) -> str:
     """``Sun 2026-02-15 02:14 UTC ×600`` and, where the window is read in another zone, the local time."""
-    text = f"{full(found.now)} UTC ×{found.factor:g}" if found.factor != 1 else f"{full(found.now)} UTC"
+    text = f"{full(found.now)} UTC ×{times(found.factor)}" if found.factor != 1 else f"{full(found.now)} UTC"
     zone = zone_of(zone_name)
     if zone.utcoffset(found.now) == UTC.utcoffset(found.now):
         return text
