@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -143,6 +144,25 @@ def test_ctrl_c_ends_it_with_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> N
     assert done.exit_code == 0
     assert "=== Summary: as far as it was shown" in done.stdout
     assert "POOLS" not in done.stdout
+
+
+def test_a_document_is_alone_on_standard_output() -> None:
+    done = CliRunner().invoke(app, ["simulate", str(FOLDER), "--follow", "--speed=1e7", "-o", "json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["finishedAt"]
+    assert "picked up: " in done.stderr
+
+
+def test_files_that_an_early_end_leaves_unwritten_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(_: float) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replaying, "asleep", interrupted)
+    page = tmp_path / "page.html"
+    done = CliRunner().invoke(app, ["simulate", str(FOLDER), "--follow", "--html", str(page)])
+    assert done.exit_code == 0
+    assert f"{page} is not written: the forecast was ended early" in done.stderr
+    assert not page.exists()
 
 
 def test_many_seeds_cannot_be_watched() -> None:

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -55,14 +56,26 @@ def composed(paths: Iterable[str], start: datetime | None, until: datetime | Non
         raise refuse("simulate", error) from error
 
 
-def forecast_of(scenario: Scenario, runs: int, trace: Path | None, speed: float | None) -> Forecast:
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a forecast is looked on while it happens: ``speed`` virtual seconds a second.
+
+    ``aside``: on standard error. ``files`` are those that are not written where the show is ended early.
+    """
+
+    speed: float
+    aside: bool
+    files: tuple[Path, ...]
+
+
+def forecast_of(scenario: Scenario, runs: int, trace: Path | None, following: Following | None) -> Forecast:
     """Of the scenario's own seed; with ``runs`` above 1, and what so many seeds come to.
 
-    ``speed`` None: nobody looks on. Whoever ends the show early gets no forecast, and exit code 0 as with watch.
+    ``following`` None: nobody looks on. Whoever ends the show early gets no forecast, and exit code 0 as with watch.
     """
     found = _runs(scenario, runs) if runs > 1 else None
-    if speed is not None:
-        outcome = _replayed(scenario, speed, pods_in_trace=trace is not None)
+    if following is not None:
+        outcome = _replayed(scenario, following, pods_in_trace=trace is not None)
     else:
         with _rarely_collected(), Passage(scenario.start, scenario.until) as passage:
             outcome = simulated(scenario, passage, pods_in_trace=trace is not None, brief_trace=trace is None)
@@ -77,11 +90,13 @@ def _runs(scenario: Scenario, runs: int) -> Runs:
     return runs_of(scenario, runs)
 
 
-def _replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool) -> Outcome:
+def _replayed(scenario: Scenario, following: Following, *, pods_in_trace: bool) -> Outcome:
     from napsim.cli.replay import replayed  # noqa: PLC0415 - few want it and loading takes long
 
-    outcome = replayed(scenario, speed, pods_in_trace=pods_in_trace)
+    outcome = replayed(scenario, following.speed, pods_in_trace=pods_in_trace, aside=following.aside)
     if outcome is None:
+        for path in following.files:
+            typer.echo(f"napsim simulate: {path} is not written: the forecast was ended early", err=True)
         raise typer.Exit
     return outcome
 

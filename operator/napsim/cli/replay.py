@@ -190,9 +190,12 @@ class Lines:
         self._before = view
 
 
-def replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool) -> Outcome | None:
-    """The outcome, once all was shown; None if somebody did not want to see the end, and was told what was seen."""
-    console = Console(highlight=False)
+def replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool, aside: bool) -> Outcome | None:
+    """The outcome, once all was shown; None if somebody did not want to see the end, and was told what was seen.
+
+    ``aside``: on standard error, because standard output is for a document.
+    """
+    console = Console(highlight=False, stderr=aside)
     with ExitStack() as stack:
         stack.enter_context(signals_interrupt())
         shown, wait = _on_terminal(console, stack) if console.is_terminal else (Lines(console), asleep)

@@ -65,7 +65,13 @@ def simulate(
 ) -> None:
     """Forecast a rollout: when nodes are on the new image, what is disrupted when, what stands in the way."""
     with loading():
-        from napsim.cli.forecasts import composed, forecast_of, show, write  # noqa: PLC0415 - the help does without
+        from napsim.cli.forecasts import (  # noqa: PLC0415 - the help does without
+            Following,
+            composed,
+            forecast_of,
+            show,
+            write,
+        )
 
     scenario = composed(paths, start, until, seed)
     if follow and runs > 1:
@@ -74,7 +80,9 @@ def simulate(
         raise typer.BadParameter(
             "is for --follow, and without it nothing is shown while it happens", param_hint="--speed"
         )
-    forecast = forecast_of(scenario, runs, trace, speed or _SPEED if follow else None)
+    files = tuple(path for path in (ics, html, trace) if path is not None)
+    following = Following(speed or _SPEED, output is Output.JSON, files) if follow else None
+    forecast = forecast_of(scenario, runs, trace, following)
     if ics is not None:
         from napsim.report.forecast_calendar import calendar  # noqa: PLC0415 - few want one and loading it takes long
 
