@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,6 +136,16 @@ def test_without_a_terminal_it_is_lines_and_then_the_forecast() -> None:
     assert told.startswith("napsim  ")
     assert "picked up: " in told
     assert "POOLS" in report
+
+
+def test_on_a_dumb_terminal_it_is_lines_without_a_control_character() -> None:
+    code = "import sys; sys.stdout.isatty = lambda: True; from napsim.cli.main import app; app()"
+    command = [sys.executable, "-c", code, "simulate", str(FOLDER), "--follow", "--speed=1e7"]
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**plain, "TERM": "dumb"})
+    assert "picked up: " in done.stdout
+    assert "POOLS" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 def test_ctrl_c_ends_it_with_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:

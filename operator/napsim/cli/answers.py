@@ -161,7 +161,8 @@ def write(command: str, file: Path, content: bytes) -> None:
 
 def show(lines: Iterable[Marked]) -> None:
     """On a terminal with colours, unless ``NO_COLOR`` is set (https://no-color.org); nowhere if it is closed."""
-    coloured = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    takes_colours = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    coloured = sys.stdout is not None and sys.stdout.isatty() and takes_colours
     for line in lines:
         typer.echo("".join(_styled(text, tone) for text, tone in line.parts) if coloured else line.text)
 

@@ -20,7 +20,7 @@ from napsim.cli.follow import Follower, until_synced
 from napsim.cli.foretelling import foretold
 from napsim.cli.interruption import signals_interrupt
 from napsim.cli.progress import shown_progress
-from napsim.cli.screen import Screen, keys, screen
+from napsim.cli.screen import Screen, can_draw, keys, screen
 from napsim.cli.stage import Operator, evictions, examples_folder, only_one, remove, set_up, start_operator
 from napsim.cluster import BadOption, Cluster, ClusterError, PrerequisiteMissing
 from napsim.controllers.resources import NODE_AUTO_PROVISIONINGS, POD_DISRUPTION_BUDGETS, Resource
@@ -91,7 +91,7 @@ def demo(
     console = Console(highlight=False)
     try:
         with signals_interrupt(), only_one(name):
-            _play(name, console, keep=keep, plain=plain or not console.is_terminal)
+            _play(name, console, keep=keep, plain=plain or not can_draw(console))
     except PrerequisiteMissing as error:
         raise _failure(error, PREREQUISITE_MISSING) from error
     except BadOption as error:

@@ -25,6 +25,7 @@ VARIABLES: Final = (
     Variable("KUBERNETES_SERVICE_PORT", "Set in a Pod: the API server's port there; 443.", "all that ask a cluster"),
     Variable("TZ", "Your time zone, where `--time-zone` does not name one.", "all that take `--time-zone`"),
     Variable("NO_COLOR", "Set to anything: no colours, as <https://no-color.org> has it.", "all that print a report"),
+    Variable("TERM", "`dumb`: no colours, and lines where a screen would be drawn.", "all that print a report"),
     Variable("NODE_NAME", "As `--node-name`.", "`run`"),
     Variable("SYSTEM_NAMESPACE", "As `--system-namespace`.", "`run`"),
     Variable("POD_NAMESPACE", "Namespace of the operator's own Pod, with `POD_NAME`.", "`run`"),

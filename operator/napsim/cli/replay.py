@@ -16,7 +16,7 @@ from rich.console import Console
 
 from napsim.cli.interruption import signals_interrupt
 from napsim.cli.options import MOST_SPEED
-from napsim.cli.screen import Screen, asleep, keyboard, screen
+from napsim.cli.screen import Screen, asleep, can_draw, keyboard, screen
 from napsim.cli.spectator import Cluster
 from napsim.cli.watch import print_frame
 from napsim.report.changes import changes
@@ -198,7 +198,7 @@ def replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool, aside: bo
     console = Console(highlight=False, stderr=aside)
     with ExitStack() as stack:
         stack.enter_context(signals_interrupt())
-        shown, wait = _on_terminal(console, stack) if console.is_terminal else (Lines(console), asleep)
+        shown, wait = _on_terminal(console, stack) if can_draw(console) else (Lines(console), asleep)
         replay = Replay(scenario.name or "forecast", Pace(speed, time.monotonic), shown, wait)
         outcome = None
         try:
@@ -206,7 +206,7 @@ def replayed(scenario: Scenario, speed: float, *, pods_in_trace: bool, aside: bo
             replay.ends()
         except KeyboardInterrupt:
             replay.quits = True
-    if console.is_terminal and replay.last is not None:
+    if can_draw(console) and replay.last is not None:
         print_frame(console, replay.last)
     if replay.quits:
         _sum_up(console, replay)

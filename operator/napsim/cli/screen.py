@@ -54,6 +54,11 @@ class Screen:
         self._live.stop()
 
 
+def can_draw(console: Console) -> bool:
+    """Whether it is a terminal that frames can be drawn on, one over another: not where TERM is dumb."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 @contextmanager
 def screen(console: Console, footer: str) -> Iterator[Screen]:
     """The terminal for the time of the block; it is given back whatever happens."""

@@ -17,7 +17,7 @@ from napsim.cli.connections import connection_for
 from napsim.cli.endings import NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.follow import Follower, describe, until_synced
 from napsim.cli.options import Context, Kubeconfig, Output
-from napsim.cli.screen import keys, screen
+from napsim.cli.screen import can_draw, keys, screen
 from napsim.live.client import Client
 from napsim.live.kubeconfig import ConnectionConfig
 from napsim.report.changes import changes
@@ -64,7 +64,7 @@ def watch(
         show: Show = _print_once(console, output)
     elif output is Output.JSON:
         show = _print_documents(interval)
-    elif plain or not console.is_terminal:
+    elif plain or not can_draw(console):
         show = _print_changes(console, interval)
     else:
         show = _draw(console, interval)
