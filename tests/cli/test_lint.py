@@ -91,6 +91,13 @@ def test_what_is_certain_is_put_right_in_the_file(tmp_path: Path) -> None:
     assert run(".", "--diff").exit_code == 0
 
 
+def test_a_file_in_utf_16_is_put_right_in_its_encoding(tmp_path: Path) -> None:
+    (tmp_path / "pool.yaml").write_bytes(NUMBER.replace("\n", "\r\n").encode("utf-16"))
+    assert run(".", "--fix").exit_code == 0
+    right = NUMBER.replace("nodes: 5", 'nodes: "5"').replace("\n", "\r\n")
+    assert (tmp_path / "pool.yaml").read_bytes() == right.encode("utf-16")
+
+
 def test_a_file_that_is_named_twice_is_read_and_put_right_once(tmp_path: Path) -> None:
     (tmp_path / "pool.yaml").write_text(NUMBER)
     done = run(".", "pool.yaml", "--fix")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from napsim.reading.judgement import judged
-from napsim.reading.sources import Text, documents_of
+from napsim.reading.sources import Text, documents_of, read_texts, standard_input
+from napsim.reading.sources import read as read_paths
 
 POOL = """
 apiVersion: karpenter.sh/v1
@@ -79,3 +83,31 @@ def test_an_object_that_a_scenario_applies_has_none_either() -> None:
 
 def test_a_null_of_a_name_that_is_not_known_stays() -> None:
     assert [place for place, _, _ in judged(read(POOL.replace("weight:", "wieght:")))] == ["spec.wieght"]
+
+
+# --- encodings: Windows PowerShell's ``>`` writes UTF-16 with a byte order mark ---------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_text_in_any_of_its_encodings_is_the_same_document(tmp_path: Path, encoding: str, ends: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    content = (mark + POOL.lstrip().replace("\n", ends)).encode(encoding)
+    (tmp_path / "pool.yaml").write_bytes(content)
+    for documents, mistakes in (
+        read_paths([str(tmp_path)], stdin=str),
+        read_texts([("pool.yaml", content)]),
+    ):
+        assert not mistakes
+        assert documents[0].manifest == documents_of([Text("a.yaml", POOL)])[0][0].manifest
+        assert documents[0].line_of("spec.weight") == 5
+
+
+def test_standard_input_is_read_in_its_encoding_and_refused_in_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(POOL.encode("utf-16"))))
+    (document,), mistakes = read_paths(["-"], standard_input)
+    assert (document.manifest["kind"], mistakes) == ("NodePool", [])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"kind: \xff")))
+    documents, (mistake,) = read_paths(["-"], standard_input)
+    assert documents == []
+    assert str(mistake) == "(stdin): cannot be read: it must be UTF-8, or UTF-16 with a byte order mark"

@@ -134,10 +134,10 @@ def test_there_must_be_a_pool(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named_beside_the_others(tmp_path: Path) -> None:
-    (tmp_path / "9.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "9.yaml").write_bytes(b"\xff\x00")
     found = mistakes_in(tmp_path, POOL)
     assert [(Path(it.file).name, it.message) for it in found if not it.field] == [
-        ("9.yaml", "cannot be read: it must be UTF-8")
+        ("9.yaml", "cannot be read: it must be UTF-8, or UTF-16 with a byte order mark")
     ]
     assert len(found) == 2
 

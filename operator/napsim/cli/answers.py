@@ -20,7 +20,7 @@ import typer
 from napsim.cli.endings import BAD_INPUT
 from napsim.cli.options import UTC_NAME
 from napsim.reading.judgement import mistakes_of, pruned
-from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report.marked import Marked, Tone
 
 # Mistakes of those who have no manifests yet, and what they are told then.
@@ -68,7 +68,7 @@ def found_in(paths: Iterable[str], kinds: Mapping[str, str], wanted: str) -> Fou
     Raises ``BadInput`` with every mistake of them, and where there is no object of the kind ``wanted``.
     """
     paths = list(paths)
-    documents, mistakes = read(paths, sys.stdin.read)
+    documents, mistakes = read(paths, standard_input)
     return found_among(documents, mistakes, kinds, wanted, ", ".join(paths))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
 from napsim.cli.options import LiveChoice
 from napsim.cli.static_checks import KINDS, Judged, assumed, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
-from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report import checks as report
 from napsim.sim.composition import DEFAULT_LENGTH, scenario_of
 from napsim.sim.composition import Asked as AskedOfScenario
@@ -106,7 +105,7 @@ def asked_of(
 
     Raises ``BadInput`` with every mistake of the checks.
     """
-    found, mistakes = read([str(file)], sys.stdin.read)
+    found, mistakes = read([str(file)], standard_input)
     ours = [item for item in found if isinstance(item.manifest, dict) and item.manifest.get("kind") == CHECKS_KIND]
     mistakes += [mistake for item in found for mistake in mistakes_of(item)]
     if not mistakes and len(ours) != 1:
@@ -121,7 +120,7 @@ def asked_of(
         return Asked(ours[0], started, live.documents, (), CLUSTER, runs or spec.runs, zone or spec.time_zone)
     beside = [str(file.parent / path) for path in spec.manifests] or [str(file.parent)]
     wanted = list(paths) if paths else beside
-    documents, faults = read(wanted, sys.stdin.read)
+    documents, faults = read(wanted, standard_input)
     manifests = tuple(item for item in documents if not _is_checks(item))
     return Asked(ours[0], spec, manifests, tuple(faults), ", ".join(wanted), runs or spec.runs, zone or spec.time_zone)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from napsim.cli.livecluster import live_cluster
 from napsim.cli.options import LiveChoice, Output
 from napsim.controllers.chains import IMAGE, NODE, POOL, Chains, Target
 from napsim.core.clock import parse_rfc3339
-from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report import why as report
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Scenario
@@ -30,7 +29,7 @@ def explain(
     target: str, paths: list[str] | None, at: datetime | None, choice: LiveChoice, time_zone: str | None, output: Output
 ) -> None:
     """Answer, from manifests or, without any, from the live cluster. Raises ``Exit`` where there is no answer."""
-    documents, mistakes = read(paths, sys.stdin.read) if paths else ([*live_cluster(choice, "why").documents], [])
+    documents, mistakes = read(paths, standard_input) if paths else ([*live_cluster(choice, "why").documents], [])
     try:
         scenario = scenario_of(documents, Asked(datetime.now(UTC)), mistakes)
         answer = _answer(target, scenario, at, _played(documents), time_zone or local_zone(os.environ))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from napsim.cli.forecasting import forecast_of as made_of
 from napsim.cli.options import Output
 from napsim.cli.passage import Passage
 from napsim.core.trace import line
-from napsim.reading.sources import BadInput, Mistake, read
+from napsim.reading.sources import BadInput, Mistake, read, standard_input
 from napsim.report.forecast import Forecast, Runs, document
 from napsim.report.forecast_lines import lines
 from napsim.sim.composition import Asked, scenario_of
@@ -47,7 +46,7 @@ def _rarely_collected() -> Iterator[None]:
 def composed(paths: Iterable[str], start: datetime | None, until: datetime | None, seed: int | None) -> Scenario:
     """The scenario of the command line. Raises Exit for bad input, which is told."""
     paths = list(paths)
-    documents, mistakes = read(paths, sys.stdin.read)
+    documents, mistakes = read(paths, standard_input)
     if not documents and not mistakes:
         mistakes = [Mistake(", ".join(paths), 0, "", "", None, "there is no YAML or JSON document in it")]
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,7 +14,7 @@ from napsim.azure.hcl import ExtraMissing
 from napsim.azure.imports import Imports, Manifest, yaml_text
 from napsim.cli.answers import refuse, write
 from napsim.cli.endings import WRONG_INPUT, ending
-from napsim.reading.sources import BadInput, Mistake, is_manifest, texts_of
+from napsim.reading.sources import BadInput, Mistake, is_manifest, standard_input, texts_of
 
 _COMMAND: Final = "import az"
 _EXTRA_MISSING: Final = 3
@@ -86,7 +85,7 @@ def write_out(command: str, text: str, output: Path | None) -> None:
 
 def _read(paths: list[str], name: str) -> list[Manifest]:
     """Everything in the files; notes are told. Raises ``BadInput`` with every mistake, and ``ExtraMissing``."""
-    texts, unread = texts_of(_with_terraform(paths), sys.stdin.read)
+    texts, unread = texts_of(_with_terraform(paths), standard_input)
     found = Imports(mistakes=list(unread))
     for text in texts:
         formats.read(found, text, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from napsim.lint.fixes import difference, fixed
 from napsim.lint.linting import Result, lint
 from napsim.lint.pages import page
 from napsim.lint.rules import RULES, Rule
-from napsim.reading.sources import STDIN, BadInput, Mistake, Text, left_out, texts_of
+from napsim.reading.sources import STDIN, BadInput, Mistake, Text, encoding_of, left_out, standard_input, texts_of
 from napsim.report import annotations as github
 from napsim.report import findings as report
 from napsim.report import junit, sarif
@@ -58,12 +57,12 @@ def linted(asked: Asked, shown: Shown) -> int:
     live = live_cluster(asked.choice, "lint") if not asked.paths else None
     now = asked.at or (live.now if live else datetime.now(UTC))
     run = _Run(settings, now.replace(microsecond=0), asked.zone)
-    texts, unread = ([live.text], []) if live else texts_of(asked.paths, sys.stdin.read)
+    texts, unread = ([live.text], []) if live else texts_of(asked.paths, standard_input)
     found = run.over(texts)
     if shown.diff:
         return max(_show_fixes(texts, found), _refused([*unread, *found.unread]))
     if shown.fix and _write_fixes(texts, found):
-        texts, unread = texts_of([path for path in asked.paths if path != STDIN], sys.stdin.read)
+        texts, unread = texts_of([path for path in asked.paths if path != STDIN], standard_input)
         found = run.over(texts)
     unread += _nothing_in(asked.paths) if not found.judged and not found.findings and not unread else []
     if not texts and shown.output == "text":
@@ -154,7 +153,9 @@ def _write_fixes(texts: Sequence[Text], found: Result) -> bool:
         if not path.is_file():
             raise typer.BadParameter("standard input cannot be put right in place; use --diff", param_hint="--fix")
         edits = [it.edit for it in found.findings if it.file == text.name and it.edit is not None]
-        write("lint", Path(text.name), fixed(path.read_bytes().decode("utf-8"), edits).encode("utf-8"))
+        content = path.read_bytes()
+        encoding = encoding_of(content)
+        write("lint", Path(text.name), fixed(content.decode(encoding), edits).encode(encoding))
     return bool(changed)
 
 

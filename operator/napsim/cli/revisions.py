@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from napsim.reading.sources import STDIN, Document, Mistake, is_manifest, read, read_texts, without_templates
+from napsim.reading.sources import (
+    STDIN,
+    Document,
+    Mistake,
+    is_manifest,
+    read,
+    read_texts,
+    standard_input,
+    without_templates,
+)
 
 WORKING_TREE: Final = "working tree"
 _RANGE: Final = ".."
@@ -65,7 +73,7 @@ def changes(paths: Sequence[str]) -> Side:
     missing = [path for path in paths if path != STDIN and not Path(path).exists()]
     if missing:
         raise Unusable(f"{', '.join(missing)}: no such file or folder; a cluster is compared with manifests alone")
-    documents, mistakes = read(paths, sys.stdin.read)
+    documents, mistakes = read(paths, standard_input)
     return Side(" ".join(paths), tuple(paths), tuple(documents), tuple(mistakes))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from napsim.cli.forecasting import most_in_an_hour
 from napsim.cli.options import Dask, Form, Output, Paths, Processes, instant
 from napsim.cli.repetition import with_seed
 from napsim.cli.variations import Variation, VariationError, points, variation, varied
-from napsim.reading.sources import BadInput, Document, Mistake, read
+from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report import sweep as report
 from napsim.report.sweep_lines import lines
 from napsim.report.sweep_plot import page, svg
@@ -74,7 +73,7 @@ def sweep(
     executor = executor_of(processes, dask)
     asked = Asked(datetime.now(UTC).replace(microsecond=0), start, until, seed)
     try:
-        told = swept(*read(paths, sys.stdin.read), vary, asked, against, runs, executor)
+        told = swept(*read(paths, standard_input), vary, asked, against, runs, executor)
     except BadInput as error:
         raise refuse("sweep", error) from error
     except (VariationError, Unreachable) as error:

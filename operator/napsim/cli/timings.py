@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -18,7 +17,7 @@ from napsim.core.clock import parse_rfc3339
 from napsim.core.measurements import Said, measured
 from napsim.core.objects import NodeClaim, Pod
 from napsim.live.snapshot import timeline_anchor
-from napsim.reading.sources import Mistake, read
+from napsim.reading.sources import Mistake, read, standard_input
 from napsim.report.timings_table import document, lines
 
 RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
@@ -70,7 +69,7 @@ def timings(
 
 
 def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
-    documents, mistakes = read(paths, sys.stdin.read)
+    documents, mistakes = read(paths, standard_input)
     found = [it for it in documents if isinstance(it.manifest, dict)]
     for document_ in found:
         type_ = {"NodeClaim": NodeClaim, "Pod": Pod}.get(str(document_.manifest.get("kind")))

@@ -6,8 +6,10 @@ which is many times as fast: so ``napsim snapshot`` writes them.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -20,6 +22,7 @@ from napsim.api.manifests import load_documents
 from napsim.api.validation import errors_of
 from napsim.reading.kinds import KINDS
 
+_MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 STDIN: Final = "-"
 _CHART: Final = "Chart.yaml"
 _TEMPLATES: Final = "templates"
@@ -207,6 +210,7 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
 def read(paths: Iterable[str], stdin: Callable[[], str]) -> tuple[list[Document], list[Mistake]]:
     """Every document of files, of the YAML and JSON files below folders, and of ``-``, by path; Lists taken apart.
 
+    ``stdin`` reads standard input, and may raise UnicodeDecodeError.
     Templates of Helm below a folder are left out.
     """
     texts, unread = texts_of(paths, stdin)
@@ -240,10 +244,26 @@ def read_texts(files: Iterable[tuple[str, bytes]]) -> tuple[list[Document], list
     mistakes: list[Mistake] = []
     for name, content in files:
         try:
-            documents += _documents(name, content.decode("utf-8"), mistakes)
+            documents += _documents(name, content.decode(encoding_of(content)), mistakes)
         except UnicodeDecodeError as error:
             mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {_reason(error)}"))
     return documents, mistakes
+
+
+def encoding_of(content: bytes) -> str:
+    """UTF-8, unless a byte order mark says UTF-16: ``>`` of Windows PowerShell writes that."""
+    return next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+
+
+def decoded(content: bytes) -> str:
+    """A text with its lines ended by ``\\n``. Raises UnicodeDecodeError."""
+    text = content.decode(encoding_of(content))
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def standard_input() -> str:
+    """All that comes from it. Raises UnicodeDecodeError."""
+    return decoded(sys.stdin.buffer.read())
 
 
 def is_manifest(name: str) -> bool:
@@ -268,24 +288,37 @@ def without_templates(names: Iterable[str]) -> list[str]:
 
 def _texts(path: str, stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[Text]:
     if path == STDIN:
-        text = stdin()
-        if text.strip():
-            yield Text("(stdin)", text)
-        else:
-            mistakes.append(Mistake("(stdin)", 0, "", "", None, "nothing came from standard input"))
+        yield from _standard_input(stdin, mistakes)
         return
     files = _files(Path(path))
     if not files:
         mistakes.append(Mistake(path, 0, "", "", None, "there is no YAML or JSON file in it"))
     for file in files:
         try:
-            yield Text(str(file), file.read_text(encoding="utf-8"))
+            yield Text(str(file), decoded(file.read_bytes()))
         except (OSError, UnicodeDecodeError) as error:
             mistakes.append(Mistake(str(file), 0, "", "", None, f"cannot be read: {_reason(error)}"))
 
 
+def _standard_input(stdin: Callable[[], str], mistakes: list[Mistake]) -> Iterator[Text]:
+    name = "(stdin)"
+    try:
+        text = stdin()
+    except UnicodeDecodeError as error:
+        mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {_reason(error)}"))
+        return
+    if text.strip():
+        yield Text(name, text)
+    else:
+        mistakes.append(Mistake(name, 0, "", "", None, "nothing came from standard input"))
+
+
 def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return "it must be UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+    return (
+        "it must be UTF-8, or UTF-16 with a byte order mark"
+        if isinstance(error, UnicodeDecodeError)
+        else error.strerror or str(error)
+    )
 
 
 def _files(path: Path) -> list[Path]:
