@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -89,6 +90,56 @@ def test_every_bad_line_is_named(first: Path, tmp_path: Path) -> None:
     said = done.stderr.splitlines()
     assert [line.split(": ")[1] for line in said] == [*(f"{other}:{line}" for line in (1, 2, 3)), f"{tmp_path}/nothing"]
     assert "cannot be read: No such file or directory" in said[-1]
+
+
+def test_of_a_trace_that_ends_before_the_other_is_shown_what_it_saw_until_then(first: Path, tmp_path: Path) -> None:
+    done = run(first, trace(tmp_path, "other", PICKED, STARTED))
+    assert done.stdout.splitlines()[-3:] == [
+        "    2026-02-15T01:00:00Z  PickedUp  AKSNodeClass/default  WindowOpen",
+        "    2026-02-15T01:00:04Z  CommandStarted  Node/aks-a  Drifted",
+        "  > (it ends here, after 2 records)",
+    ]
+
+
+def test_of_a_trace_that_goes_on_without_the_record_too(first: Path, tmp_path: Path) -> None:
+    done = run(first, trace(tmp_path, "other", PICKED, BLOCKED), "--context=1")
+    assert done.stdout.splitlines()[-2:] == [
+        "    2026-02-15T01:00:00Z  PickedUp  AKSNodeClass/default  WindowOpen",
+        "  > (nothing)",
+    ]
+
+
+def test_records_are_told_in_80_columns(first: Path, tmp_path: Path) -> None:
+    long = BLOCKED.replace("}", f',"message":"{"word " * 60}"}}')
+    done = run(first, trace(tmp_path, "other", PICKED, STARTED, long))
+    told = [line for line in done.stdout.splitlines() if line.startswith((" ", "They"))]
+    assert max(map(len, told)) <= 80
+    assert done.stdout.count("word") == 60
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_difference(first: Path, tmp_path: Path, encoding: str) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(first.read_text().encode(encoding))
+    assert run(first, other).exit_code == 0
+
+
+def test_of_a_file_that_is_none_the_first_lines_are_named(first: Path, tmp_path: Path) -> None:
+    said = run(first, trace(tmp_path, "other", *["kind: NodePool"] * 1000)).stderr.splitlines()
+    assert len(said) == 21
+    assert "980 more lines are no record of a trace; traces are written by napsim simulate" in said[-1]
+
+
+def test_a_trace_that_is_compressed_is_told_as_such(first: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl.gz"
+    other.write_bytes(gzip.compress(first.read_bytes()))
+    done = run(first, other)
+    assert done.exit_code == 2
+    assert "it is compressed: gunzip it first" in done.stderr
+
+
+def test_standard_input_can_be_but_one_of_the_two(first: Path) -> None:
+    assert run("-", "-", given=first.read_text()).exit_code == 2
 
 
 @pytest.mark.parametrize("option", ["--ignore=Guessed", "--tolerance=soon", "--tolerance=-1s", "--since=noon"])

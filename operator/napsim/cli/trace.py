@@ -16,10 +16,12 @@ from napsim.cli.endings import BAD_INPUT, WRONG_INPUT, ending
 from napsim.cli.options import Form, Output
 from napsim.core.divergence import diverge, names_of, renamed
 from napsim.core.trace import Record, RecordKind, parsed
-from napsim.reading.sources import STDIN, Mistake
+from napsim.reading.sources import STDIN, Mistake, decoded
 from napsim.report.trace_difference import Told, document, lines
 
 _DIFFER: Final = 1
+_MOST_MISTAKES: Final = 20  # of one file
+_COMPRESSED: Final = b"\x1f\x8b"
 _KINDS: Final = frozenset(RecordKind)
 
 _WRITTEN_BY: Final = "traces are written by napsim simulate --trace and napsim run --trace"
@@ -82,6 +84,8 @@ def diff(
 ) -> None:
     """The first difference of two traces of one story. Generated names are mapped; pods are not compared."""
     is_left_out = _ignoring(ignore or ())
+    if first == second == STDIN:
+        raise typer.BadParameter("only one of the two can be standard input")
     mistakes: list[Mistake] = []
     one, other = (_since(_read(name, mistakes), since) for name in (first, second))
     if mistakes:
@@ -116,17 +120,34 @@ def _ignoring(rules: Iterable[str]) -> Callable[[Record], bool]:
 
 def _read(name: str, mistakes: list[Mistake]) -> list[Record]:
     try:
-        text = sys.stdin.read() if name == STDIN else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        text = _text(name)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
         mistakes.append(Mistake(name, 0, "", "", None, f"cannot be read: {why}; {_WRITTEN_BY}"))
         return []
     records = []
-    for number, item in enumerate(text.splitlines(), start=1):
+    wrong = 0
+    for number, item in enumerate(text.split("\n"), start=1):
         if not item.strip():
             continue
         try:
             records.append(parsed(item))
         except ValueError as error:
-            mistakes.append(Mistake(name, number, "", "", None, f"no record of a trace: {error}"))
+            wrong += 1
+            if wrong <= _MOST_MISTAKES:
+                mistakes.append(Mistake(name, number, "", "", None, f"no record of a trace: {error}"))
+    if wrong > _MOST_MISTAKES:
+        more = f"{wrong - _MOST_MISTAKES} more lines are no record of a trace; {_WRITTEN_BY}"
+        mistakes.append(Mistake(name, 0, "", "", None, more))
     return records
+
+
+def _text(name: str) -> str:
+    """Raises OSError, and ValueError for what is no text."""
+    content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    if content.startswith(_COMPRESSED):
+        raise ValueError("it is compressed: gunzip it first")
+    try:
+        return decoded(content).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8") from error

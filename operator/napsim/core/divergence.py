@@ -15,6 +15,7 @@ created in place of the same one, or as the same number of its pool; Nodes are c
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,7 +44,8 @@ class Divergence:
 
     ``of`` names what was followed: ``pick-ups``, ``commands of NodePool p`` or an object. Names are those of the first
     trace, also in ``second``.
-    ``index_first`` and ``index_second``: how many records of each trace come before it.
+    ``index_first`` and ``index_second``: how many records of each trace come before it; of one that has nothing there,
+    how many are not later than the other's record.
     """
 
     what: str
@@ -74,7 +76,18 @@ def diverge(
         for lane in sorted({*one, *other})
         if (difference := _first_of(lane, one.get(lane, []), other.get(lane, []), tolerance)) is not None
     ]
-    return min(found, key=_when, default=None)
+    earliest = min(found, key=_when, default=None)
+    return _with_places(earliest, first, second) if earliest is not None else None
+
+
+def _with_places(found: Divergence, first: Sequence[Record], second: Sequence[Record]) -> Divergence:
+    """The same, also where one trace has nothing of what was followed: it saw other things meanwhile."""
+    index_first, index_second = found.index_first, found.index_second
+    if found.first is None and found.second is not None:
+        index_first = sum(record.at <= found.second.at for record in first)
+    if found.second is None and found.first is not None:
+        index_second = sum(record.at <= found.first.at for record in second)
+    return dataclasses.replace(found, index_first=index_first, index_second=index_second)
 
 
 def _when(found: Divergence) -> tuple[float, int, str]:
@@ -109,8 +122,8 @@ def _first_of(lane: str, one: list[_At], other: list[_At], tolerance: timedelta)
                 lane,
                 left.record if left is not None else None,
                 right.record if right is not None else None,
-                left.index if left is not None else one[-1].index + 1 if one else 0,
-                right.index if right is not None else other[-1].index + 1 if other else 0,
+                left.index if left is not None else 0,
+                right.index if right is not None else 0,
             )
     return None
 

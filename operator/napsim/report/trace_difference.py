@@ -10,9 +10,12 @@ from typing import Any, Final
 from napsim.core.clock import rfc3339
 from napsim.core.divergence import Divergence
 from napsim.core.trace import Record, line
+from napsim.report.marked import wrapped
+from napsim.report.phrases import plural
 
 SCHEMA: Final = "napsim.dev/trace-diff/v1"
 _NOTHING: Final = "(nothing)"
+_MORE: Final = 8  # blanks before what goes on from the line above
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,17 @@ def lines(first: Told, second: Told, found: Divergence | None, context: int) -> 
         yield ""
         yield told.name
         for before in told.records[max(index - context, 0) : index]:
-            yield f"    {sentence(before)}"
-        yield f"  > {sentence(record) if record is not None else _NOTHING}"
+            yield from _wrapped(sentence(before), "    ")
+        missing = _NOTHING if index < len(told.records) else f"(it ends here, after {_records(told)})"
+        yield from _wrapped(sentence(record) if record is not None else missing, "  > ")
+
+
+def _wrapped(text: str, indent: str) -> Iterator[str]:
+    return (row.text for row in wrapped(text, indent=indent, more=" " * (_MORE - len(indent))))
+
+
+def _records(told: Told) -> str:
+    return plural(len(told.records), "record")
 
 
 def _counts(first: Told, second: Told) -> str:
