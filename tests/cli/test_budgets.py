@@ -283,3 +283,10 @@ def test_what_a_simulation_needs_is_not_loaded() -> None:
     code = f"import sys, napsim.cli.budgets, napsim.cli.windows; print(sorted({unwanted} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_calendar_named_dash_goes_to_standard_output_alone() -> None:
+    done = run("-", MONDAY, UTC, "--ics=-", given=documents(WEEKEND))
+    assert done.stdout.startswith("BEGIN:VCALENDAR")
+    assert "UNLIMITED" in done.stderr
+    assert run("-", MONDAY, UTC, "--ics=-", "--html=-", given=documents(WEEKEND)).exit_code == 2

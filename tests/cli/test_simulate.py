@@ -93,6 +93,23 @@ def test_a_calendar_a_page_and_a_trace_are_written(tmp_path: Path) -> None:
     assert {"PickedUp", "CommandStarted", "ClaimGone"} <= kinds
 
 
+@pytest.mark.parametrize(
+    ("option", "begins"), [("--ics", "BEGIN:VCALENDAR"), ("--html", "<!DOCTYPE html>"), ("--trace", '{"at":')]
+)
+def test_a_file_named_dash_is_standard_output_and_the_report_goes_aside(option: str, begins: str) -> None:
+    done = run(FINISHES, option, "-")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(begins)
+    assert done.stderr.startswith("Forecast of five-percent")
+
+
+@pytest.mark.parametrize("more", [["--html", "-"], ["-o", "json"]])
+def test_standard_output_takes_one_document(more: list[str]) -> None:
+    done = run(FINISHES, "--ics", "-", *more)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "standard output takes one of them" in done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     done = run(FINISHES, f"--ics={tmp_path / 'no' / 'a.ics'}")
     assert done.exit_code == 2

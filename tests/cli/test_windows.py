@@ -317,3 +317,10 @@ def test_where_the_machine_s_file_leads_is_its_time_zone(tmp_path: Path) -> None
     (tmp_path / "localtime").symlink_to(target)
     assert local_zone({}, tmp_path / "localtime") == "America/New_York"
     assert local_zone({}, tmp_path / "none") == "UTC"
+
+
+def test_a_calendar_named_dash_goes_to_standard_output_alone() -> None:
+    done = run("-", "--ics=-", given=documents(configuration()))
+    assert done.stdout.startswith("BEGIN:VCALENDAR")
+    assert done.stderr
+    assert run("-", "--ics=-", "-o", "json", given=documents(configuration())).exit_code == 2

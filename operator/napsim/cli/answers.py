@@ -18,7 +18,7 @@ import msgspec
 import typer
 
 from napsim.cli.endings import BAD_INPUT
-from napsim.cli.options import UTC_NAME
+from napsim.cli.options import STDOUT, UTC_NAME, Output
 from napsim.reading.judgement import mistakes_of, pruned
 from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report.marked import Marked, Tone
@@ -150,8 +150,24 @@ def refuse(command: str, error: BadInput) -> typer.Exit:
     return typer.Exit(BAD_INPUT)
 
 
+def takes_stdout(output: Output, files: Mapping[str, Path | None]) -> bool:
+    """Whether one of the files, by option, is ``-``: then the text is told on standard error.
+
+    Raises ``BadParameter`` where more than one document would go to standard output.
+    """
+    there = [option for option, file in files.items() if file == STDOUT]
+    if there and output is not Output.TEXT:
+        there.append("--output")
+    if len(there) > 1:
+        raise typer.BadParameter("standard output takes one of them", param_hint=", ".join(there))
+    return bool(there)
+
+
 def write(command: str, file: Path, content: bytes) -> None:
-    """Raises ``Exit`` where it cannot be written, and says why."""
+    """``-`` is standard output. Raises ``Exit`` where it cannot be written, and says why."""
+    if file == STDOUT:
+        sys.stdout.buffer.write(content)
+        return
     try:
         file.write_bytes(content)
     except OSError as error:
@@ -159,12 +175,16 @@ def write(command: str, file: Path, content: bytes) -> None:
         raise typer.Exit(BAD_INPUT) from error
 
 
-def show(lines: Iterable[Marked]) -> None:
-    """On a terminal with colours, unless ``NO_COLOR`` is set (https://no-color.org); nowhere if it is closed."""
+def show(lines: Iterable[Marked], *, aside: bool = False) -> None:
+    """On a terminal with colours, unless ``NO_COLOR`` is set (https://no-color.org); nowhere if it is closed.
+
+    ``aside``: on standard error.
+    """
+    stream = sys.stderr if aside else sys.stdout
     takes_colours = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    coloured = sys.stdout is not None and sys.stdout.isatty() and takes_colours
+    coloured = stream is not None and stream.isatty() and takes_colours
     for line in lines:
-        typer.echo("".join(_styled(text, tone) for text, tone in line.parts) if coloured else line.text)
+        typer.echo("".join(_styled(text, tone) for text, tone in line.parts) if coloured else line.text, err=aside)
 
 
 def _styled(text: str, tone: Tone) -> str:

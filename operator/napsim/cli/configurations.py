@@ -13,7 +13,7 @@ import typer
 
 from napsim.api import names
 from napsim.api.scalars import parse_instant
-from napsim.cli.answers import Found, local_zone, name_of, refuse, show, write
+from napsim.cli.answers import Found, local_zone, name_of, refuse, show, takes_stdout, write
 from napsim.cli.livecluster import found_of, live_cluster
 from napsim.cli.options import LiveChoice, Output
 from napsim.controllers.settings import settings_of
@@ -43,11 +43,20 @@ GOVERNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``show`` tells it, ``write`` writes it into files."""
+    """``tell`` writes it into files, and prints it."""
 
     calendar: report.WindowCalendar
 
-    def write(self, html: Path | None, ics: Path | None) -> None:
+    def tell(self, output: Output, html: Path | None, ics: Path | None) -> None:
+        """Raises ``BadParameter`` where standard output is asked for twice."""
+        aside = takes_stdout(output, {"--html": html, "--ics": ics})
+        self._write(html, ics)
+        if output is Output.JSON:
+            typer.echo(report.document(self.calendar))
+        else:
+            show(report.lines(self.calendar), aside=aside)
+
+    def _write(self, html: Path | None, ics: Path | None) -> None:
         if html is not None:
             from napsim.report.window_page import page  # noqa: PLC0415 - few want one and loading it takes long
 
@@ -56,12 +65,6 @@ class Answer:
             from napsim.report.answer_calendars import of_windows  # noqa: PLC0415 - as above
 
             write("windows", ics, of_windows(self.calendar))
-
-    def show(self, output: Output) -> None:
-        if output is Output.JSON:
-            typer.echo(report.document(self.calendar))
-        else:
-            show(report.lines(self.calendar))
 
 
 def answer(

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import typer
 
-from napsim.cli.answers import refuse
+from napsim.cli.answers import refuse, write
 from napsim.cli.answers import show as show_lines
 from napsim.cli.endings import BAD_INPUT
 from napsim.cli.forecasting import forecast_of as made_of
@@ -79,7 +79,7 @@ def forecast_of(scenario: Scenario, runs: int, trace: Path | None, following: Fo
         with _rarely_collected(), Passage(scenario.start, scenario.until) as passage:
             outcome = simulated(scenario, passage, pods_in_trace=trace is not None, brief_trace=trace is None)
     if trace is not None:
-        write(trace, "".join(f"{line(record)}\n" for record in outcome.trace).encode())
+        write("simulate", trace, "".join(f"{line(record)}\n" for record in outcome.trace).encode())
     return msgspec.structs.replace(made_of(scenario, outcome), runs=found)
 
 
@@ -100,18 +100,9 @@ def _replayed(scenario: Scenario, following: Following, *, pods_in_trace: bool) 
     return outcome
 
 
-def show(forecast: Forecast, output: Output) -> None:
-    """On standard output."""
+def show(forecast: Forecast, output: Output, *, aside: bool) -> None:
+    """On standard output; ``aside``: the text on standard error."""
     if output is Output.JSON:
         typer.echo(document(forecast))
         return
-    show_lines(lines(forecast))
-
-
-def write(path: Path, content: bytes) -> None:
-    """Into a file. Raises Exit where that cannot be."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        typer.echo(f"napsim simulate: {path}: cannot be written: {error.strerror}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    show_lines(lines(forecast), aside=aside)

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from napsim.api import names
-from napsim.cli.answers import Found, local_zone, name_of, refuse, show, write
+from napsim.cli.answers import Found, local_zone, name_of, refuse, show, takes_stdout, write
 from napsim.cli.livecluster import found_of, live_cluster
 from napsim.cli.options import LiveChoice, Output
 from napsim.cli.pools import ASSUMED, check_pools, counted, decoded, nodes_by_pool, total_of
@@ -175,7 +175,8 @@ def grant(
 
 
 def tell(calendar: report.BudgetCalendar, output: Output, html: Path | None, ics: Path | None) -> None:
-    """Print it, and write it into files."""
+    """Print it, and write it into files. Raises ``BadParameter`` where standard output is asked for twice."""
+    aside = takes_stdout(output, {"--html": html, "--ics": ics})
     if html is not None:
         from napsim.report.budget_page import page  # noqa: PLC0415 - few want one and loading it takes long
 
@@ -187,4 +188,4 @@ def tell(calendar: report.BudgetCalendar, output: Output, html: Path | None, ics
     if output is Output.JSON:
         typer.echo(report.document(calendar))
     else:
-        show(report.lines(calendar))
+        show(report.lines(calendar), aside=aside)

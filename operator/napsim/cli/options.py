@@ -15,6 +15,7 @@ import typer
 from napsim.cli.suggestions import contexts
 
 UTC_NAME: Final = "UTC"
+STDOUT: Final = Path("-")
 MOST_SPEED: Final = 10_000_000
 """Of ``--follow``: a year in three seconds."""
 _FIRST_YEAR: Final = 1970
@@ -89,5 +90,7 @@ Dask = Annotated[
 Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json.")]
 
 
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that opens without a network.")]
-Ics = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a calendar (RFC 5545).")]
+Html = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a page that opens without a network; - is standard output.")
+]
+Ics = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a calendar (RFC 5545); - is standard output.")]

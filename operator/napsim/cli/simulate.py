@@ -57,21 +57,18 @@ def simulate(
         float | None,
         typer.Option(min=1, max=MOST_SPEED, help="With --follow: virtual seconds a second; by default 600."),
     ] = None,
-    ics: Annotated[Path | None, typer.Option(help="Write windows and disruptions as a calendar.")] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a page of charts that zooms and opens without a network.")
+    ics: Annotated[
+        Path | None, typer.Option(help="Write windows and disruptions as a calendar; - is standard output.")
     ] = None,
-    trace: Annotated[Path | None, typer.Option(help="Write every decision, as JSON lines.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page of charts that zooms and opens without a network; or -.")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write every decision, as JSON lines; or -.")] = None,
 ) -> None:
     """Forecast a rollout: when nodes are on the new image, what is disrupted when, what stands in the way."""
     with loading():
-        from napsim.cli.forecasts import (  # noqa: PLC0415 - the help does without
-            Following,
-            composed,
-            forecast_of,
-            show,
-            write,
-        )
+        from napsim.cli.answers import takes_stdout, write  # noqa: PLC0415 - the help does without
+        from napsim.cli.forecasts import Following, composed, forecast_of, show  # noqa: PLC0415 - as above
 
     scenario = composed(paths, start, until, seed)
     if follow and runs > 1:
@@ -80,18 +77,20 @@ def simulate(
         raise typer.BadParameter(
             "is for --follow, and without it nothing is shown while it happens", param_hint="--speed"
         )
-    files = tuple(path for path in (ics, html, trace) if path is not None)
-    following = Following(speed or _SPEED, output is Output.JSON, files) if follow else None
+    files = {"--ics": ics, "--html": html, "--trace": trace}
+    aside = takes_stdout(output, files)
+    asked = tuple(path for path in files.values() if path is not None)
+    following = Following(speed or _SPEED, aside or output is Output.JSON, asked) if follow else None
     forecast = forecast_of(scenario, runs, trace, following)
     if ics is not None:
         from napsim.report.forecast_calendar import calendar  # noqa: PLC0415 - few want one and loading it takes long
 
-        write(ics, calendar(forecast))
+        write("simulate", ics, calendar(forecast))
     if html is not None:
         from napsim.report.forecast_page import page  # noqa: PLC0415 - few want one and loading it takes long
 
-        write(html, page(forecast).encode())
-    show(forecast, output)
+        write("simulate", html, page(forecast).encode())
+    show(forecast, output, aside=aside)
     finished = forecast.finishes if forecast.runs is None else forecast.runs.finished == forecast.runs.count
     if not finished:
         raise typer.Exit(_NOT_FINISHED)

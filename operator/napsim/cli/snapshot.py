@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from napsim.cli.connections import connection_for
 from napsim.cli.endings import BAD_INPUT, NO_ANSWER, NO_KUBECONFIG, ending
-from napsim.cli.options import Context, Kubeconfig
+from napsim.cli.options import STDOUT, Context, Kubeconfig
 from napsim.cli.unanswered import told
 from napsim.controllers.resources import Resource
 from napsim.core.clock import Timeline, parse_rfc3339, rfc3339
@@ -150,7 +150,7 @@ def _shown() -> Iterator[Page]:
 
 
 def _write(output: Path | None, text: str) -> None:
-    if output is None:
+    if output is None or output == STDOUT:
         sys.stdout.write(text)
         return
     try:

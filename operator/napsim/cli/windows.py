@@ -44,5 +44,4 @@ def windows(
         from napsim.cli.configurations import answer  # noqa: PLC0415 - the help does without
 
     found = answer(paths, at, count, time_zone, LiveChoice(cluster, kubeconfig, context))
-    found.write(html, ics)
-    found.show(output)
+    found.tell(output, html, ics)
