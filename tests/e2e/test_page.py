@@ -16,6 +16,7 @@ from napsim.report.forecast import Forecast
 from napsim.report.forecast_page import page
 from tests.e2e.browser import SHIFT, Tab, chromium, tab
 from tests.report.fleets import EACH, OPENS, WEEK, fleet
+from tests.report.forecasts import UNFINISHED
 
 SIZES: Final = {20: fleet(20, 6), 5000: fleet(5000, 6)}
 COUNTED: Final = re.compile(r"(\d+) of (\d+)")
@@ -167,6 +168,26 @@ def test_many_blocked_nodes_are_counted_by_reason_and_few_are_named(browser: str
         assert "PodDisruptionBudget=[shop/ledger]" in told
 
     in_tab(browser, pages[5000], does)
+
+
+def test_nodes_that_wait_for_a_budget_are_a_bar_that_tells_which_and_until_when(
+    browser: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async def does(opened: Tab) -> None:
+        await opened.value("location.hash = '#from=0&to=2419200'")
+        await opened.reload()
+        await focus(opened, '[data-chart="0"] g.blocked')
+        told = await opened.value("document.getElementById('tip').textContent")
+        assert "3 nodes blocked: BlockingBudget, from Wed 2026-03-04 09:00:00 UTC until Wed 2026-03-04 17:00" in told
+        await focus(opened, '[data-chart="1"] g.blocked')
+        told = await opened.value("document.getElementById('tip').textContent")
+        assert (
+            "4000 nodes blocked: BlockingBudget, from Mon 2026-03-09 00:00:00 UTC still so at the end. budgets" in told
+        )
+        assert "mon for 120h); opens Tue 2026-03-31 00:00" in told
+
+    address = _written(tmp_path_factory.mktemp("waits") / "page.html", UNFINISHED)
+    in_tab(browser, address, does)
 
 
 def test_events_are_filtered_by_text_by_kind_and_by_the_time_shown(browser: str, pages: dict[int, str]) -> None:

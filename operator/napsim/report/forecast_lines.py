@@ -13,7 +13,7 @@ from napsim.api.names import MAX_INT32
 from napsim.core.pickup import PickupRule
 from napsim.report.forecast import Blocked, BudgetWait, Forecast, Moment, Pool, Runs, Workload
 from napsim.report.marked import MOST_ROWS, Marked, Tone, shortened, wrapped
-from napsim.report.phrases import RAN_OUT, plural
+from napsim.report.phrases import RAN_OUT, opens, plural
 from napsim.report.times import DAYS, full, span, zone_of
 
 _MESSAGE: Final = 220  # characters of one message
@@ -215,8 +215,7 @@ class _Page:
         """Of waits of which none goes on, or of the one that does."""
         first, last = group[0], group[-1]
         if last.until is None:
-            opens = f"opens {self._local(last.opens_at)}" if last.opens_at else "does not open within a year"
-            return f"since {self._local(first.since)}, still so at the end; {opens}"
+            return f"since {self._local(first.since)}, still so at the end; {opens(last.opens_at, self._zone)}"
         if len(group) == 1:
             return f"from {self._local(first.since)} until {self._clock(last.until, first.since)}"
         longest = span(max(map(self._forecast.length_of, group)))

@@ -24,7 +24,7 @@ from napsim.report.forecast import Blocked, BudgetWait, Forecast, Pool
 from napsim.report.forecast_lines import lines
 from napsim.report.forecast_months import months
 from napsim.report.forecast_series import Charts, charts
-from napsim.report.phrases import plural
+from napsim.report.phrases import opens, plural
 from napsim.report.times import full, span, zone_of
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -149,8 +149,11 @@ def _more(rows: int) -> Iterator[str]:
 def _held(forecast: Forecast, item: Blocked | BudgetWait) -> str:
     length = span(forecast.length_of(item)) + ("" if item.until else ", still so at the end")
     why = shorten(f"{item.reason}: {item.message}" if item.message else item.reason, _MESSAGE, placeholder=" …")
+    zone = zone_of(forecast.time_zone)
+    if isinstance(item, BudgetWait) and item.until is None:
+        why += f"; {opens(item.opens_at, zone)}"
     which = str(item.nodes) if isinstance(item, BudgetWait) else item.node
-    cells = (which, full(item.since, zone_of(forecast.time_zone)), length, why)
+    cells = (which, full(item.since, zone), length, why)
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 

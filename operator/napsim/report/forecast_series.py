@@ -16,7 +16,7 @@ import msgspec
 
 from napsim.api.names import MAX_INT32
 from napsim.report.forecast import Eviction, Forecast, Moment, Pool, Step, Workload
-from napsim.report.phrases import RAN_OUT, plural
+from napsim.report.phrases import RAN_OUT, opens, plural
 from napsim.report.times import span, zone_of
 
 UNLIMITED: Final = -1
@@ -238,7 +238,10 @@ class _Reduction:
                 f"{len(every) - len(kept)} of {len(every)} times that nodes waited for a budget, the shortest"
             )
         for item in sorted(kept, key=lambda it: (it.since, it.node_pool)):
-            names = (self._name(plural(item.nodes, "node")), self._name(item.reason), self._name(item.message))
+            told = item.message
+            if item.until is None:
+                told += f"; {opens(item.opens_at, zone_of(self._forecast.time_zone))}"
+            names = (self._name(plural(item.nodes, "node")), self._name(item.reason), self._name(told))
             yield Span(number[item.node_pool], *names, self._at(item.since), self._end(item.until))
 
     def _lanes(self) -> Iterator[Lane]:

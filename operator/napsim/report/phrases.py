@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from napsim.report.times import full, short, span, zone_of
@@ -113,6 +113,11 @@ def pick_up(same: Sequence[PickUp]) -> str:
 def rollout(view: View) -> str:
     """``rolling out, 37/120 updated``."""
     return f"{ROLLOUT[view.rollout]}, {view.updated}/{view.total} updated" if view.total else "no nodes"
+
+
+def opens(at: datetime | None, zone: tzinfo) -> str:
+    """When the schedules of budgets that allow none leave room; None: not within a year."""
+    return "does not open within a year" if at is None else f"opens {full(at, zone)}"
 
 
 def plural(count: int, noun: str) -> str:
