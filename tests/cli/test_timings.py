@@ -128,6 +128,23 @@ def test_what_is_beside_a_snapshot_is_passed_over(snapshot: Path, other: str) ->
     assert (done.exit_code, done.stdout) == (0, run(snapshot).stdout)
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"firstTimestamp": "yesterday"}, "firstTimestamp"),
+        ({"firstTimestamp": "2026-02-14T12:00:00"}, "firstTimestamp"),
+        ({"involvedObject": "Node/n"}, "involvedObject"),
+        ({"regarding": ["n"]}, "regarding"),
+    ],
+)
+def test_an_event_that_is_none_is_named(change: dict[str, Any], field: str) -> None:
+    given = [claim("a", 10, 40, 50), {**event("Node", "n", "Ready", 5), **change}]
+    done = run("-", given="\n---\n".join(map(json.dumps, given)))
+    assert done.exit_code == 2
+    assert done.stderr.startswith("napsim timings: (stdin):3: Event/n.1: ")
+    assert f"`$.{field}`" in done.stderr
+
+
 def test_every_mistake_is_named_with_its_place() -> None:
     wrong = claim("a")
     wrong["status"]["conditions"] = "none"

@@ -13,15 +13,38 @@ from napsim.cli.endings import BAD_INPUT, NO_ANSWER, WRONG_INPUT, ending
 from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
-from napsim.core.clock import parse_rfc3339
 from napsim.core.measurements import Said, measured
-from napsim.core.objects import NodeClaim, Pod
+from napsim.core.objects import NodeClaim, Pod, Value
 from napsim.live.snapshot import timeline_anchor
 from napsim.reading.sources import Mistake, read, standard_input
 from napsim.report.timings_table import document, lines
 
 RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
 _NOTHING: Final = 1
+
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class About(Value, frozen=True):
+    """What an event is of."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class Event(Value, frozen=True):
+    """Of both APIs: ``events.k8s.io`` names its object ``regarding``."""
+
+    regarding: About | None = None
+    involved_object: About = About()
+    reason: str = ""
+    event_time: _Instant | None = None
+    deprecated_first_timestamp: _Instant | None = None
+    first_timestamp: _Instant | None = None
+
+
+_TYPES: Final[Mapping[str, type[Value]]] = {"NodeClaim": NodeClaim, "Pod": Pod, "Event": Event}
 
 app = typer.Typer(add_completion=False)
 
@@ -56,7 +79,7 @@ def timings(
     found = measured(
         [msgspec.convert(it, NodeClaim, strict=False) for it in of_kind["NodeClaim"]],
         [msgspec.convert(it, Pod, strict=False) for it in of_kind["Pod"]],
-        _said(of_kind["Event"]),
+        _said(msgspec.convert(it, Event, strict=False) for it in of_kind["Event"]),
     )
     if not any(item.step == "launch" for item in found):
         typer.echo(
@@ -72,7 +95,7 @@ def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
     documents, mistakes = read(paths, standard_input)
     found = [it for it in documents if isinstance(it.manifest, dict)]
     for document_ in found:
-        type_ = {"NodeClaim": NodeClaim, "Pod": Pod}.get(str(document_.manifest.get("kind")))
+        type_ = _TYPES.get(str(document_.manifest.get("kind")))
         if type_ is None:
             continue
         try:
@@ -86,18 +109,11 @@ def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
     return tuple(document_.manifest for document_ in found)
 
 
-def _said(events: Iterable[Mapping[str, Any]]) -> list[Said]:
-    """Events of both APIs: ``events.k8s.io`` names its object ``regarding``."""
+def _said(events: Iterable[Event]) -> list[Said]:
     found = []
     for event in events:
-        about = event.get("regarding") or event.get("involvedObject") or {}
-        at = _instant(event)
+        at = event.event_time or event.deprecated_first_timestamp or event.first_timestamp
+        about = event.regarding or event.involved_object
         if at is not None:
-            found.append(Said(about.get("kind", ""), about.get("name", ""), event.get("reason", ""), at))
+            found.append(Said(about.kind, about.name, event.reason, at))
     return found
-
-
-def _instant(event: Mapping[str, Any]) -> datetime | None:
-    keys = ("eventTime", "deprecatedFirstTimestamp", "firstTimestamp")
-    text = next((event[key] for key in keys if event.get(key)), None)
-    return parse_rfc3339(text) if text is not None else None
