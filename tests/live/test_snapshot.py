@@ -122,6 +122,42 @@ def test_a_name_has_one_hash_everywhere_and_another_with_another_salt() -> None:
     assert not {"web-1", "shop", "aks-1", "payments"} & set(json.dumps(pod).replace('"', " ").split())
 
 
+@pytest.mark.parametrize("rest", [{}, {"operator": "Exists"}, {"effect": "NoSchedule"}, {"tolerationSeconds": 60}])
+def test_a_toleration_is_hidden_whichever_of_its_fields_are_there(rest: dict[str, Any]) -> None:
+    spec = {**POD["spec"], "tolerations": [{"key": "team", "value": "payments", **rest}, {"key": "team", **rest}]}
+    hidden = Pseudonyms()
+    whole, by_key = hidden.manifest(kept(PODS, {**POD, "spec": spec}))["spec"]["tolerations"]
+    assert whole == {"key": hidden.of("team"), "value": hidden.of("payments"), **rest}
+    assert by_key == {"key": hidden.of("team"), **rest}
+
+
+def test_the_labels_of_a_storage_class_are_hidden_and_zones_are_kept() -> None:
+    terms = [
+        {"key": "team", "values": ["payments"]},
+        {"key": "topology.kubernetes.io/zone", "values": ["westeurope-1"]},
+    ]
+    storage = {
+        "kind": "StorageClass",
+        "metadata": {"name": "fast"},
+        "allowedTopologies": [{"matchLabelExpressions": terms}],
+    }
+    hidden = Pseudonyms()
+    (topology,) = hidden.manifest(storage)["allowedTopologies"]
+    assert topology["matchLabelExpressions"] == [
+        {"key": hidden.of("team"), "values": [hidden.of("payments")]},
+        terms[1],
+    ]
+
+
+def test_the_zones_of_a_local_dns_are_hidden_but_for_those_of_every_cluster() -> None:
+    zones = [{"zone": zone, "protocol": "PreferUDP"} for zone in (".", "cluster.local", "corp.example")]
+    spec = {"imageFamily": "Ubuntu2404", "localDNS": {"mode": "Required", "vnetDNSOverrides": zones}}
+    hidden = Pseudonyms()
+    found = hidden.manifest({"kind": "AKSNodeClass", "metadata": {"name": "default"}, "spec": spec})
+    told = [item["zone"] for item in found["spec"]["localDNS"]["vnetDNSOverrides"]]
+    assert told == [".", "cluster.local", hidden.of("corp.example")]
+
+
 def test_selectors_go_on_selecting() -> None:
     hidden = Pseudonyms()
     item = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}}

@@ -40,6 +40,9 @@ _NAMES: Final = frozenset({
 })  # fmt: skip
 _LABELS: Final = frozenset({"labels", "matchLabels", "nodeSelector"})
 _LEFT_OUT: Final = frozenset({"tags", "vnetSubnetID", "userData", "disruptedPods", "display"})
+_OF_A_TERM: Final = frozenset({
+    "key", "operator", "value", "values", "effect", "tolerationSeconds", "minValues", "timeAdded",
+})  # fmt: skip
 _COMMANDS: Final = (names.COMMAND, names.ADOPTS, names.IN_PLACE)
 _OWN_NAMES: Final = frozenset({"NodeAutoProvisioning", "MaintenanceConfiguration", "NodeImage"})
 _SYSTEM: Final = ("system-",)
@@ -91,7 +94,7 @@ class Pseudonyms:
             return [self._part(item) for item in value]
         if not isinstance(value, Mapping):
             return value
-        if "key" in value and ("operator" in value or "effect" in value):
+        if isinstance(value.get("key"), str) and value.keys() <= _OF_A_TERM:
             return self._term(value)
         return {key: self._field(key, item) for key, item in value.items() if key not in _LEFT_OUT}
 
@@ -109,6 +112,8 @@ class Pseudonyms:
             return [self._key(label) for label in value]
         if key == "namespaces":
             return [self.of(name) for name in value]
+        if key == "zone" and isinstance(value, str):  # of a local DNS
+            return value if value == "." or value.endswith("cluster.local") else self.of(value)
         if key == "providerID" and value:
             return f"azure:///{self.of(value)}"
         if key == "priorityClassName" and isinstance(value, str):
@@ -118,7 +123,7 @@ class Pseudonyms:
         return self._part(value)
 
     def _term(self, term: Mapping[str, Any]) -> dict[str, Any]:
-        """A requirement, taint or toleration."""
+        """A requirement, taint or toleration: of the last, all but the key may be absent."""
         key = term["key"]
         replaced = {**term, "key": self._key(key)}
         if "values" in term:
