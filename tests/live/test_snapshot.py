@@ -158,6 +158,13 @@ def test_the_zones_of_a_local_dns_are_hidden_but_for_those_of_every_cluster() ->
     assert told == [".", "cluster.local", hidden.of("corp.example")]
 
 
+def test_failures_that_are_played_happen_in_the_same_pools() -> None:
+    failures = [{"kind": "NoCapacity", "nodePools": ["payments"], "instanceTypes": ["Standard_D4s_v5"]}]
+    nap = {"kind": "NodeAutoProvisioning", "metadata": {"name": "default"}, "spec": {"failures": failures}}
+    hidden = Pseudonyms()
+    assert hidden.manifest(nap)["spec"]["failures"] == [{**failures[0], "nodePools": [hidden.of("payments")]}]
+
+
 def test_selectors_go_on_selecting() -> None:
     hidden = Pseudonyms()
     item = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
