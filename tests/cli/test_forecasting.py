@@ -16,7 +16,7 @@ from napsim.report.remedies import LATER, WINDOW, remedies
 from napsim.sim.scenario import NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import OLD, OPENS, START, cluster, scenario, shop
+from tests.sim.scenarios import OLD, OPENS, START, cluster, scenario, settings, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -71,6 +71,26 @@ def test_a_static_pool_at_its_limit_asks_for_a_higher_one() -> None:
     (pool,) = forecast(scenario([*base, at_limit])).pools
     assert pool.replaced == 0
     assert pool.remedies == remedies([Reason.SURGE_LIMIT])
+
+
+def test_an_end_in_the_middle_of_a_static_pool_s_rollout_asks_for_nothing_but_time() -> None:
+    """Its fifth node is a replacement on its way, not one too many."""
+    base = [it for it in cluster() if it["kind"] != "NodePool"]
+    static = made.pool(replicas=4, budgets=[{"nodes": "1"}])
+    (pool,) = forecast(replace(scenario([*base, static]), until=OPENS + timedelta(seconds=30))).pools
+    assert "1 replacement on the way in" in pool.unfinished
+    assert pool.remedies == (LATER,)
+
+
+def test_launches_that_are_given_up_time_and_again_stand_in_the_way_of_every_pool() -> None:
+    """Karpenter waits five minutes for a launch, and then begins with the same node again."""
+    slow = settings(timings={"launch": {"fixed": "6m"}})
+    workloads = [made.deployment(it, 10, nodeSelector={"karpenter.sh/nodepool": it}) for it in ("default", "other")]
+    other = made.pool("other", [{"nodes": "1"}])
+    base = cluster(workloads, [{"nodes": "1"}])
+    first, second = forecast(scenario([slow, other, *base[1:]], days=0.5)).pools
+    assert any(text.startswith("replacements given up ") for text in (*first.unfinished, *second.unfinished))
+    assert first.remedies == second.remedies == remedies([Reason.COMMAND_TIMEOUT])
 
 
 def test_an_image_that_is_not_picked_up_asks_for_a_window() -> None:

@@ -154,6 +154,8 @@ def _remedies(pool: PoolOutcome, outcome: Outcome) -> tuple[str, ...]:
     reasons.update(pool.reasons)
     if pool.steps and not pool.steps[-1].allowed:
         reasons.add(Reason.BUDGET)
+    if not reasons and not pool.waits:  # candidates of all pools take turns, and one that is given up comes first again
+        reasons.update({str(Reason.COMMAND_TIMEOUT)} & {it for other in outcome.pools for it in other.reasons})
     return remedies(sorted(reasons)) or (() if reasons else (WINDOW if pool.waits else LATER,))
 
 

@@ -31,7 +31,9 @@ _REMEDIES: Final[dict[str, str]] = {
         " constraints allow, higher limits"
     ),
     Reason.WAITING_READINESS: "let replacements become ready: capacity in the zone, the instance type, startup taints",
-    Reason.COMMAND_TIMEOUT: "let replacements become ready in time: capacity, startup taints, registration",
+    Reason.COMMAND_TIMEOUT: (
+        "let replacements become ready in time: capacity, a launch within 5 minutes, startup taints, registration"
+    ),
     Reason.DRAINING: f"let the pods that are waited for leave; {_GRACE}",
     Reason.NOT_INITIALIZED: "let the node become ready, or delete it: one that is not initialized is never replaced",
     "NotReady": (

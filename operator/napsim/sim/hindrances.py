@@ -44,13 +44,18 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
         drained = all(is_true(claim.status.conditions, names.DRAINED) for claim in leaving)
         yield Hindrance(f"{_plural(len(leaving), 'node')} on the way out", None if drained else Reason.DRAINING)
     drifted = sum(is_true(claim.status.conditions, names.DRIFTED) for claim in staying)
+    arriving = len(staying) - drifted
     if drifted > sum(held.values()):
-        yield _to_come(simulator, pool, drifted - sum(held.values()))
-    if arriving := len(staying) - drifted:
+        yield _to_come(simulator, pool, drifted - sum(held.values()), arriving)
+    if arriving:
         yield Hindrance(f"{_plural(arriving, 'replacement')} on the way in")
+    if given_up := simulator.recorder.given_up(pool):
+        last = given_up[-1].replace(microsecond=0).isoformat()
+        told = f"replacements given up {_plural(len(given_up), 'time')} in a row, the last at {last}"
+        yield Hindrance(told, Reason.COMMAND_TIMEOUT)
 
 
-def _to_come(simulator: Simulator, pool: str, count: int) -> Hindrance:
+def _to_come(simulator: Simulator, pool: str, count: int, arriving: int) -> Hindrance:
     at, entry = simulator.kernel.now, simulator.declared.pools.get(pool)
     allowance = simulator.disruption.allowance(entry, at) if entry is not None else Allowance(0)
     told = f"{_plural(count, 'node')} to come, {_budgets(allowance.allowed)} at {at.isoformat()}"
@@ -60,7 +65,8 @@ def _to_come(simulator: Simulator, pool: str, count: int) -> Hindrance:
         return Hindrance(
             f"{told}, and {_plural(silent, 'node')} that {'is' if silent == 1 else 'are'} not ready", NOT_READY
         )
-    full = entry is not None and entry.pool.is_static and not simulator.disruption.static_room(entry.pool)
+    static = entry.pool if entry is not None and entry.pool.is_static and not arriving else None
+    full = static is not None and not simulator.disruption.static_room(static)  # for what is on its way there was room
     return Hindrance(told, Reason.SURGE_LIMIT if full else None)
 
 

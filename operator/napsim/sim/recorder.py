@@ -53,6 +53,7 @@ class PoolCourse(msgspec.Struct):
     most: int = 0
     most_at: datetime | None = None
     replaced: int = 0
+    given_up: list[datetime] = field(default_factory=list)  # commands that were rolled back, since one was not
 
 
 class _Evictions(msgspec.Struct):
@@ -100,6 +101,7 @@ class Recorder:
         for course in self.pools.values():
             course.steps.clear()
             course.taken.clear()
+            course.given_up.clear()
             course.most, course.most_at, course.replaced, course.quiet_since = 0, None, 0, None
         self.pick_ups.clear()
         self.blocked.clear()
@@ -144,6 +146,8 @@ class Recorder:
         if not self.brief or (old is not None and names.COMMAND in old.metadata.annotations):
             self._note(node_records(old, new, now))  # in brief, only commands that were rolled back
         before, after = _place(old), _place(new)
+        if after is not None and _is_given_up(old, new):
+            self.pool(after[0]).given_up.append(now)
         if after is not None and _is_taken(new) and not _is_taken(old):
             self.pool(after[0]).taken.append(now)
         if before != after:
@@ -172,6 +176,8 @@ class Recorder:
         course = self.pool(name)
         if new is None:
             course.replaced += commands.replaces(claim)
+            if commands.replaces(claim):
+                course.given_up.clear()
         (course.unfinished.add if _is_unfinished(new) else course.unfinished.discard)(claim.name)
         (course.unsettled.add if _is_unsettled(new) else course.unsettled.discard)(claim.name)
         self.dirty.add(name)
@@ -270,6 +276,10 @@ class Recorder:
             )
         )
 
+    def given_up(self, pool: str) -> tuple[datetime, ...]:
+        """When commands of the pool were rolled back, since one of its nodes was replaced."""
+        return tuple(self.pools[pool].given_up)
+
     def still_blocked(self, pool: str) -> Counter[str]:
         """Nodes of the pool that are blocked now, by the sentence that says why."""
         return Counter(held.verdict.message for held in self._held.values() if held.pool == pool)
@@ -355,6 +365,13 @@ def _is_taken(node: Node | None) -> bool:
     if node is None or node.metadata.labels.get(names.INITIALIZED) != "true":
         return False
     return node.deleting or names.COMMAND in node.metadata.annotations
+
+
+def _is_given_up(old: Node | None, new: Node | None) -> bool:
+    """Whether its command was rolled back: the node stays."""
+    if old is None or new is None or new.deleting:
+        return False
+    return names.COMMAND in old.metadata.annotations and names.COMMAND not in new.metadata.annotations
 
 
 def _is_unfinished(claim: NodeClaim | None) -> bool:
