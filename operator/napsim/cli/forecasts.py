@@ -15,7 +15,6 @@ import typer
 
 from napsim.cli.answers import refuse, write
 from napsim.cli.answers import show as show_lines
-from napsim.cli.endings import BAD_INPUT
 from napsim.cli.forecasting import forecast_of as made_of
 from napsim.cli.options import Output
 from napsim.cli.passage import Passage

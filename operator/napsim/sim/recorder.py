@@ -53,7 +53,7 @@ class PoolCourse(msgspec.Struct):
     most: int = 0
     most_at: datetime | None = None
     replaced: int = 0
-    given_up: list[datetime] = field(default_factory=list)  # commands that were rolled back, since one was not
+    given_up: list[datetime] = msgspec.field(default_factory=list)  # commands that were rolled back, since one was not
 
 
 class _Evictions(msgspec.Struct):
