@@ -12,19 +12,29 @@ from napsim.api.timings import Timings
 from napsim.reading.sources import read
 from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import POD_START, POD_TERMINATION
+from napsim.sim.simulation import simulate
 from tests.scenarios.answers import NOW
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "forecast.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+KARPENTERS = ROOT / "tests" / "sim" / "karpenter" / "cluster.yaml"
 SCENARIOS = sorted(path.parent for path in (ROOT / "tests" / "scenarios").glob("*/scenario.yaml"))
 
 
 def test_the_scenario_on_the_page_is_one() -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    example, _ = EXAMPLES
     cluster = (SCENARIOS[0] / "scenario.yaml").read_text().partition("---\n")[2]
     documents, mistakes = read(["-"], stdin=lambda: f"{example}---\n{cluster}")
     scenario = scenario_of(documents, Asked(NOW), mistakes)
     assert (scenario.name, scenario.seed, scenario.time_zone) == ("spring", 7, "Europe/Berlin")
+
+
+def test_the_change_of_a_cluster_that_is_not_on_aks_replaces_its_nodes() -> None:
+    _, example = EXAMPLES
+    documents, mistakes = read(["-"], stdin=lambda: f"{example}---\n{KARPENTERS.read_text()}")
+    outcome = simulate(scenario_of(documents, Asked(NOW), mistakes))
+    assert (outcome.finished_at is not None, outcome.pools[0].replaced) == (True, 4)
 
 
 @pytest.mark.parametrize("model", [ScenarioSpec, ScenarioTimings, ScenarioEvent])
