@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -54,8 +53,7 @@ def composed(paths: Iterable[str], start: datetime | None, until: datetime | Non
         raise refuse("simulate", error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(msgspec.Struct, frozen=True):
     """How a forecast is looked on while it happens: ``speed`` virtual seconds a second.
 
     ``aside``: on standard error. ``files`` are those that are not written where the show is ended early.

@@ -7,15 +7,15 @@ verdict holds as well is blocked by that, and not counted here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from napsim.core.budgets import DRIFTED, Budget, holding, next_change, opens_at
 from napsim.sim.outcome import BudgetWait
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """``nodes`` that drifted and that nothing but the ``budgets`` of their pool holds; ``total_nodes`` are those that
     the budgets are measured against."""
 
@@ -24,8 +24,7 @@ class Waiting:
     budgets: tuple[Budget, ...]
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A wait that goes on. What is told of the budgets holds until ``told_until``; None: for good."""
 
     since: datetime
@@ -35,12 +34,11 @@ class _Open:
     told_until: datetime | None
 
 
-@dataclass(slots=True)
-class BudgetWaits:
+class BudgetWaits(msgspec.Struct):
     """``look`` whenever a pool changed or its budgets did; costs what changed, not the nodes."""
 
-    over: list[BudgetWait] = field(default_factory=list)
-    _open: dict[str, _Open] = field(default_factory=dict)  # by pool
+    over: list[BudgetWait] = msgspec.field(default_factory=list)
+    _open: dict[str, _Open] = msgspec.field(default_factory=dict)  # by pool
 
     def clear(self) -> None:
         """Forget what was so far."""
