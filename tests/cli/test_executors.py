@@ -36,13 +36,14 @@ def _is_anyone_left(group: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("begun", [1, 2, 3])  # what tracks their resources, one worker, both
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
-def test_workers_end_with_the_program_whatever_ends_it(number: signal.Signals) -> None:
+def test_workers_end_with_the_program_whatever_ends_it_and_when(number: signal.Signals, begun: int) -> None:
     program = subprocess.Popen([sys.executable, "-c", _SLEEPS], stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + _PATIENCE
     try:
-        while _workers(program.pid) < 3 and time.monotonic() < deadline:  # two, and what tracks their resources
-            time.sleep(0.05)
+        while _workers(program.pid) < begun and time.monotonic() < deadline:
+            time.sleep(0.005)
         program.send_signal(number)
         assert program.wait(_PATIENCE) == -number
         while _is_anyone_left(program.pid) and time.monotonic() < deadline:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
@@ -22,6 +22,7 @@ import napsim
 A = TypeVar("A")
 B = TypeVar("B")
 _SECONDS_TO_CONNECT = 5
+_LOOKS_UP_SECONDS = 1.0  # a Ctrl-C that comes just before Python begins to wait does not end the wait
 
 
 class Unreachable(Exception):
@@ -69,8 +70,11 @@ class LocalProcesses:
         """See Executor."""
         with _workers(max(min(len(arguments), self.count or os.cpu_count() or 1), 1)) as pool:
             positions = {pool.submit(function, argument): index for index, argument in enumerate(arguments)}
-            for future in as_completed(positions):
-                yield positions[future], future.result()
+            left = set(positions)
+            while left:
+                done, left = wait(left, _LOOKS_UP_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    yield positions[future], future.result()
 
 
 @contextmanager
