@@ -12,7 +12,7 @@ step := hack/step
 # The tests start Python dozens of times: compiled modules are worth keeping.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock controlplane helm azure-cli chromium crds metrics rules reference pictures docs docs-serve monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind test-versions bench dist sbom release-check licences audit clean
+.PHONY: help venv lock controlplane helm azure-cli chromium crds metrics rules reference pictures docs docs-serve monitoring chart golden format lint types contracts unit processes e2e conformance test demo image kind test-kind test-versions test-karpenter bench dist sbom release-check licences audit clean
 
 help: ## Show this.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1#/p' Makefile | column -t -s '#'
@@ -97,7 +97,7 @@ contracts: $(installed) ## Which package may import which, and that every row of
 	@$(bin)/lint-imports --no-logo
 	@$(bin)/python -m pytest -q -p no:xdist tests/conformance/test_table.py
 
-without_cluster := tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/versions --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py --ignore=tests/conformance/test_table.py
+without_cluster := tests --ignore=tests/e2e --ignore=tests/kind --ignore=tests/versions --ignore=tests/karpenter --ignore=tests/chart --ignore=tests/monitoring --ignore=tests/test_tidy.py --ignore=tests/conformance/test_table.py
 
 unit: $(installed) ## Unit and property tests: no cluster, no process.
 	@$(bin)/python -m pytest --numprocesses=auto -m "not process" $(without_cluster)
@@ -143,6 +143,9 @@ test-kind: $(installed) helm ## The suite on a real kind cluster; needs Docker a
 
 test-versions: $(installed) ## Other minors of Kubernetes, built from their modules (docs/kubernetes-versions.md): ARGS="-k 1.35" chooses one.
 	@$(step) "Other minors of Kubernetes" $(bin)/python -m pytest tests/versions $(ARGS)
+
+test-karpenter: $(installed) controlplane ## Forecasts held to Karpenter itself, built from its module, on a cluster: a quarter of an hour.
+	@$(step) "Karpenter itself" $(bin)/python -m pytest tests/karpenter $(ARGS)
 
 bench: $(installed) controlplane ## What a roll-out costs: CPU, memory and requests per replaced node; a forecast: ARGS=--forecast.
 	@$(bin)/python -m tests.bench $(ARGS)
