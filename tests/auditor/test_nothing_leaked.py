@@ -83,6 +83,15 @@ def test_a_replacement_too_many_is_found(ten: PretendedServer, tmp_path: Path) -
     ]
 
 
+def test_a_replacement_more_is_forgiven_where_others_evict(ten: PretendedServer, tmp_path: Path) -> None:
+    ten.mark("n00")
+    for name in ("one", "two", "three"):
+        ten.launch(name, replaces="n00")
+    assert judged(ten, tmp_path, SurgeBounded({POOL: 10}, {POOL: "1"}, more_nodes=1)) == [
+        "nodepool/general nodeclaim/three: 10 + 1 / 13 alive"
+    ]
+
+
 def test_instances_on_their_way_out_are_not_counted(ten: PretendedServer, tmp_path: Path) -> None:
     for name in ("n00", "n01"):
         ten.mark(name)

@@ -120,9 +120,18 @@ def finish(world: Rehearsal, nodes: int, version: str = NEW) -> None:
 
 
 def assert_sound(
-    world: Rehearsal, nodes: int, budget: str = "2", *, rollouts: int = 1, torn_lines_allowed: int = 0
+    world: Rehearsal,
+    nodes: int,
+    budget: str = "2",
+    *,
+    rollouts: int = 1,
+    torn_lines_allowed: int = 0,
+    more_nodes: int = 0,
 ) -> Record:
-    """Budgets held throughout, one at a time led and wrote, nothing leaked, and no claim too many was ever made."""
+    """Budgets held throughout, one at a time led and wrote, nothing leaked, and no claim too many was ever made.
+
+    ``more_nodes``: see SurgeBounded.
+    """
     world.await_rest({"default": nodes}, torn_lines_allowed=torn_lines_allowed)
     record = read(world.cluster.audit_log, torn_lines_allowed=torn_lines_allowed)
     budgets = {"default": budget}
@@ -131,7 +140,7 @@ def assert_sound(
         BudgetNeverExceeded(budgets, to_virtual=line, reaction_seconds=UNFORESEEABLE_SECONDS),
         NoDoubleWork(LEASE),
         NothingLeaked({"default": nodes}),
-        SurgeBounded({"default": nodes}, budgets, to_virtual=line),
+        SurgeBounded({"default": nodes}, budgets, to_virtual=line, more_nodes=more_nodes),
     )
     found = audit(record, rules)
     assert not found, "\n".join(str(item) for item in found) + "\n" + world.story()

@@ -77,6 +77,7 @@ def asked(request: pytest.FixtureRequest, cluster: Cluster) -> tuple[Situation, 
         changed = datetime.now(UTC)
         apply(cluster, *situation.change)
         follow(cluster, situation)
+        eventually(lambda: claims.taken.keys() <= claims.gone.keys(), "the watch tells of the last that is gone")
     forecasts = tuple(forecast(there, situation, started, changed, seed) for seed in SEEDS)
     return situation, Seen(claims, frozenset(sentences(cluster)), forecasts)
 

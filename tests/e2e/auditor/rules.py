@@ -107,12 +107,14 @@ class SurgeBounded:
     """Never more nodes of a pool at once than wanted and allowed on top of it.
 
     Nodes whose instance is terminating, and launches that are being given up, are on their way out and not counted.
-    ``nodes`` is how many a pool is to have; pools without an entry are not looked at.
+    ``nodes`` is how many a pool is to have; pools without an entry are not looked at. ``more_nodes`` are forgiven, for
+    pods that somebody else evicts: while they are pending a node can take two replacements, or a node comes for them.
     """
 
     nodes: Mapping[str, int]
     budgets: Budgets
     to_virtual: ToVirtual = real_time
+    more_nodes: int = 0
     name: ClassVar[str] = "SurgeBounded"
 
     def check(self, record: Record) -> tuple[Violation, ...]:
@@ -124,7 +126,7 @@ class SurgeBounded:
                 continue
             instant = self.to_virtual(change.write.received)
             limit = budgets[change.pool](change.pool, "Drifted", standing.total, instant)
-            if limit is not None and standing.alive > self.nodes[change.pool] + limit:
+            if limit is not None and standing.alive > self.nodes[change.pool] + limit + self.more_nodes:
                 objects = (f"nodepool/{change.pool}", f"nodeclaim/{change.write.name}")
                 allowed = f"{self.nodes[change.pool]} + {limit}"
                 found.append(Violation(self.name, change.instant, objects, allowed, f"{standing.alive} alive"))
