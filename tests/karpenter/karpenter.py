@@ -105,15 +105,11 @@ def watched(cluster: Cluster) -> Iterator[Claims]:
 
 
 def _read(process: subprocess.Popen[str], claims: Claims) -> None:
-    """Documents follow one another, over several lines each."""
+    """An event a line."""
     assert process.stdout is not None
-    text, decoder = "", json.JSONDecoder()
     for line in process.stdout:
-        text += line
-        if line.startswith("}"):
-            event, _ = decoder.raw_decode(text)
-            claims.note(event["type"], event["object"])
-            text = ""
+        event = json.loads(line)
+        claims.note(event["type"], event["object"])
 
 
 def stands(cluster: Cluster) -> None:
