@@ -19,6 +19,7 @@ from napsim.core.trace import RecordKind
 from napsim.live.pseudonyms import Pseudonyms
 from napsim.reading.sources import Document
 from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.foreign import foreign_classes
 from napsim.sim.outcome import Outcome
 from napsim.sim.scenario import Scenario
 from napsim.sim.simulation import simulate
@@ -142,6 +143,17 @@ def test_a_node_that_is_still_to_join_when_the_snapshot_is_taken_joins(cluster: 
     outcome = simulate(composed([item for item in left if item["kind"] != "Pod"]))
     assert outcome.finished_at is not None
     assert [item.kind for item in outcome.trace].count(RecordKind.NODE_JOINED) == 1
+
+
+def test_classes_are_those_of_pools_and_of_claims_whose_pool_has_another_by_now(cluster: list[Manifest]) -> None:
+    classes = {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "another"}
+    (pool,) = of_kind("NodePool", cluster)
+    template = {**pool["spec"]["template"], "spec": {**pool["spec"]["template"]["spec"], "nodeClassRef": classes}}
+    moved = {**pool, "spec": {**pool["spec"], "template": template}}
+    assert [item.name for item in foreign_classes(composed([moved, *of_kind("NodeClaim", cluster)]))] == [
+        "another",
+        "default",
+    ]
 
 
 def test_without_a_node_to_go_by_nothing_is_launched_and_the_report_says_so(cluster: list[Manifest]) -> None:

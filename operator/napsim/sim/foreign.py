@@ -23,7 +23,7 @@ from napsim.sim.scenario import Applied, Manifest, Scenario
 
 
 def foreign_classes(scenario: Scenario) -> tuple[NodeClassRef, ...]:
-    """The classes that are not Azure's, of NodePools that are there or are applied later; by name."""
+    """The classes that are not Azure's, of NodeClaims and of NodePools, also those that are applied later; by name."""
     applied = [event.manifest for event in scenario.events if isinstance(event, Applied)]
     manifests = (*scenario.manifests, *applied)
     known = {item["metadata"]["name"] for item in manifests if item["kind"] == names.AKS_NODE_CLASS}
@@ -33,10 +33,12 @@ def foreign_classes(scenario: Scenario) -> tuple[NodeClassRef, ...]:
 
 def _references(manifests: Iterable[Manifest]) -> Iterator[NodeClassRef]:
     for item in manifests:
-        if item["kind"] == "NodePool":
-            reference = msgspec.convert(item["spec"]["template"]["spec"]["nodeClassRef"], NodeClassRef)
-            if is_foreign(reference):
-                yield reference
+        if item["kind"] not in {"NodePool", "NodeClaim"}:
+            continue
+        spec = item["spec"]["template"]["spec"] if item["kind"] == "NodePool" else item["spec"]
+        reference = msgspec.convert(spec["nodeClassRef"], NodeClassRef)
+        if is_foreign(reference):
+            yield reference
 
 
 def instance_types(scenario: Scenario) -> Observed:
