@@ -8,8 +8,9 @@ server's validation (kubernetes v1.36 ``pkg/apis/{core,apps,policy}/validation``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from napsim.api.base import NAME_MESSAGE
 from napsim.api.registry import kind_of
 from napsim.api.scenario import SCENARIO
-from napsim.api.validation import errors_of
+from napsim.api.validation import errors_of, path_of
 from napsim.core.objects import (
     KubeObject,
     Node,
@@ -201,11 +202,15 @@ def _builtin(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, obje
         yield from _types(kind, manifest)
 
 
+@cache
+def _rows_of(kind: str) -> tuple[tuple[tuple[str, ...], _Row], ...]:
+    """The rows for a kind, each with the names that lead to its field."""
+    return tuple((tuple(row.field.split(".")), row) for row in _ROWS if not row.kinds or kind in row.kinds)
+
+
 def _by_table(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
-    for row in _ROWS:
-        if row.kinds and kind not in row.kinds:
-            continue
-        value = value_at(manifest, row.field)
+    for way, row in _rows_of(kind):
+        value = _followed(manifest, way)
         if value is _ABSENT or value is None:
             if row.required:
                 yield row.field, None, f"Required value: {row.field.rpartition('.')[2]} must be set"
@@ -215,9 +220,14 @@ def _by_table(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, obj
 
 def value_at(manifest: Mapping[str, Any], location: str) -> object:
     """The value at a path of names; ``_ABSENT`` where a part of it is missing."""
-    value: object = manifest
-    for part in location.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+    return _followed(manifest, location.split("."))
+
+
+def _followed(manifest: Mapping[str, Any], way: Sequence[str | int]) -> object:
+    """The value that names, and positions in lists that are there, lead to; ``_ABSENT`` where a part is missing."""
+    value: Any = manifest
+    for part in way:
+        if not isinstance(part, int) and (not isinstance(value, dict) or part not in value):
             return _ABSENT
         value = value[part]
     return value
@@ -229,7 +239,7 @@ def value_at(manifest: Mapping[str, Any], location: str) -> object:
 def _across(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     if kind in WORKLOADS:
         yield from _selected(manifest)
-        yield from _amounts(manifest, "spec.template.spec")
+        yield from _amounts(manifest, "spec", "template", "spec")
     if kind == "Pod":
         yield from _amounts(manifest, "spec")
     if kind == "PodDisruptionBudget":
@@ -255,27 +265,22 @@ def _selected(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
             yield place, carried.get(key), f"must be {value!r}, as spec.selector.matchLabels has it"
 
 
-def _amounts(manifest: Mapping[str, Any], spec: str) -> Iterator[tuple[str, object, str]]:
-    places = [f"{spec}.overhead"]
-    for part in ("containers", "initContainers"):
-        containers = value_at(manifest, f"{spec}.{part}")
-        for index, _ in enumerate(containers if isinstance(containers, list) else ()):
-            places += [f"{spec}.{part}[{index}].resources.{kind}" for kind in ("requests", "limits")]
-    for place in places:
-        amounts = _value_in(manifest, place)
+def _amounts(manifest: Mapping[str, Any], *spec: str) -> Iterator[tuple[str, object, str]]:
+    for way in _of_amounts(manifest, spec):
+        amounts = _followed(manifest, way)
         for resource, quantity in amounts.items() if isinstance(amounts, dict) else ():
             if not _is_quantity(quantity):
-                yield f"{place}.{resource}", quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
+                yield f"{path_of(way)}.{resource}", quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
 
 
-def _value_in(manifest: Mapping[str, Any], location: str) -> object:
-    """The value at a path with positions in lists; ``_ABSENT`` where a part of it is missing."""
-    value: Any = manifest
-    for part in parts_of(location):
-        if not isinstance(part, int) and (not isinstance(value, Mapping) or part not in value):
-            return _ABSENT
-        value = value[part]
-    return value
+def _of_amounts(manifest: Mapping[str, Any], spec: tuple[str, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where a pod's amounts of resources stand."""
+    yield *spec, "overhead"
+    for part in ("containers", "initContainers"):
+        containers = _followed(manifest, (*spec, part))
+        for index in range(len(containers) if isinstance(containers, list) else 0):
+            for kind in ("requests", "limits"):
+                yield *spec, part, index, "resources", kind
 
 
 def _is_quantity(value: object) -> bool:
