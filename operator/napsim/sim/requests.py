@@ -37,7 +37,9 @@ from napsim.sim.workloads import Workloads
 
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 _SERVERS: Final = ("uid", "resource_version", "creation_timestamp", "deletion_timestamp", "finalizers")
+_CONTENT: Final = msgspec.msgpack.Encoder(order="deterministic")
 Item = TypeVar("Item", bound=KubeObject)
+Part = TypeVar("Part")
 
 
 class Requests:
@@ -54,6 +56,7 @@ class Requests:
                 cluster.storage_classes, cluster.namespaces, cluster.attachments,
             )
         }  # fmt: skip
+        self._parts = _Parts()
 
     def store(self, kind: str) -> Store[Any]:
         """Where objects of that kind are. Raises KeyError."""
@@ -70,7 +73,8 @@ class Requests:
             workload = self.workloads.apply(manifest)
             self.api.on_scale(workload.kind, workload.key)
         elif kind in _READERS:
-            self._put(self._stores[kind], _READERS[kind](manifest, since))
+            item = _READERS[kind](manifest, since)
+            self._put(self._stores[kind], self._parts.shared(item) if isinstance(item, Pod) else item)
 
     def _see_namespace(self, name: str) -> None:
         """A namespace that something is in is there, given or not."""
@@ -183,6 +187,33 @@ def _pod(manifest: Manifest, created: datetime) -> Pod:
         return replace(pod, status=PodStatus(phase="Pending"))
     ready = Condition(names.READY, "True", "", "", created)
     return replace(pod, status=PodStatus("Running", created, "", (ready,)))
+
+
+class _Parts:
+    """What pods of one template have in common, which each pod of a snapshot brings along: kept once.
+
+    Whatever asks for equal parts knows them by identity then, as it does of pods that controllers make.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Any] = {}
+
+    def shared(self, pod: Pod) -> Pod:
+        """The same pod, of parts that are there already where they are equal."""
+        metadata, spec = pod.metadata, pod.spec
+        metadata = replace(
+            metadata, labels=self._one(metadata.labels), owner_references=self._one(metadata.owner_references)
+        )
+        containers, tolerations = self._one(spec.containers), self._one(spec.tolerations)
+        selector, overhead = self._one(spec.node_selector), self._one(spec.overhead)
+        spec = replace(spec, containers=containers, tolerations=tolerations, node_selector=selector, overhead=overhead)
+        return replace(pod, metadata=metadata, spec=spec)
+
+    def _one(self, part: Part) -> Part:
+        if not part:
+            return part
+        known: Part = self._known.setdefault(_CONTENT.encode(part), part)
+        return known
 
 
 _READERS: Final[Mapping[str, Callable[[Manifest, datetime], KubeObject]]] = {
