@@ -85,9 +85,17 @@ class _Told(msgspec.Struct):
     scenario: Document | None = None
     ignored: dict[str, int] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
+    of_kind: dict[str, dict[tuple[str, str, str], Manifest]] = msgspec.field(default_factory=dict)  # the objects again
+
+    def put(self, key: tuple[str, str, str], document: Document, manifest: Manifest) -> None:
+        """The object, as the last of those that are there."""
+        for objects in (self.objects, self.of_kind.setdefault(key[0], {})):
+            objects.pop(key, None)
+            objects[key] = manifest
+        self.places[key] = document
 
     def of(self, kind: str) -> list[Manifest]:
-        return [manifest for (its, _, _), manifest in self.objects.items() if its == kind]
+        return list(self.of_kind.get(kind, {}).values())
 
 
 def _as_known(document: Document, told: _Told) -> Document:
@@ -123,8 +131,7 @@ def _put(document: Document, told: _Told) -> None:
             f"{document.named} comes twice: that of {document.file}:{document.line} holds,"
             f" not that of {first.file}:{first.line}"
         )
-        del told.objects[key]
-    told.objects[key], told.places[key] = manifest, document
+    told.put(key, document, manifest)
 
 
 def _key(manifest: Manifest) -> tuple[str, str, str]:

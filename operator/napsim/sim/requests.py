@@ -210,8 +210,6 @@ class _Parts:
         return replace(pod, metadata=metadata, spec=spec)
 
     def _one(self, part: Part) -> Part:
-        if not part:
-            return part
         known: Part = self._known.setdefault(_CONTENT.encode(part), part)
         return known
 
