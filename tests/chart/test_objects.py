@@ -219,6 +219,16 @@ def test_without_the_hook_the_notes_say_which_lease_to_take_before_an_uninstall(
     assert "napsim release" not in helm(*command).stdout.partition("\nNOTES:\n")[2]
 
 
+def test_the_notes_take_an_upgrade_to_the_chart_that_was_installed_be_it_a_folder_or_of_a_registry() -> None:
+    """The chart does not know where it came from; without its version a registry's newest would be taken."""
+    told = helm("install", "other", str(CHART), "--namespace=elsewhere", "--dry-run=client").stdout
+    notes = told.partition("\nNOTES:\n")[2]
+    assert (
+        f"helm upgrade other CHART --version {yaml.safe_load((CHART / 'Chart.yaml').read_text())['version']} " in notes
+    )
+    assert "charts/napsim" not in notes
+
+
 def test_where_it_only_drives_there_is_nothing_of_nodes() -> None:
     """Karpenter's own kinds belong to the provider beside it, and so do finalizers that `napsim release` takes off."""
     kinds = {item["metadata"]["name"] for item in objects("drive") if item["kind"] == "CustomResourceDefinition"}
