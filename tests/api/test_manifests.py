@@ -1,4 +1,7 @@
-"""Manifests are read as kubectl reads them."""
+"""Manifests are read as kubectl reads them.
+
+What a plain value is, sigs.k8s.io/yaml v1.6.0 has said, on go.yaml.in/yaml/v2 v2.4.4 (YAMLToJSON).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,23 @@ def value_of(text: str) -> object:
         ("4.0", 4),
         ("0.5", 0.5),
         ("yes", True),
+        ("y", True),
+        ("N", False),
+        ("1e3", 1000),
+        ("1.5E1", 15),
+        ("-.5", -0.5),
+        ("0o17", 15),
+        ("017", 15),
+        ("09", 9),
+        ("0x1F", 31),
+        ("0b11", 3),
+        ("1_000", 1000),
+        ("1e400", "1e400"),
+        ("0x", "0x"),
+        ("1.2.3", "1.2.3"),
+        ("_1", "_1"),
+        ("=", "="),
+        ("<<", "<<"),
         ("null", None),
         ("None", "None"),
     ],
@@ -39,6 +59,28 @@ def test_a_plain_value_is_what_it_is_for_kubectl(text: str, value: object) -> No
 def test_a_key_that_comes_twice_is_refused() -> None:
     with pytest.raises(yaml.YAMLError, match="'b' comes twice"):
         list(load_documents("a:\n  b: 1\n  b: 2\n"))
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", ".NaN"])
+def test_a_number_that_json_has_not_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="JSON has no number"):
+        value_of(text)
+
+
+@pytest.mark.parametrize(("key", "text"), [("1", "1"), ("yes", "true"), ("1.5", "1.5"), ("2026-02-15", "2026-02-15")])
+def test_a_key_is_text(key: str, text: str) -> None:
+    assert value_of(f"{{{key}: a}}") == {text: "a"}
+
+
+def test_a_key_that_is_null_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="a key must be text"):
+        value_of("{null: a}")
+
+
+@pytest.mark.parametrize("text", ["!!binary aGk=", "!!set {a}"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="could not determine a constructor"):
+        value_of(text)
 
 
 def test_empty_documents_are_skipped() -> None:

@@ -75,6 +75,12 @@ def test_a_null_in_json_too() -> None:
     assert manifest["spec"] == {}
 
 
+def test_a_whole_number_is_an_integer_in_json_too_as_kubectl_sends_it() -> None:
+    manifest = read('{"kind": "A", "a": 5.0, "b": 1e3, "c": 0.5, "d": [-2.0, 9223372036854775808], "e": "5.0"}')
+    assert manifest == {"kind": "A", "a": 5, "b": 1000, "c": 0.5, "d": [-2, 2**63], "e": "5.0"}
+    assert [type(manifest[name]) for name in "abc"] == [int, int, float]
+
+
 def test_an_object_that_a_scenario_applies_has_none_either() -> None:
     within = DEPLOYMENT.replace("\n", "\n      ")
     scenario = read(f"apiVersion: napsim.dev/v1alpha1\nkind: Scenario\nspec:\n  events:\n  - apply:{within}")

@@ -1,17 +1,37 @@
 """Reading manifests as kubectl reads them.
 
 kubectl's YAML differs from PyYAML's where it hurts: ``startTime: 01:00`` is text there and the number 60 here,
-``startDate: 2026-02-15`` is text there and a date here, and a key that comes twice is an error there.
+``startDate: 2026-02-15`` is text there and a date here, ``1e3`` is a number there and ``y`` is true, a key is always
+text, and one that comes twice is an error. What a plain value is follows ``go.yaml.in/yaml/v2`` v2.4 (``resolve.go``)
+and ``sigs.k8s.io/yaml`` v1.6, by which kubectl makes JSON of YAML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Hashable, Iterator
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-_TEXT_IN_KUBECTL: Final = "tag:yaml.org,2002:timestamp"
+_TAG: Final = "tag:yaml.org,2002:"
+_NUMBER: Final = re.compile(
+    r"[-+]?(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\.[0-9]+([eE][-+]?[0-9]+)?"
+    r"|[0-9][0-9_]*(\.[0-9_]*)?([eE]_*[-+]?[0-9_]+)?)|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_PLAIN: Final = (  # tag, what is written so, first characters
+    ("null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
+    (
+        "bool",
+        re.compile(r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
+        list("yYnNtTfFoO"),
+    ),
+    ("float", _NUMBER, list("-+.0123456789")),
+    ("merge", re.compile("<<"), ["<"]),
+)
+_TRUE: Final = frozenset({"y", "yes", "true", "on"})
+_OCTAL: Final = re.compile(r"[-+]?0[0-7]+")
 
 
 if TYPE_CHECKING:
@@ -38,33 +58,79 @@ class _KubectlLoader(_Loader):
                 seen.add(key.value)
         super().flatten_mapping(node)  # ``<<``
 
-
-def _resolvers() -> dict[str, list[tuple[str, Any]]]:
-    """PyYAML's resolvers of plain scalars, without timestamps."""
-    return {
-        first: [(tag, pattern) for tag, pattern in rules if tag != _TEXT_IN_KUBECTL]
-        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def _plain_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int:
-    """A number, or the text itself where PyYAML sees base 60: 01:00, +05:30."""
-    if ":" in node.value:
-        return str(node.value)
-    return int(loader.construct_yaml_int(node))
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """With its keys as JSON has them."""
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        if all(isinstance(key, str) for key in found):
+            return found
+        return {_key(key, node): value for key, value in found.items()}
 
 
-def _plain_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float:
-    """The same for a number with a point; a whole one is an integer, as it is once it has been JSON."""
-    if ":" in node.value:
-        return str(node.value)
-    number = float(loader.construct_yaml_float(node))
-    return int(number) if number.is_integer() else number
+def _key(key: object, node: yaml.MappingNode) -> str:
+    if isinstance(key, bool):
+        return str(key).lower()
+    if isinstance(key, str | int | float):
+        return str(key)
+    raise yaml.constructor.ConstructorError(None, None, "a key must be text", node.start_mark)
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """What plain scalars are, by their first character."""
+    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for tag, written, firsts in _PLAIN:
+        for first in firsts:
+            found.setdefault(first, []).append((_TAG + tag, re.compile(f"^(?:{written.pattern})$")))
+    return found
+
+
+def number(text: str) -> str | int | float:
+    """A number as it is once it has been through kubectl: a whole one, as ``5.0`` and ``1e3``, is an integer.
+
+    What Go's parsers do not take stays text, as ``0x`` and what is too large for a double.
+    """
+    plain = text.replace("_", "")
+    try:
+        return int(plain, 8) if _OCTAL.fullmatch(plain) else int(plain, 0)
+    except ValueError:
+        return _fraction(text, plain)
+
+
+def _fraction(text: str, plain: str) -> str | int | float:
+    try:
+        found = float(plain)
+    except ValueError:
+        return text
+    if not isfinite(found):
+        return text
+    return int(found) if found.is_integer() else found
+
+
+def _plain_number(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str | int | float:
+    if node.value.lower().endswith(("inf", "nan")):
+        raise yaml.constructor.ConstructorError(None, None, f"JSON has no number {node.value}", node.start_mark)
+    return number(str(node.value))
+
+
+def _plain_bool(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> bool:
+    return str(node.value).lower() in _TRUE
+
+
+def _refused(loader: yaml.SafeLoader, node: yaml.Node) -> Any:  # noqa: ANN401 - it never returns
+    return loader.construct_undefined(node)
+
+
+def _text(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
 
 
 _KubectlLoader.yaml_implicit_resolvers = _resolvers()
-_KubectlLoader.add_constructor("tag:yaml.org,2002:int", _plain_number)
-_KubectlLoader.add_constructor("tag:yaml.org,2002:float", _plain_float)
+_KubectlLoader.add_constructor(_TAG + "int", _plain_number)
+_KubectlLoader.add_constructor(_TAG + "float", _plain_number)
+_KubectlLoader.add_constructor(_TAG + "bool", _plain_bool)
+_KubectlLoader.add_constructor(_TAG + "timestamp", _text)
+_KubectlLoader.add_constructor(_TAG + "merge", _text)
+for _kind in ("binary", "set", "omap", "pairs"):  # what no manifest has is told, not read as bytes and sets
+    _KubectlLoader.add_constructor(_TAG + _kind, _refused)
 
 
 def load_documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:

@@ -18,10 +18,11 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from napsim.api.manifests import load_documents
+from napsim.api.manifests import load_documents, number
 from napsim.api.validation import errors_of
 from napsim.reading.kinds import KINDS
 
+_JSON: Final = msgspec.json.Decoder(float_hook=number)
 _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 STDIN: Final = "-"
 _CHART: Final = "Chart.yaml"
@@ -351,7 +352,7 @@ def _split(text: str) -> list[str]:
 def _parsed(name: str, line: int, text: str) -> Iterator[Document]:
     if not text.startswith("{"):
         raise msgspec.DecodeError("not JSON")
-    yield from _items(Document(name, line, msgspec.json.decode(text), text, line - 1))
+    yield from _items(Document(name, line, _JSON.decode(text), text, line - 1))
 
 
 def _yaml(name: str, line: int, text: str, mistakes: list[Mistake]) -> Iterator[Document]:
