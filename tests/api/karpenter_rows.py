@@ -83,6 +83,7 @@ def _requirement(key: str, operator: str, *values: str, **more: object) -> Chang
 
 
 NODE_POOL_ACCEPTED: Final[tuple[Row, ...]] = (
+    ("a limit of 64 bits, not in quotes", POOL, {"spec.limits": {"nodes": 2**63 - 1}}),
     ("budget: 100 percent", POOL, _budget(nodes="100%")),
     ("budget: no node ever", POOL, _budget(nodes="0")),
     ("budget: nodes left out", POOL, _budget(reasons=["Empty"])),
@@ -113,6 +114,7 @@ NODE_POOL_ACCEPTED: Final[tuple[Row, ...]] = (
     ("termination grace period of nothing", POOL, {"spec.template.spec.terminationGracePeriod": "0s"}),
 )
 NODE_POOL_REFUSED: Final[tuple[Refusal, ...]] = (
+    ("a limit of more than 64 bits, not in quotes", POOL, {"spec.limits": {"nodes": 2**63}}, "spec.limits.nodes"),
     ("budget: a number without quotes", POOL, _budget(nodes=5), "must be of type string"),
     ("budget: 101 percent", POOL, _budget(nodes="101%"), "spec.disruption.budgets[0].nodes"),
     ("budget: duration in days", POOL, _budget(nodes="1", schedule="@daily", duration="1d"), "budgets[0].duration"),

@@ -165,6 +165,7 @@ _PARAMETERS: Final = "uniform needs min and max"
 _BELONGS: Final = "a parameter must belong to the distribution"
 _DURATION: Final = "must be a duration: numbers with the units h, m, s or ms, not negative"
 NAP_ACCEPTED: Final[tuple[Row, ...]] = (
+    ("the largest seed", NAP, {"spec.seed": 2**63 - 1}),
     ("only a clock", NAP, {"spec.clock.factor": 600}),
     ("no cache", NAP, {"spec.listCacheDuration": "0s"}),
     ("no failures", NAP, {"spec.failures": []}),
@@ -311,4 +312,5 @@ NAP_REFUSED: Final[tuple[Refusal, ...]] = (
     ),
     ("more failures than anybody can watch", NAP, {"spec.failures": [{"kind": "NoCapacity"}] * 21}, "spec.failures"),
     ("a seed below nothing", NAP, {"spec.seed": -1}, "spec.seed"),
+    ("a seed of more than 64 bits", NAP, {"spec.seed": 2**63}, "spec.seed"),
 )

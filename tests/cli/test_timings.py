@@ -128,21 +128,39 @@ def test_what_is_beside_a_snapshot_is_passed_over(snapshot: Path, other: str) ->
     assert (done.exit_code, done.stdout) == (0, run(snapshot).stdout)
 
 
+RFC_3339 = "must be of type date-time: RFC 3339, such as 2026-02-15T01:00:00Z"
+
+
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "field", "told"),
     [
-        ({"firstTimestamp": "yesterday"}, "firstTimestamp"),
-        ({"firstTimestamp": "2026-02-14T12:00:00"}, "firstTimestamp"),
-        ({"involvedObject": "Node/n"}, "involvedObject"),
-        ({"regarding": ["n"]}, "regarding"),
+        ({"firstTimestamp": "yesterday"}, "firstTimestamp", f"'yesterday': {RFC_3339}"),
+        ({"firstTimestamp": "2026-02-14T12:00:00"}, "firstTimestamp", f"'2026-02-14T12:00:00': {RFC_3339}"),
+        ({"eventTime": "2026-02-14"}, "eventTime", f"'2026-02-14': {RFC_3339}"),
+        ({"involvedObject": "Node/n"}, "involvedObject", "'Node/n': must be of type object"),
+        ({"regarding": ["n"]}, "regarding", "must be of type object"),
     ],
 )
-def test_an_event_that_is_none_is_named(change: dict[str, Any], field: str) -> None:
+def test_an_event_that_is_none_is_named(change: dict[str, Any], field: str, told: str) -> None:
     given = [claim("a", 10, 40, 50), {**event("Node", "n", "Ready", 5), **change}]
     done = run("-", given="\n---\n".join(map(json.dumps, given)))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"napsim timings: (stdin):3: Event/n.1: {field}: {told}\n"
+
+
+@pytest.mark.parametrize("text", ["2026-02-14T12:00:05", "2026-02-14 12:00:05Z", "2026-02-14t12:00:05z", "12:00", ""])
+def test_times_without_a_zone_or_otherwise_not_rfc_3339_are_named_all_at_once(text: str) -> None:
+    wrong, waiting = claim("a", 10, 40, 50), pod(1, 9)
+    wrong["metadata"]["creationTimestamp"] = text
+    wrong["status"]["conditions"][1]["lastTransitionTime"] = text
+    waiting["status"]["conditions"][1]["lastTransitionTime"] = text
+    done = run("-", given=yaml.safe_dump_all([wrong, waiting]))
     assert done.exit_code == 2
-    assert done.stderr.startswith("napsim timings: (stdin):3: Event/n.1: ")
-    assert f"`$.{field}`" in done.stderr
+    assert [line.split(f": {text!r}: must be of type date-time")[0] for line in done.stderr.splitlines()] == [
+        "napsim timings: (stdin):4: NodeClaim/a: metadata.creationTimestamp",
+        "napsim timings: (stdin):11: NodeClaim/a: status.conditions[1].lastTransitionTime",
+        "napsim timings: (stdin):28: Pod/p: status.conditions[1].lastTransitionTime",
+    ]
 
 
 def test_every_mistake_is_named_with_its_place() -> None:

@@ -38,3 +38,33 @@ def test_where_a_stateful_set_begins_is_a_number(ordinals: object, field: str) -
     manifest = deployment() | {"kind": "StatefulSet"}
     manifest["spec"]["ordinals"] = ordinals
     assert [place for place, _, _ in judged(manifest)] == ([field] if field else [])
+
+
+def test_what_has_not_its_type_is_named_beside_what_breaks_a_rule() -> None:
+    """One mistake hid all others of types, and a time without a zone was a traceback of the forecast."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "Web", "deletionTimestamp": "2026-02-14T12:00:00"},
+        "spec": {"containers": [{}], "priority": 2**31, "nodeName": 5},
+    }
+    assert [(field, value) for field, value, _ in judged(manifest)] == [
+        ("metadata.name", "Web"),
+        ("metadata.deletionTimestamp", "2026-02-14T12:00:00"),
+        ("spec.priority", 2**31),
+        ("spec.nodeName", 5),
+    ]
+
+
+@pytest.mark.parametrize("amount", ["much", True, -1])
+def test_what_a_node_has_is_an_amount(amount: object) -> None:
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {"allocatable": {"cpu": amount}}}
+    assert [field for field, _, _ in judged(node)] == ["status.allocatable.cpu"]
+    assert not list(judged(node | {"status": {"allocatable": {"cpu": 4, "memory": "16Gi", "a.com/gpu": 1.5}}}))
+
+
+@pytest.mark.parametrize("replicas", [2**31, 1.5, -1, "3", True])
+def test_a_number_of_replicas_has_32_bits(replicas: object) -> None:
+    manifest = deployment()
+    manifest["spec"]["replicas"] = replicas
+    assert [field for field, _, _ in judged(manifest)] == ["spec.replicas"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, Strict
@@ -118,8 +118,47 @@ class Distinct(msgspec.Struct, frozen=True, eq=False):
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
-Int32 = Annotated[int, Strict(), Field(json_schema_extra={"format": "int32"})]
-Int64 = Annotated[int, Strict(), Field(json_schema_extra={"format": "int64"})]
+
+class Bits(msgspec.Struct, frozen=True, eq=False):
+    """An integer of so many bits, two's complement. A schema says ``format``, by which an API server knows the limits.
+
+    Mirrors kube-openapi's ``pkg/validation/validate`` (``IsValueValidAgainstRange``). A closer limit of a field holds.
+    """
+
+    count: int
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest."""
+        return -(1 << (self.count - 1)), (1 << (self.count - 1)) - 1
+
+    def explain(self, value: object) -> str:
+        """What is allowed; empty if the value is such an integer. ``True`` is none, and neither is ``5.0``."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            return "must be of type integer"
+        least, greatest = self.limits
+        return "" if least <= value <= greatest else f"must be of type integer, from {least} to {greatest}"
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        below, above = self._beyond
+        schema: Any = {"gt": below, "lt": above, **handler(source)}
+        return cast("CoreSchema", schema)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        kept = {key: value for key, value in handler(schema).items() if value not in self._beyond}
+        return {**kept, "format": f"int{self.count}"}
+
+    @property
+    def _beyond(self) -> tuple[int, int]:
+        """The first on each side that is none: ``gt`` and ``lt``, which no field has for a limit of its own."""
+        least, greatest = self.limits
+        return least - 1, greatest + 1
+
+
+BITS_32: Final = Bits(32)
+BITS_64: Final = Bits(64)
+Int32 = Annotated[int, Strict(), BITS_32]
+Int64 = Annotated[int, Strict(), BITS_64]
 Bool = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]
 MAX_INT32: Final = 2_147_483_647
@@ -137,7 +176,7 @@ QUANTITY_PATTERN: Final = (
 
 
 def _quantity(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return value if BITS_64.explain(value) else str(value)
 
 
 class _QuantitySchema:

@@ -145,7 +145,11 @@ def _pattern(_kind: Kind, _location: Sequence[int | str], details: ErrorDetails)
 
 
 def _string(_kind: Kind, _location: Sequence[int | str], details: ErrorDetails) -> str:
-    found = details["input"]
+    return string_message(details["input"])
+
+
+def string_message(found: object) -> str:
+    """What is allowed where text has to be, and is not."""
     return "must be of type string" + (f': write it in quotes, "{found}"' if type(found) in {int, float} else "")
 
 
@@ -167,6 +171,7 @@ _DESCRIPTIONS: Final[Mapping[str, Describe]] = {
     "too_long": _saying("Too many: must have at most {max_length} items"),
     "greater_than": _saying("must be greater than {gt}"),
     "greater_than_equal": _saying("must be greater than or equal to {ge}"),
+    "less_than": _saying("must be less than {lt}"),
     "less_than_equal": _saying("must be less than or equal to {le}"),
 }
 

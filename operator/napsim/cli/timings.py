@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from napsim.cli.endings import BAD_INPUT, NO_ANSWER, WRONG_INPUT, ending
+from napsim.cli.answers import refuse
+from napsim.cli.endings import NO_ANSWER, WRONG_INPUT, ending
 from napsim.cli.options import Context, Form, Kubeconfig, Output
 from napsim.cli.snapshot import read_cluster
 from napsim.controllers.resources import EVENTS, NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS
 from napsim.core.measurements import Said, measured
 from napsim.core.objects import NodeClaim, Pod, Value
 from napsim.live.snapshot import timeline_anchor
-from napsim.reading.sources import Mistake, read, standard_input
+from napsim.reading.fields import faults_of
+from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report.timings_table import document, lines
 
 RESOURCES: Final = (NODE_AUTO_PROVISIONINGS, NODE_CLAIMS, PODS, EVENTS)
 _NOTHING: Final = 1
-
-
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class About(Value, frozen=True):
@@ -39,9 +38,9 @@ class Event(Value, frozen=True):
     regarding: About | None = None
     involved_object: About = About()
     reason: str = ""
-    event_time: _Instant | None = None
-    deprecated_first_timestamp: _Instant | None = None
-    first_timestamp: _Instant | None = None
+    event_time: datetime | None = None
+    deprecated_first_timestamp: datetime | None = None
+    first_timestamp: datetime | None = None
 
 
 _TYPES: Final[Mapping[str, type[Value]]] = {"NodeClaim": NodeClaim, "Pod": Pod, "Event": Event}
@@ -94,19 +93,16 @@ def timings(
 def _from_files(paths: Iterable[str]) -> tuple[dict[str, Any], ...]:
     documents, mistakes = read(paths, standard_input)
     found = [it for it in documents if isinstance(it.manifest, dict)]
-    for document_ in found:
-        type_ = _TYPES.get(str(document_.manifest.get("kind")))
-        if type_ is None:
-            continue
-        try:
-            msgspec.convert(document_.manifest, type_, strict=False)
-        except msgspec.ValidationError as error:
-            mistakes.append(Mistake(document_.file, document_.line, document_.named, "", None, str(error)))
+    mistakes += [mistake for document_ in found for mistake in _mistakes(document_)]
     if mistakes:
-        for mistake in mistakes:
-            typer.echo(f"napsim timings: {mistake}", err=True)
-        raise typer.Exit(BAD_INPUT)
+        raise refuse("timings", BadInput(sorted(mistakes, key=lambda mistake: (mistake.file, mistake.line))))
     return tuple(document_.manifest for document_ in found)
+
+
+def _mistakes(found: Document) -> Iterator[Mistake]:
+    type_ = _TYPES.get(str(found.manifest.get("kind")))
+    for fault in faults_of(found.manifest, type_) if type_ is not None else ():
+        yield found.mistake(fault.field, fault.value, fault.message)
 
 
 def _said(events: Iterable[Event]) -> list[Said]:

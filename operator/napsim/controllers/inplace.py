@@ -6,7 +6,7 @@ virtual clock, and for whom.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +26,7 @@ from napsim.core.drift import Offering
 from napsim.core.inplace import Adoption, adoption_of, record_of, since, stands_for, wanted_pool
 from napsim.core.lifecycle import Launch, created_at
 from napsim.core.nodeclasses import image_for, unreadable
-from napsim.core.objects import Node, NodeClaim, is_true
+from napsim.core.objects import Node, NodeClaim, Quantity, is_true
 from napsim.core.release import RELEASED
 from napsim.core.requirements import label_requirements
 
@@ -59,8 +59,8 @@ class InPlaceProvider(msgspec.Struct, frozen=True):
         return Launch(
             ready_at,
             adoption.image or image.id,
-            node.status.capacity,
-            node.status.allocatable,
+            _texts(node.status.capacity),
+            _texts(node.status.allocatable),
             provider_id=node.spec.provider_id or f"napsim-in-place://{node.name}",
         )
 
@@ -169,3 +169,8 @@ def _said(node: Node, reason: str, message: str, *, warning: bool = False) -> Ev
         "Node", node.name, node.metadata.uid, reason, message, "Warning" if warning else "Normal",
         controller="napsim", dedupe=message, dedupe_seconds=_REPEAT_SECONDS,
     )  # fmt: skip
+
+
+def _texts(amounts: Mapping[str, Quantity]) -> dict[str, str]:
+    """As a NodeClaim's status has them."""
+    return {resource: str(quantity) for resource, quantity in amounts.items()}

@@ -9,11 +9,16 @@ other.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 _EMPTY: Final[dict[str, str]] = {}
+
+Int32 = Annotated[int, msgspec.Meta(extra={"format": "int32"})]
+"""An integer of 32 bits in Kubernetes' types; a plain ``int`` has 64. ``reading.fields`` holds manifests to it."""
+Quantity = Annotated[str | int | float, msgspec.Meta(extra={"format": "quantity"})]
+"""An amount as it is written: ``4``, ``500m``, ``16Gi``. An API server sends text."""
 
 
 class Value(msgspec.Struct, frozen=True, rename="camel", gc=False, omit_defaults=True):
@@ -95,7 +100,7 @@ class Requirement(Value, frozen=True):
     key: str
     operator: str
     values: tuple[str, ...] = ()
-    min_values: int | None = None
+    min_values: Int32 | None = None
 
 
 class NodeSelectorTerm(Value, frozen=True):
@@ -114,7 +119,7 @@ class NodeSelector(Value, frozen=True):
 
 
 class PreferredNodeTerm(Value, frozen=True):
-    weight: int = 0
+    weight: Int32 = 0
     preference: NodeSelectorTerm = NodeSelectorTerm()
 
 
@@ -137,7 +142,7 @@ class PodAffinityTerm(Value, frozen=True):
 
 
 class WeightedPodAffinityTerm(Value, frozen=True):
-    weight: int = 0
+    weight: Int32 = 0
     pod_affinity_term: PodAffinityTerm = PodAffinityTerm()
 
 
@@ -156,10 +161,10 @@ class Affinity(Value, frozen=True):
 
 class TopologySpreadConstraint(Value, frozen=True):
     topology_key: str = ""
-    max_skew: int = 1
+    max_skew: Int32 = 1
     when_unsatisfiable: str = "DoNotSchedule"
     label_selector: LabelSelector | None = None
-    min_domains: int | None = None
+    min_domains: Int32 | None = None
     node_affinity_policy: str = "Honor"
     node_taints_policy: str = "Ignore"
     match_label_keys: tuple[str, ...] = ()
@@ -179,8 +184,8 @@ class ResourceRequirements(Value, frozen=True):
     ``limits`` are empty once it is made: nothing else reads them.
     """
 
-    requests: dict[str, str | int | float] = {}
-    limits: dict[str, str | int | float] = {}
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
 
     def __post_init__(self) -> None:
         if self.limits:
@@ -189,7 +194,7 @@ class ResourceRequirements(Value, frozen=True):
 
 
 class ContainerPort(Value, frozen=True):
-    host_port: int = 0
+    host_port: Int32 = 0
     host_ip: str = msgspec.field(default="", name="hostIP")
     protocol: str = "TCP"
 
@@ -218,13 +223,13 @@ class PodSpec(Value, frozen=True):
     node_name: str = ""
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
-    overhead: dict[str, str | int | float] = {}
+    overhead: dict[str, Quantity] = {}
     tolerations: tuple[Toleration, ...] = ()
     node_selector: dict[str, str] = _EMPTY
     affinity: Affinity | None = None
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     priority_class_name: str = ""
-    priority: int = 0
+    priority: Int32 = 0
     termination_grace_period_seconds: int = 30
     volumes: tuple[Volume, ...] = ()
 
@@ -280,8 +285,8 @@ class NodeInfo(Value, frozen=True):
 
 
 class NodeStatus(Value, frozen=True):
-    capacity: dict[str, str] = {}
-    allocatable: dict[str, str] = {}
+    capacity: dict[str, Quantity] = {}
+    allocatable: dict[str, Quantity] = {}
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
 
@@ -315,8 +320,8 @@ class NodeClaimStatus(Value, frozen=True):
     node_name: str = ""
     provider_id: str = msgspec.field(default="", name="providerID")
     image_id: str = msgspec.field(default="", name="imageID")
-    capacity: dict[str, str | int] = {}
-    allocatable: dict[str, str | int] = {}
+    capacity: dict[str, Quantity] = {}
+    allocatable: dict[str, Quantity] = {}
     last_pod_event_time: datetime | None = None
 
 
@@ -330,16 +335,16 @@ class NodeClaim(KubeObject, frozen=True):
 
 class PodDisruptionBudgetSpec(Value, frozen=True):
     selector: LabelSelector | None = None
-    min_available: int | str | None = None
-    max_unavailable: int | str | None = None
+    min_available: Int32 | str | None = None
+    max_unavailable: Int32 | str | None = None
     unhealthy_pod_eviction_policy: str = ""
 
 
 class PodDisruptionBudgetStatus(Value, frozen=True):
-    disruptions_allowed: int = 0
-    current_healthy: int = 0
-    desired_healthy: int = 0
-    expected_pods: int = 0
+    disruptions_allowed: Int32 = 0
+    current_healthy: Int32 = 0
+    desired_healthy: Int32 = 0
+    expected_pods: Int32 = 0
     observed_generation: int = 0
     disrupted_pods: dict[str, datetime] = {}
 

@@ -17,8 +17,9 @@ import msgspec
 
 from napsim.api.base import NAME_MESSAGE
 from napsim.api.registry import kind_of
+from napsim.api.scalars import BITS_32, BITS_64, Bits
 from napsim.api.scenario import SCENARIO
-from napsim.api.validation import errors_of, path_of
+from napsim.api.validation import errors_of
 from napsim.core.objects import (
     KubeObject,
     Node,
@@ -30,7 +31,7 @@ from napsim.core.objects import (
 )
 from napsim.core.objects import StorageClass as Class
 from napsim.core.objects import VolumeAttachment as Attachment
-from napsim.core.resources import parse_quantity
+from napsim.reading.fields import Fault, faults_of
 from napsim.reading.kinds import KINDS, WORKLOADS
 from napsim.reading.sources import Document, Mistake, parts_of
 
@@ -58,9 +59,20 @@ def _name(value: object) -> str:
     return "" if isinstance(value, str) and _NAME_FORM.fullmatch(value) and len(value) <= 253 else NAME_MESSAGE
 
 
-def _count(value: object) -> str:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return "" if whole and int(str(value)) >= 0 else "must be an integer, 0 or greater"
+def _counts(bits: Bits) -> Check:
+    """An integer of so many bits that is not negative."""
+
+    def check(value: object) -> str:
+        told = bits.explain(value)
+        if told.startswith("must be of type integer, from"):
+            return f"must be an integer, 0 or greater, up to {bits.limits[1]}"
+        return "" if not told and int(str(value)) >= 0 else "must be an integer, 0 or greater"
+
+    return check
+
+
+_count: Final = _counts(BITS_32)
+_seconds: Final = _counts(BITS_64)
 
 
 def _share(value: object) -> str:
@@ -93,9 +105,9 @@ _ROWS: Final = (
     _Row(WORKLOADS, "spec.selector", _OBJECT, required=True),
     _Row(WORKLOADS, "spec.template", _OBJECT, required=True),
     _Row(WORKLOADS, "spec.template.spec.containers", _containers, required=True),
-    _Row(WORKLOADS, "spec.template.spec.terminationGracePeriodSeconds", _count),
+    _Row(WORKLOADS, "spec.template.spec.terminationGracePeriodSeconds", _seconds),
     _Row(("Pod",), "spec.containers", _containers, required=True),
-    _Row(("Pod",), "spec.terminationGracePeriodSeconds", _count),
+    _Row(("Pod",), "spec.terminationGracePeriodSeconds", _seconds),
     _Row(("StatefulSet",), "spec.serviceName", _TEXT),
     _Row(("StatefulSet",), "spec.ordinals", _OBJECT),
     _Row(("StatefulSet",), "spec.ordinals.start", _count),
@@ -198,8 +210,10 @@ def _applied(place: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, obj
 def _builtin(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     found = [*_by_table(kind, manifest), *_across(kind, manifest)]
     yield from found
-    if not found:
-        yield from _types(kind, manifest)
+    told = {field for field, _, _ in found}
+    for fault in _types(kind, manifest):
+        if fault.field not in told:
+            yield fault.field, fault.value, fault.message
 
 
 @cache
@@ -223,11 +237,11 @@ def value_at(manifest: Mapping[str, Any], location: str) -> object:
     return _followed(manifest, location.split("."))
 
 
-def _followed(manifest: Mapping[str, Any], way: Sequence[str | int]) -> object:
-    """The value that names, and positions in lists that are there, lead to; ``_ABSENT`` where a part is missing."""
+def _followed(manifest: Mapping[str, Any], way: Sequence[str]) -> object:
+    """The value that names lead to; ``_ABSENT`` where a part is missing."""
     value: Any = manifest
     for part in way:
-        if not isinstance(part, int) and (not isinstance(value, dict) or part not in value):
+        if not isinstance(value, dict) or part not in value:
             return _ABSENT
         value = value[part]
     return value
@@ -239,9 +253,6 @@ def _followed(manifest: Mapping[str, Any], way: Sequence[str | int]) -> object:
 def _across(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     if kind in WORKLOADS:
         yield from _selected(manifest)
-        yield from _amounts(manifest, "spec", "template", "spec")
-    if kind == "Pod":
-        yield from _amounts(manifest, "spec")
     if kind == "PodDisruptionBudget":
         spec = manifest.get("spec")
         if isinstance(spec, dict) and spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
@@ -265,44 +276,10 @@ def _selected(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
             yield place, carried.get(key), f"must be {value!r}, as spec.selector.matchLabels has it"
 
 
-def _amounts(manifest: Mapping[str, Any], *spec: str) -> Iterator[tuple[str, object, str]]:
-    for way in _of_amounts(manifest, spec):
-        amounts = _followed(manifest, way)
-        for resource, quantity in amounts.items() if isinstance(amounts, dict) else ():
-            if not _is_quantity(quantity):
-                yield f"{path_of(way)}.{resource}", quantity, "must be a quantity. For example, 500m, 2, 1.5Gi"
-
-
-def _of_amounts(manifest: Mapping[str, Any], spec: tuple[str, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Where a pod's amounts of resources stand."""
-    yield *spec, "overhead"
-    for part in ("containers", "initContainers"):
-        containers = _followed(manifest, (*spec, part))
-        for index in range(len(containers) if isinstance(containers, list) else 0):
-            for kind in ("requests", "limits"):
-                yield *spec, part, index, "resources", kind
-
-
-def _is_quantity(value: object) -> bool:
-    if not isinstance(value, str | int | float):
-        return False
-    try:
-        return parse_quantity(value) >= 0
-    except ValueError:
-        return False
-
-
-_WHERE: Final = re.compile(r"^(?P<told>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
-
-
-def _types(kind: str, manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
-    """What msgspec says of the first value that has not the type it is read as."""
+def _types(kind: str, manifest: Mapping[str, Any]) -> list[Fault]:
+    """What has not the type that it is read as."""
     if kind not in _READ_AS:
-        return
+        return []
     field, type_ = _READ_AS[kind]
-    try:
-        msgspec.convert(value_at(manifest, field) if field else manifest, type_)
-    except msgspec.ValidationError as error:
-        found = _WHERE.match(str(error))
-        assert found is not None
-        yield (field + (found["path"] or "")).lstrip("."), None, found["told"].replace("`", "'")
+    value = value_at(manifest, field) if field else manifest
+    return faults_of(value, type_, field) if value is not _ABSENT and value is not None else []
