@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from napsim.api import names
+from napsim.api.validation import errors_of
 from napsim.cli.snapshot import document
 from napsim.controllers.resources import (
     AKS_NODE_CLASSES,
@@ -17,6 +18,7 @@ from napsim.controllers.resources import (
     NODE_IMAGES,
     NODE_POOLS,
     NODES,
+    PERSISTENT_VOLUMES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     Resource,
@@ -192,6 +194,7 @@ def test_the_value_of_a_label_that_names_something_is_hidden_whosever_key_it_is(
         ("karpenter.sh/capacity-type", "spot"),
         ("kubernetes.azure.com/node-image-version", "AKSUbuntu-2404gen2containerd-202602.13.0"),
         ("kubernetes.io/arch", "arm64"),
+        ("kubernetes.azure.com/fips_enabled", "true"),
     ],
 )
 def test_what_decisions_rest_on_is_kept(label: str, value: str) -> None:
@@ -240,6 +243,119 @@ def test_hashes_follow_the_names_so_that_nothing_drifts_by_them() -> None:
     assert [told[0]["metadata"]["annotations"][kind] for kind in kinds] == hashes
     assert not {told[1]["metadata"]["annotations"][kind] for kind in kinds} & {*hashes, "1"}
     assert made[names.NODEPOOL_HASH] != hashes[0], "who guesses a name cannot confirm it by them"
+
+
+@pytest.mark.parametrize(
+    ("type_", "kept_as_it_is"),
+    [
+        ("Ready", True),
+        ("KernelDeadlock", True),
+        ("networking.k8s.io/Attached", True),
+        ("AcmeRackReady", False),
+        ("acme.example/Rack", False),
+    ],
+)
+def test_types_of_conditions_that_somebody_made_up_are_hidden_with_their_reasons(
+    type_: str, kept_as_it_is: bool
+) -> None:
+    condition = {"type": type_, "status": "True", "reason": "AcmeSaysSo", "message": "at acme"}
+    node = {"metadata": {"name": "aks-1"}, "status": {"conditions": [condition]}}
+    hidden = Pseudonyms()
+    (found,) = hidden.manifest(kept(NODES, node))["status"]["conditions"]
+    told = (found["type"], found["status"], found["reason"], found["message"])
+    its_own = (type_, "True", "AcmeSaysSo", "")
+    assert told == (its_own if kept_as_it_is else (hidden.of(type_), "True", hidden.of("AcmeSaysSo"), ""))
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "told"),
+    [
+        ("apps/v1", "ReplicaSet", ("apps/v1", "ReplicaSet")),
+        ("v1", "Node", ("v1", "Node")),
+        ("karpenter.sh/v1", "NodePool", ("karpenter.sh/v1", "NodePool")),
+        ("acme.example/v1", "AcmeDatabase", (f"{Pseudonyms().of('acme.example')}/v1", Pseudonyms().of("AcmeDatabase"))),
+        # Decisions look at these kinds alone, whosever they are.
+        ("acme.example/v1", "StatefulSet", (f"{Pseudonyms().of('acme.example')}/v1", "StatefulSet")),
+    ],
+)
+def test_kinds_of_owners_that_somebody_made_up_are_hidden(version: str, kind: str, told: tuple[str, str]) -> None:
+    owner = {"apiVersion": version, "kind": kind, "name": "web", "uid": "u1", "controller": True}
+    pod = Pseudonyms().manifest(kept(PODS, {**POD, "metadata": {**POD["metadata"], "ownerReferences": [owner]}}))
+    (found,) = pod["metadata"]["ownerReferences"]
+    assert (found["apiVersion"], found["kind"], found["controller"]) == (*told, True)
+
+
+def test_resources_that_somebody_made_up_are_hidden_wherever_they_are_counted() -> None:
+    known = ("cpu", "memory", "ephemeral-storage", "pods", "hugepages-2Mi", "nvidia.com/gpu", "nvidia.com/mig-1g.5gb")
+    own = ("acme.example/fpga", "nvidia.com/gpu-of-acme", "acme-tokens")
+    hidden = Pseudonyms()
+    amounts = dict.fromkeys((*known, *own), "1")
+    as_told = {**dict.fromkeys(known, "1")} | {
+        f"{hidden.of('acme.example')}/{hidden.of('fpga')}": "1",
+        f"{hidden.of('nvidia.com')}/{hidden.of('gpu-of-acme')}": "1",
+        hidden.of("acme-tokens"): "1",
+    }
+    node = hidden.manifest(
+        kept(NODES, {"metadata": {"name": "n"}, "status": {"capacity": amounts, "allocatable": amounts}})
+    )
+    assert (node["status"]["capacity"], node["status"]["allocatable"]) == (as_told, as_told)
+    container = {"resources": {"requests": amounts}}
+    pod = hidden.manifest(kept(PODS, {**POD, "spec": {"containers": [container], "overhead": amounts}}))
+    assert pod["spec"] == {"containers": [{"resources": {"requests": as_told}}], "overhead": as_told}
+    pool = {"metadata": {"name": "p"}, "spec": {"limits": amounts}, "status": {"resources": {**amounts, "nodes": "2"}}}
+    told = hidden.manifest(kept(NODE_POOLS, pool))
+    assert told["spec"]["limits"] == as_told
+    assert told["status"]["resources"] == {**as_told, "nodes": "2"}
+
+
+def test_a_node_class_of_a_provider_of_ones_own_is_hidden_and_agrees_with_the_label_of_its_nodes() -> None:
+    hidden = Pseudonyms()
+    reference = {"group": "karpenter.acme.example", "kind": "AcmeNodeClass", "name": "large"}
+    item = {"metadata": {"name": "c", "labels": {"karpenter.acme.example/acmenodeclass": "large"}}}
+    claim = hidden.manifest(kept(NODE_CLAIMS, {**item, "spec": {"nodeClassRef": reference}}))
+    found = claim["spec"]["nodeClassRef"]
+    assert claim["metadata"]["labels"] == {f"{found['group']}/{found['kind'].lower()}": found["name"]}
+    assert "acme" not in json.dumps(claim).lower()
+    public = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "large"}
+    labels = {"karpenter.k8s.aws/ec2nodeclass": "large", "karpenter.k8s.aws/instance-cpu": "4"}
+    claim = hidden.manifest(
+        kept(NODE_CLAIMS, {"metadata": {"name": "c", "labels": labels}, "spec": {"nodeClassRef": public}})
+    )
+    assert claim["spec"]["nodeClassRef"] == {**public, "name": hidden.of("large")}
+    assert claim["metadata"]["labels"] == {**labels, "karpenter.k8s.aws/ec2nodeclass": hidden.of("large")}
+
+
+def test_numbers_that_a_requirement_compares_stay_numbers() -> None:
+    term = {"key": "acme.example/generation", "operator": "Gt", "values": ["2"]}
+    template = {"spec": {"requirements": [term]}}
+    labels = {"acme.example/generation": "3", "acme.example/customer": "4711"}
+    hidden = Pseudonyms()
+    pool, node = hidden.manifests(
+        [
+            kept(NODE_POOLS, {"metadata": {"name": "p"}, "spec": {"template": template}}),
+            kept(NODES, {"metadata": {"name": "n", "labels": labels}}),
+        ]
+    )
+    assert pool["spec"]["template"]["spec"]["requirements"][0]["values"] == ["2"]
+    assert sorted(node["metadata"]["labels"].values()) == sorted(["3", hidden.of("4711")])
+
+
+def test_the_identity_of_kubelets_is_hidden_and_goes_on_agreeing_with_that_of_nodes() -> None:
+    identity = "01234567-89ab-cdef-0123-456789abcdef"
+    hidden = Pseudonyms()
+    nap = hidden.manifest(
+        kept(NODE_AUTO_PROVISIONINGS, {"metadata": {"name": "default"}, "spec": {"kubeletIdentity": identity}})
+    )
+    node = hidden.manifest(kept(NODES, {"metadata": {"name": "n", "labels": {names.KUBELET_IDENTITY: identity}}}))
+    assert nap["spec"]["kubeletIdentity"] == node["metadata"]["labels"][names.KUBELET_IDENTITY] != identity
+    assert not errors_of({**nap, "apiVersion": "napsim.dev/v1alpha1"})
+
+
+def test_the_path_of_a_volume_is_hidden() -> None:
+    volume = {"metadata": {"name": "v"}, "spec": {"local": {"path": "/mnt/acme"}}}
+    hidden = Pseudonyms()
+    told = hidden.manifest(kept(PERSISTENT_VOLUMES, volume))
+    assert told["spec"]["local"] == {"path": f"/{hidden.of('/mnt/acme')}"}
 
 
 # --- the document -----------------------------------------------------------------------------------------------------

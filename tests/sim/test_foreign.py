@@ -15,6 +15,7 @@ import yaml
 from napsim.api import names
 from napsim.cli.forecasting import forecast_of as made_of
 from napsim.controllers.chains import NODE, POOL, Chains, Target
+from napsim.core.hashes import nodepool_hash
 from napsim.core.trace import RecordKind
 from napsim.live.pseudonyms import Pseudonyms
 from napsim.reading.sources import Document
@@ -210,5 +211,60 @@ def test_an_anonymous_snapshot_gives_the_same_numbers(cluster: list[Manifest]) -
         {**item, "spec": changed_pool(cluster)["spec"]} if item["kind"] == "NodePool" else item for item in cluster
     ]
     named, nameless = simulate(composed(pools)), simulate(composed(Pseudonyms("salt").manifests(pools)))
+    assert numbers(named)["replaced"] == [4]
+    assert numbers(nameless) == numbers(named)
+
+
+FPGA: Final = "acme.example/fpga-of-acme"
+OWN_WORDS: Final = {
+    '"karpenter.kwok.sh"': '"karpenter.acme.example"', "karpenter.kwok.sh/": "karpenter.acme.example/",
+    "KWOKNodeClass": "AcmeNodeClass", "kwoknodeclass": "acmenodeclass",
+}  # fmt: skip
+
+
+def of_acme(manifests: list[Manifest]) -> list[Manifest]:
+    """The cluster of a company that has a provider, devices, owners and conditions of its own."""
+    text = json.dumps(manifests)
+    for word, own in OWN_WORDS.items():
+        text = text.replace(word, own)
+    found: list[Manifest] = json.loads(text)
+    generation = {"key": "acme.example/generation", "operator": "Gt", "values": ["2"]}
+    for item in found:
+        match item["kind"]:
+            case "NodePool":
+                item["spec"]["limits"] = {FPGA: "1000"}
+                item["spec"]["template"]["metadata"]["labels"] = {"acme.example/generation": "3"}
+            case "Node" | "NodeClaim":
+                item["metadata"]["labels"]["acme.example/generation"] = "3"
+                for part in ("capacity", "allocatable"):
+                    item["status"][part][FPGA] = "40"
+            case "Deployment" | "ReplicaSet":
+                required = {"nodeSelectorTerms": [{"matchExpressions": [generation]}]}
+                needs = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+                pod = item["spec"]["template"]["spec"]
+                pod["affinity"], pod["containers"][0]["resources"]["requests"][FPGA] = needs, "1"
+        if item["kind"] == "Node":
+            told = {"type": "AcmeRackReady", "status": "True", "reason": "AcmeRack", "message": "acme"}
+            item["status"]["conditions"].append({**told, "lastTransitionTime": "2026-11-22T09:46:46Z"})
+    database = {"apiVersion": "acme.example/v1", "kind": "AcmeDatabase", "name": "acme-db", "uid": "acme-1"}
+    pod = next(item for item in found if item["kind"] == "Pod")
+    owned = {"name": "acme-db-0", "namespace": "acme", "uid": "acme-2", "labels": {"app": "acme-db"}}
+    metadata = {**owned, "ownerReferences": [{**database, "controller": True}]}
+    spec = {**pod["spec"], "containers": [{"resources": {"requests": {FPGA: "1"}}}]}
+    return [*found, {**pod, "metadata": metadata, "spec": spec}]
+
+
+def test_an_anonymous_snapshot_with_words_of_a_company_gives_the_same_numbers_and_has_none_of_them(
+    cluster: list[Manifest],
+) -> None:
+    own = of_acme(cluster)
+    (pool,) = of_kind("NodePool", own)
+    for item in [pool, *of_kind("NodeClaim", own), *of_kind("Node", own)]:
+        item["metadata"]["annotations"][names.NODEPOOL_HASH] = nodepool_hash(pool["spec"]["template"])
+    pool["spec"]["template"]["metadata"]["annotations"] = {"rev": "2"}
+    anonymous = Pseudonyms("salt").manifests(own)
+    assert "acme" in json.dumps(own)
+    assert "acme" not in json.dumps(anonymous).lower()
+    named, nameless = simulate(composed(own)), simulate(composed(anonymous))
     assert numbers(named)["replaced"] == [4]
     assert numbers(nameless) == numbers(named)

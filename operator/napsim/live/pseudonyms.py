@@ -1,14 +1,19 @@
 """Names of a snapshot replaced by hashes: the same name gives the same hash, with the same salt, everywhere.
 
-Kept are Kubernetes' own words and keys, those of Karpenter, AKS and napsim, resource amounts, zones, instance types and
-image versions. Everything else that people choose is replaced: names, namespaces, label keys and values. Messages,
-subnets, tags, commands in flight and what a status tells people of other objects are left out.
+Kept are Kubernetes' own words and keys, those of Karpenter, its providers, AKS and napsim, resource amounts, zones,
+instance types and image versions, and the resources of known vendors' devices (``nvidia.com/gpu``). Everything else
+that people choose is replaced: names, namespaces, label keys and values, names of other resources, types of other
+conditions with their reasons, kinds of other owners and node classes, paths, client ids. Whole numbers stay where a
+requirement compares (``Gt``). Messages, subnets, tags, commands in flight and what a status tells people of other
+objects are left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from napsim.api import names
@@ -21,24 +26,60 @@ _PUBLIC: Final = (
     "karpenter.azure.com",
     "napsim.dev",
     "kubernetes.azure.com",
+    "k8s.aws",  # other providers of Karpenter
+    "k8s.gcp",
+    "k8s.alibabacloud",
+    "kwok.sh",
+    "eks.amazonaws.com",
 )
 # Keys whose values are everybody's words. Of all other keys the values are replaced: they may name anything.
 _SPEAKING_DOMAINS: Final = (
     "karpenter.sh", "karpenter.azure.com", "napsim.dev", "kwok.x-k8s.io", "topology.kubernetes.io",
-    "node.kubernetes.io", "beta.kubernetes.io", "failure-domain.beta.kubernetes.io",
+    "node.kubernetes.io", "beta.kubernetes.io", "failure-domain.beta.kubernetes.io", "karpenter.k8s.aws",
 )  # fmt: skip
 _SPEAKING: Final = frozenset({
     names.ARCH, names.OS, names.AKS_MODE, names.AKS_ROLE, names.OS_SKU, names.OS_SKU_EFFECTIVE, names.OS_SKU_REQUESTED,
-    names.NODE_IMAGE_VERSION,
+    names.NODE_IMAGE_VERSION, names.FIPS_ENABLED, names.ARTIFACT_STREAMING,
 })  # fmt: skip
 _NAMED_BY: Final = frozenset({
     names.NODEPOOL, names.AKSNODECLASS, names.AKS_MACHINE, names.PLAYS_NODEPOOL, names.REPLACES,
 })  # fmt: skip
+_CLASS: Final = "nodeclass"  # how the keys end by which every provider of Karpenter labels its nodes with their class
+_PLAIN_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage", "storage", "pods", "nodes"})
+_RESOURCE_FAMILIES: Final = ("hugepages-", "attachable-volumes-")
+# Of devices, as their vendors' own plugins name them. Other names below the same domains are an operator's.
+_DEVICES: Final = re.compile(
+    r"nvidia\.com/(gpu|pgpu)(\.shared)?|nvidia\.com/mig-[0-9]+g\.[0-9]+gb(\.shared)?|amd\.com/gpu"
+    r"|gpu\.intel\.com/(i915|xe)(_monitoring)?|sgx\.intel\.com/(epc|enclave|provision)|habana\.ai/gaudi"
+    r"|aws\.amazon\.com/neuron(core|device)?|google\.com/tpu|devices\.kubevirt\.io/(kvm|tun|vhost-net|sev)"
+)
+_AMOUNTS: Final = frozenset({"requests", "limits", "capacity", "allocatable", "overhead", "resources"})
+# Of Nodes and Pods, those of the Node Problem Detector that AKS installs, of Karpenter and napsim.
+_CONDITIONS: Final = frozenset({
+    "Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable",
+    "PodScheduled", "PodReadyToStartContainers", "ContainersReady", "DisruptionTarget", "DisruptionAllowed",
+    "PodResizePending", "PodResizeInProgress", "AllContainersRestarting",
+    "ContainerRuntimeProblem", "FilesystemCorruptionProblem", "FrequentContainerdRestart", "FrequentDockerRestart",
+    "FrequentKubeletRestart", "FrequentUnregisterNetDevice", "KernelDeadlock", "KubeletProblem", "ReadonlyFilesystem",
+    "VMEventScheduled",
+    names.LAUNCHED, names.REGISTERED_CONDITION, names.INITIALIZED_CONDITION, names.DRIFTED, names.CONSOLIDATABLE,
+    names.DRAINED, names.VOLUMES_DETACHED, names.INSTANCE_TERMINATING, names.DISRUPTION_REASON, "ConsistentStateFound",
+    "Empty", "Expired", names.VALIDATION_SUCCEEDED, names.NODECLASS_READY, names.NODE_REGISTRATION_HEALTHY,
+    names.KUBERNETES_VERSION_READY, names.IMAGES_READY, names.SUBNETS_READY, names.LOCAL_DNS_READY,
+    names.NOT_YET_HONOURED, names.ROLLED_OUT, names.PRE_SPUN_CAPACITY,
+})  # fmt: skip
+_OWNERS: Final = frozenset({
+    "ReplicaSet", "StatefulSet", "DaemonSet", "Deployment", "ReplicationController", "Job", "CronJob", "Node", "Pod",
+})  # fmt: skip
+_GROUPS: Final = frozenset({"", "apps", "batch", "policy", "autoscaling", "extensions"})
+_COMPARISONS: Final = frozenset({"Gt", "Lt", "Gte", "Lte"})
 _NAMES: Final = frozenset({
     "name", "namespace", "uid", "nodeName", "claimName", "volumeName", "persistentVolumeName", "storageClassName",
     "nominatedNodeName", "generateName",
 })  # fmt: skip
 _LABELS: Final = frozenset({"labels", "matchLabels", "nodeSelector"})
+_KEYS: Final = frozenset({"matchLabelKeys", "mismatchLabelKeys"})
+_LISTED: Final = frozenset({"namespaces", "nodePools"})  # the latter of failures that are played
 _LEFT_OUT: Final = frozenset({"tags", "vnetSubnetID", "userData", "disruptedPods", "display"})
 _OF_A_TERM: Final = frozenset({
     "key", "operator", "value", "values", "effect", "tolerationSeconds", "minValues", "timeAdded",
@@ -59,6 +100,8 @@ class Pseudonyms:
 
     def __init__(self, salt: str = "") -> None:
         self._salt = salt.encode()[:64]
+        self._compared: frozenset[str] = frozenset()
+        self._fields = self._by_name()
 
     def of(self, name: str) -> str:
         """A valid Kubernetes name; the empty text stays so."""
@@ -68,6 +111,7 @@ class Pseudonyms:
 
     def manifests(self, manifests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """A whole cluster. Hashes of templates follow the names in them: what was not drifted by them is not now."""
+        self._compared = frozenset(_compared(manifests))
         replaced = [self.manifest(manifest) for manifest in manifests]
         hashes = dict(_hashes(manifests, replaced))
         for manifest in replaced:
@@ -99,28 +143,45 @@ class Pseudonyms:
         return {key: self._field(key, item) for key, item in value.items() if key not in _LEFT_OUT}
 
     def _field(self, key: str, value: Any) -> Any:  # noqa: ANN401 - JSON is any value
-        if key in _LABELS and isinstance(value, Mapping):
-            return {self._key(label): self._value(label, text) for label, text in value.items()}
-        if key == "annotations" and isinstance(value, Mapping):
-            kept = {label: text for label, text in value.items() if label not in _COMMANDS}
-            return {self._key(label): self._value(label, text) for label, text in kept.items()}
-        if key == "message":  # a required field of conditions
-            return ""
-        if key == "topologyKey":
-            return self._key(value)
-        if key in {"matchLabelKeys", "mismatchLabelKeys"}:
-            return [self._key(label) for label in value]
-        if key in {"namespaces", "nodePools"}:  # the latter of failures that are played
-            return [self.of(name) for name in value]
-        if key == "zone" and isinstance(value, str):  # of a local DNS
-            return value if value == "." or value.endswith("cluster.local") else self.of(value)
-        if key == "providerID" and value:
-            return f"azure:///{self.of(value)}"
-        if key == "priorityClassName" and isinstance(value, str):
-            return value if value.startswith(_SYSTEM) else self.of(value)
-        if key in _NAMES and isinstance(value, str):
-            return self.of(value)
-        return self._part(value)
+        type_, replaced = self._fields.get(key, (object, self._part))
+        return replaced(value) if isinstance(value, type_) else self._part(value)
+
+    def _by_name(self) -> Mapping[str, tuple[type | tuple[type, ...], Callable[[Any], Any]]]:
+        """Fields that are not what their parts are: of which type, and what becomes of them."""
+        many = (list, tuple)
+        return {
+            **dict.fromkeys(_NAMES, (str, self.of)),
+            **dict.fromkeys(_LABELS, (Mapping, self._labels)),
+            "annotations": (Mapping, self._annotations),
+            **dict.fromkeys(_AMOUNTS, (Mapping, self._amounts)),
+            "conditions": (many, lambda items: [self._condition(item) for item in items]),
+            "ownerReferences": (many, lambda items: [self._owner(item) for item in items]),
+            "nodeClassRef": (Mapping, self._class),
+            "message": (object, lambda _: ""),  # a required field of conditions
+            "topologyKey": (str, self._key),
+            **dict.fromkeys(_KEYS, (many, lambda keys: [self._key(key) for key in keys])),
+            **dict.fromkeys(_LISTED, (many, lambda listed: [self.of(name) for name in listed])),
+            "zone": (str, self._dns_zone),
+            "path": (str, lambda path: f"/{self.of(path)}"),  # of a volume of a node
+            "kubeletIdentity": (str, self._client_id),
+            "providerID": (str, lambda text: f"azure:///{self.of(text)}" if text else text),
+            "priorityClassName": (str, lambda name: name if name.startswith(_SYSTEM) else self.of(name)),
+        }
+
+    def _labels(self, labels: Mapping[str, Any]) -> dict[str, Any]:
+        return {self._key(label): self._value(label, text) for label, text in labels.items()}
+
+    def _annotations(self, annotations: Mapping[str, Any]) -> dict[str, Any]:
+        return self._labels({key: text for key, text in annotations.items() if key not in _COMMANDS})
+
+    def _amounts(self, amounts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is any value
+        """By resource; what a container has is ``resources`` too, of amounts."""
+        if any(isinstance(amount, Mapping) for amount in amounts.values()):
+            return self._part(amounts)
+        return {self._resource(name): amount for name, amount in amounts.items()}
+
+    def _dns_zone(self, zone: str) -> str:
+        return zone if zone == "." or zone.endswith("cluster.local") else self.of(zone)
 
     def _term(self, term: Mapping[str, Any]) -> dict[str, Any]:
         """A requirement, taint or toleration: of the last, all but the key may be absent."""
@@ -133,12 +194,71 @@ class Pseudonyms:
         return replaced
 
     def _key(self, key: str) -> str:
-        return key if not key or _is_public(key) else self.of(key)
+        if not key or _is_public(key):
+            return key
+        domain, slash, name = key.rpartition("/")
+        return f"{self.of(domain)}{slash}{self.of(name)}"
 
     def _value(self, key: str, text: str) -> str:
+        if key == names.KUBELET_IDENTITY:
+            return self._client_id(text)
+        if key in self._compared and text.isascii() and text.isdigit():
+            return text
         domain = key.partition("/")[0] if "/" in key else ""
         speaks = key in _SPEAKING or domain in _SPEAKING_DOMAINS
-        return text if speaks and key not in _NAMED_BY else self.of(text)
+        return text if speaks and key not in _NAMED_BY and not key.endswith(_CLASS) else self.of(text)
+
+    def _client_id(self, text: str) -> str:
+        """A client id, which the label of a Node and the cluster's settings have to agree in."""
+        return (
+            str(uuid.UUID(hashlib.blake2b(text.encode(), key=self._salt, digest_size=16).hexdigest())) if text else ""
+        )
+
+    # --- words that are a program's, or somebody's ----------------------------------------------------------------
+
+    def _resource(self, name: str) -> str:
+        kept = name in _PLAIN_RESOURCES or name.startswith(_RESOURCE_FAMILIES) or _DEVICES.fullmatch(name)
+        return name if kept else self._key(name)
+
+    def _condition(self, condition: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is any value
+        type_ = condition.get("type")
+        found = self._part(condition)
+        if not isinstance(type_, str) or type_ in _CONDITIONS or _is_public(type_):
+            return found
+        return {
+            **found,
+            "type": self.of(type_),
+            **({"reason": self.of(condition["reason"])} if "reason" in found else {}),
+        }
+
+    def _owner(self, owner: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is any value
+        group, slash, version = str(owner.get("apiVersion", "")).rpartition("/")
+        found, known = self._part(owner), group in _GROUPS or _is_domain(group)
+        if not known:
+            found["apiVersion"] = f"{self.of(group)}{slash}{version}"
+        if not known and found.get("kind") not in _OWNERS:
+            found["kind"] = self.of(found.get("kind", ""))
+        return found
+
+    def _class(self, reference: Mapping[str, Any]) -> dict[str, Any]:
+        """Its label on nodes is ``<group>/<kind in lower case>``: the key of a label and the reference agree."""
+        found: dict[str, Any] = self._part(reference)
+        if "group" in found and not _is_domain(str(found["group"])):
+            found["group"] = self.of(str(found["group"]))
+            found["kind"] = self.of(str(found.get("kind", "")).lower())
+        return found
+
+
+def _compared(value: object) -> Iterator[str]:
+    """The keys whose values a requirement compares as numbers."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _compared(item)
+    elif isinstance(value, Mapping):
+        if value.get("operator") in _COMPARISONS and isinstance(value.get("key"), str):
+            yield str(value["key"])
+        for item in value.values():
+            yield from _compared(item)
 
 
 def _hashes(
@@ -162,5 +282,8 @@ def _abridged(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_public(key: str) -> bool:
-    domain = key.partition("/")[0] if "/" in key else ""
+    return _is_domain(key.partition("/")[0]) if "/" in key else False
+
+
+def _is_domain(domain: str) -> bool:
     return any(domain == public or domain.endswith(f".{public}") for public in _PUBLIC)
