@@ -68,3 +68,14 @@ def test_a_number_of_replicas_has_32_bits(replicas: object) -> None:
     manifest = deployment()
     manifest["spec"]["replicas"] = replicas
     assert [field for field, _, _ in judged(manifest)] == ["spec.replicas"]
+
+
+@pytest.mark.parametrize("kind", ["Node", "NodePool"])
+def test_a_text_that_yaml_takes_for_true_or_false_is_told_so(kind: str) -> None:
+    """``kubectl`` reads ``team: n`` as false, and the API server refuses it."""
+    group = {"Node": "v1", "NodePool": "karpenter.sh/v1"}[kind]
+    manifest = {"apiVersion": group, "kind": kind, "metadata": {"name": "a", "labels": {"team": False}}}
+    told = {field: message for field, _, message in judged(manifest)}
+    assert told["metadata.labels.team"] == (
+        "must be of type string: write it in quotes; in YAML y, n, yes, no, on and off are true and false too"
+    )

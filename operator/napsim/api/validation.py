@@ -150,7 +150,12 @@ def _string(_kind: Kind, _location: Sequence[int | str], details: ErrorDetails) 
 
 def string_message(found: object) -> str:
     """What is allowed where text has to be, and is not."""
-    return "must be of type string" + (f': write it in quotes, "{found}"' if type(found) in {int, float} else "")
+    hint = ""
+    if isinstance(found, bool):
+        hint = ": write it in quotes; in YAML y, n, yes, no, on and off are true and false too"
+    elif type(found) in {int, float}:
+        hint = f': write it in quotes, "{found}"'
+    return f"must be of type string{hint}"
 
 
 _DESCRIPTIONS: Final[Mapping[str, Describe]] = {
