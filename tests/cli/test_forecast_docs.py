@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from napsim.api import names
 from napsim.api.scenario import ScenarioEvent, ScenarioSpec, ScenarioTimings
 from napsim.api.timings import Timings
 from napsim.reading.sources import read
@@ -32,7 +34,10 @@ def test_the_scenario_on_the_page_is_one() -> None:
 
 def test_the_change_of_a_cluster_that_is_not_on_aks_replaces_its_nodes() -> None:
     _, example = EXAMPLES
-    documents, mistakes = read(["-"], stdin=lambda: f"{example}---\n{KARPENTERS.read_text()}")
+    taken = {"name": "snapshot", "annotations": {names.SNAPSHOT: "true"}}
+    scenario = {"apiVersion": "napsim.dev/v1alpha1", "kind": "Scenario", "metadata": taken}
+    snapshot = f"{json.dumps({**scenario, 'spec': {'start': '2026-11-22T09:47:25Z'}})}\n{KARPENTERS.read_text()}"
+    documents, mistakes = read(["-"], stdin=lambda: f"{example}---\n{snapshot}")
     outcome = simulate(scenario_of(documents, Asked(NOW), mistakes))
     assert (outcome.finished_at is not None, outcome.pools[0].replaced) == (True, 4)
 

@@ -26,6 +26,7 @@ from napsim.controllers.resources import (
 from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.live.pseudonyms import Pseudonyms
 from napsim.live.snapshot import DEPLOYMENTS, REPLICA_SETS, RESOURCES, Snapshot, abridged, cluster_role
+from napsim.sim.composition import is_of_snapshot
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SECRET = "hunter2"
@@ -368,6 +369,7 @@ def documents(found: Snapshot) -> list[dict[str, Any]]:
 def test_a_snapshot_starts_when_it_was_taken() -> None:
     scenario, pod = documents(Snapshot((kept(PODS, POD),), ()))
     assert scenario["spec"] == {"start": "2026-03-02T08:00:00Z"}
+    assert is_of_snapshot(scenario), "it gives way to another"
     assert pod["metadata"]["name"] == "web-1"
 
 

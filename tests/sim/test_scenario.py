@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from napsim.core.retries import KARPENTER
 from napsim.core.timings import Distribution
 from napsim.reading.sources import read
@@ -43,6 +45,32 @@ def test_an_end_that_is_said_is_run_to(tmp_path: Path) -> None:
     scenario = composed(tmp_path, CLUSTER, SCENARIO + "  until: 2026-06-01T00:00:00Z")
     assert scenario.until == datetime(2026, 6, 1, tzinfo=UTC)
     assert not scenario.ends_early
+
+
+TAKEN = """
+apiVersion: napsim.dev/v1alpha1
+kind: Scenario
+metadata: {name: snapshot, annotations: {napsim.dev/snapshot: "true"}}
+spec: {start: 2026-02-01T00:00:00Z}
+"""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_scenario_beside_that_of_a_snapshot_goes_before_it_field_by_field(tmp_path: Path, order: int) -> None:
+    own = SCENARIO + "  seed: 2\n  events: [{at: 2026-02-03T00:00:00Z, delete: {kind: Node, name: a}}]"
+    scenario = composed(tmp_path, CLUSTER, *[TAKEN, own][::order])
+    assert (scenario.name, scenario.seed, len(scenario.events)) == ("spring", 2, 1)
+    assert scenario.start == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_the_start_that_a_scenario_says_goes_before_that_of_a_snapshot(tmp_path: Path) -> None:
+    scenario = composed(tmp_path, CLUSTER, TAKEN, SCENARIO + "  start: 2026-02-02T00:00:00Z")
+    assert scenario.start == datetime(2026, 2, 2, tzinfo=UTC)
+
+
+def test_the_scenario_of_a_snapshot_alone_is_one_as_any(tmp_path: Path) -> None:
+    scenario = composed(tmp_path, CLUSTER, TAKEN)
+    assert (scenario.name, scenario.start) == ("snapshot", datetime(2026, 2, 1, tzinfo=UTC))
 
 
 def test_the_command_line_goes_before_the_scenario_and_that_before_the_cluster(tmp_path: Path) -> None:

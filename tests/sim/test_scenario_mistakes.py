@@ -122,6 +122,28 @@ def test_a_second_scenario_is_one_too_many(tmp_path: Path) -> None:
     assert Path(found.file).name == "2.yaml"
 
 
+def test_of_scenarios_and_of_snapshots_there_is_one_each_and_both_places_are_told(tmp_path: Path) -> None:
+    own = "{apiVersion: napsim.dev/v1alpha1, kind: Scenario, metadata: {name: x}}"
+    taken = own.replace("{name: x}", '{name: s, annotations: {napsim.dev/snapshot: "true"}}')
+    second, third = mistakes_in(tmp_path, CLUSTER, taken, own, taken, own)
+    assert (Path(second.file).name, Path(third.file).name) == ("3.yaml", "4.yaml")
+    assert second.message == f"there is at most one Scenario of a snapshot, and one is in {tmp_path / '1.yaml'}:1"
+    assert third.message.endswith(f"one is in {tmp_path / '2.yaml'}:1")
+
+
+def test_an_end_before_the_start_of_the_snapshot_is_refused_where_it_is_said(tmp_path: Path) -> None:
+    own = "{apiVersion: napsim.dev/v1alpha1, kind: Scenario, metadata: {name: x}, spec: {until: 2020-01-01T00:00:00Z}}"
+    taken = """
+apiVersion: napsim.dev/v1alpha1
+kind: Scenario
+metadata: {name: snapshot, annotations: {napsim.dev/snapshot: "true"}}
+spec: {start: 2026-02-01T00:00:00Z}
+"""
+    (found,) = mistakes_in(tmp_path, CLUSTER, own, taken)
+    assert (found.object, found.field) == ("Scenario/x", "spec.until")
+    assert found.message == "must be after the start, 2026-02-01T00:00:00Z"
+
+
 def test_an_end_before_the_start_is_refused(tmp_path: Path) -> None:
     text = "{apiVersion: napsim.dev/v1alpha1, kind: Scenario, metadata: {name: x}, spec: {until: 2020-01-01T00:00:00Z}}"
     (found,) = mistakes_in(tmp_path, CLUSTER, text)

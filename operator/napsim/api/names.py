@@ -91,6 +91,7 @@ FAILED_AT: Final = "napsim.dev/failed-at"  # Node: virtual instant since which i
 IN_PLACE: Final = "napsim.dev/in-place"  # Node: its images old and new, and what release puts back (JSON)
 OS_UPGRADE: Final = "napsim.dev/os-upgrade"  # Node of an agent pool: its OS upgrade, under way or the last one (JSON)
 ADOPTS: Final = "napsim.dev/adopts"  # NodeClaim: the Node that it stands for, in place (JSON)
+SNAPSHOT: Final = "napsim.dev/snapshot"  # Scenario: written by napsim snapshot, and gives way to one of yours
 NODE_PROVIDER: Final = "napsim.dev/node-provider"  # NodePool: kwok or inPlace, instead of spec.nodeProvider.kind
 
 # Condition types of NodeClaims

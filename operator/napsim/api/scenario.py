@@ -1,6 +1,7 @@
 """``Scenario`` (napsim.dev/v1alpha1): what a forecast starts from besides the objects of the cluster.
 
-Policy: a document for ``napsim simulate``, not a kind of the API server. There is at most one beside the manifests.
+Policy: a document for ``napsim simulate``, not a kind of the API server. There is at most one beside the manifests,
+and beside that of a snapshot.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from napsim.cli.passage import Passage
 from napsim.reading.judgement import SCENARIO_KIND
 from napsim.report import difference as report
 from napsim.report.phrases import plural
-from napsim.sim.composition import Asked, scenario_of
+from napsim.sim.composition import Asked, is_of_snapshot, scenario_of
 from napsim.sim.outcome import Outcome
 from napsim.sim.scenario import Scenario
 from napsim.sim.simulation import simulate
@@ -38,9 +38,10 @@ class _Told:
 
 
 def declared_start(sides: Sequence[Found]) -> datetime | None:
-    """Where a Scenario says its start; that of the last side counts."""
-    starts = [it.manifest["spec"].get("start") for found in sides for it in found.of(SCENARIO_KIND)]
-    said = [start for start in starts if start]
+    """Where a Scenario says its start; that of the last side counts, and one of the user's before a snapshot's."""
+    told = [[it.manifest for it in found.of(SCENARIO_KIND)] for found in sides]
+    ordered = (it for side in told for it in sorted(side, key=is_of_snapshot, reverse=True))
+    said = [start for it in ordered if (start := it.get("spec", {}).get("start"))]
     return parse_instant(str(said[-1])) if said else None
 
 

@@ -16,6 +16,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from napsim.api import names
 from napsim.cli.connections import connection_for
 from napsim.cli.endings import BAD_INPUT, NO_ANSWER, NO_KUBECONFIG, ending
 from napsim.cli.options import STDOUT, Context, Kubeconfig
@@ -76,7 +77,7 @@ def document(
     scenario = {
         "apiVersion": "napsim.dev/v1alpha1",
         "kind": "Scenario",
-        "metadata": {"name": "snapshot"},
+        "metadata": {"name": "snapshot", "annotations": {names.SNAPSHOT: "true"}},
         "spec": {"start": rfc3339(start)},
     }
     documents = [scenario, *renamed(manifests)]

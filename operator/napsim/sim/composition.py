@@ -6,7 +6,7 @@ Policy: napsim's own. Raises ``BadInput`` with all mistakes of all documents at 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -68,13 +68,24 @@ def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[
             _sort_in(document, told, found)
     if not found:
         found += _missing(told, documents)
-    spec, name = ScenarioSpec(), ""
-    if told.scenario is not None and not any(mistake.object == told.scenario.named for mistake in found):
-        declared = Declared.parse(told.scenario.manifest)
-        spec, name = declared.spec, declared.metadata.name
     if found:
         raise BadInput(sorted(found, key=lambda mistake: (mistake.file, mistake.line)))
-    return _Composition(told, spec, asked).scenario(name)
+    return _Composition(told, _declared(told), asked).scenario(told.scenario_name)
+
+
+def is_of_snapshot(scenario: Mapping[str, Any]) -> bool:
+    """Whether ``napsim snapshot`` wrote it: then it gives way to one of the user's."""
+    annotations = scenario["metadata"].get("annotations")
+    return isinstance(annotations, Mapping) and names.SNAPSHOT in annotations
+
+
+def _declared(told: _Told) -> ScenarioSpec:
+    """That of the user, field by field before that of a snapshot. Together they need not be in order: see the end."""
+    spec = ScenarioSpec()
+    for document in filter(None, (told.snapshot, told.scenario)):
+        own = Declared.parse(document.manifest).spec
+        spec = spec.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+    return spec
 
 
 class _Told(msgspec.Struct):
@@ -83,6 +94,7 @@ class _Told(msgspec.Struct):
     objects: dict[tuple[str, str, str], Manifest] = msgspec.field(default_factory=dict)  # kind, namespace, name
     places: dict[tuple[str, str, str], Document] = msgspec.field(default_factory=dict)
     scenario: Document | None = None
+    snapshot: Document | None = None  # the Scenario of one, which the other goes before
     ignored: dict[str, int] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
     of_kind: dict[str, dict[tuple[str, str, str], Manifest]] = msgspec.field(default_factory=dict)  # the objects again
@@ -93,6 +105,15 @@ class _Told(msgspec.Struct):
             objects.pop(key, None)
             objects[key] = manifest
         self.places[key] = document
+
+    @property
+    def scenario_place(self) -> Document | None:
+        return self.scenario or self.snapshot
+
+    @property
+    def scenario_name(self) -> str:
+        place = self.scenario_place
+        return str(place.manifest["metadata"]["name"]) if place is not None else ""
 
     def of(self, kind: str) -> list[Manifest]:
         return list(self.of_kind.get(kind, {}).values())
@@ -111,15 +132,26 @@ def _sort_in(document: Document, told: _Told, found: list[Mistake]) -> None:
     manifest = document.manifest
     kind, version = str(manifest.get("kind", "")), str(manifest.get("apiVersion", ""))
     if kind == SCENARIO_KIND and version.startswith("napsim.dev/"):
-        if told.scenario is not None:
-            first = f"{told.scenario.file}:{told.scenario.line}"
-            found.append(document.mistake("kind", kind, f"there is at most one Scenario, and one is in {first}"))
-        told.scenario = told.scenario or document
+        found += _scenario_in(document, told)
     elif version in KINDS.get(kind, ()):
         if isinstance(manifest.get("metadata"), dict):
             _put(document, told)
     elif not version.startswith(("napsim.dev/", "karpenter.sh/", "karpenter.azure.com/")):
         told.ignored[kind] = told.ignored.get(kind, 0) + 1
+
+
+def _scenario_in(document: Document, told: _Told) -> Iterator[Mistake]:
+    """Takes it, and yields a mistake where there is one already: of the user's and of snapshots', one each."""
+    written = isinstance(document.manifest.get("metadata"), dict) and is_of_snapshot(document.manifest)
+    first = told.snapshot if written else told.scenario
+    if first is not None:
+        besides = " of a snapshot" if written else " besides that of a snapshot"
+        message = f"there is at most one Scenario{besides}, and one is in {first.file}:{first.line}"
+        yield document.mistake("kind", document.manifest["kind"], message)
+    elif written:
+        told.snapshot = document
+    else:
+        told.scenario = document
 
 
 def _put(document: Document, told: _Told) -> None:
@@ -199,7 +231,7 @@ class _Composition:
         if self._until > self._start:
             return
         message = f"must be after the start, {write_instant(self._start)}"
-        place = self._told.scenario
+        place = self._told.scenario_place
         if place is not None and asked.until is None:
             raise BadInput([place.mistake("spec.until", write_instant(self._until), message)])
         raise BadInput([Mistake("--until", 0, "", "", write_instant(self._until), message)])
