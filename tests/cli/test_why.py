@@ -36,7 +36,7 @@ def test_the_answer_comes_first_then_the_edit_then_every_link(text: str) -> None
     assert rows[:3] == [
         "NodePool/default",
         "  Fri 2026-03-06 12:00 UTC (13:00 Europe/Berlin)",
-        "  1 of 4 nodes have not moved",
+        "  1 of 4 nodes has not moved",
     ]
     assert "    Time alone does not change that." in rows
     edit = rows.index("      kubectl patch poddisruptionbudget ledger -n shop --type merge -p '")

@@ -190,8 +190,8 @@ def test_links_behind_the_first_that_blocks_are_asked_too() -> None:
     ("at", "moved", "message"),
     [
         (START + IN_TIME, False, "AKSNodeClass default"),
-        (OPENS - IN_TIME, False, "AKSNodeClass default: 1 of 1 nodes have not moved"),
-        (OPENS + timedelta(hours=1), True, "AKSNodeClass default: all 1 nodes run the newest image"),
+        (OPENS - IN_TIME, False, "AKSNodeClass default: 1 node has not moved"),
+        (OPENS + timedelta(hours=1), True, "AKSNodeClass default: 1 node runs the newest image"),
     ],
     ids=["to come", "published", "everywhere"],
 )

@@ -181,7 +181,22 @@ def test_why_has_not_a_node_moved_that_is_as_its_pool_asks(cluster: list[Manifes
     chains = Chains(standing(composed(cluster)))
     (pool,) = chains.of(Target(POOL, "default"))
     assert pool.moved
-    assert pool.message == "of all 4 nodes: it is as its NodePool asks; images of a KWOKNodeClass are not known here"
+    assert pool.message == "all 4 nodes are as their NodePool asks; images of their KWOKNodeClass are not known here"
+
+
+def test_nodes_of_classes_of_several_kinds_are_told_apart(cluster: list[Manifest]) -> None:
+    """Those of a NodePool whose class was changed keep theirs."""
+    first, *rest = of_kind("NodeClaim", cluster)
+    spec = {**first["spec"], "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "large"}}
+    mixed = [item for item in cluster if item is not first]
+    (pool,) = Chains(standing(composed([*mixed, {**first, "spec": spec}]))).of(Target(POOL, "default"))
+    assert pool.message == (
+        "1 of 4 nodes is as its NodePool asks; images of its EC2NodeClass are not known here;"
+        " 3 of 4 nodes are as their NodePool asks; images of their KWOKNodeClass are not known here"
+    )
+    alone = [item for item in cluster if item not in rest]
+    (pool,) = Chains(standing(composed(alone))).of(Target(POOL, "default"))
+    assert pool.message == "1 node is as its NodePool asks; images of its KWOKNodeClass are not known here"
 
 
 def test_why_has_not_a_node_moved_that_drifts(cluster: list[Manifest]) -> None:

@@ -5,7 +5,8 @@ Policy: ours. Asked of one cluster as it stands, be it a live one or a simulated
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -143,7 +144,7 @@ class Chains:
         """Of a class that is not Azure's: what its NodePool asks for is known, and images are not."""
         name = node.name if node is not None else claim.name
         if not _is_to_go(claim, node) and not self.cluster.claims.drift(claim, node, now).drifted:
-            message = f"it is as its NodePool asks; images of a {kind} are not known here"
+            message = f"it is as its NodePool asks; images of its {kind} are not known here"
             return Chain(NODE, name, message, (), moved=True)
         return Chain(NODE, name, "its NodePool asks for another", _in_order(self._nodes.of(claim, now)))
 
@@ -170,11 +171,7 @@ class Chains:
         chains = [self._of_claim(claim, self.cluster.state.node_of(claim), now) for claim in claims]
         left = [chain for chain in chains if not chain.moved]
         if not left:
-            messages = {chain.message for chain in chains}
-            message = f"all {len(chains)} nodes run the newest image"
-            if len(messages) == 1 and any(entry.state.foreign for entry in map(self._class, claims) if entry):
-                message = f"of all {len(chains)} nodes: {messages.pop()}"
-            return Chain("", "", message, (), moved=True)
+            return Chain("", "", self._all_moved(claims), (), moved=True)
         groups: dict[tuple[str, str, str], list[Chain]] = {}
         for chain in left:
             first = chain.first
@@ -182,8 +179,14 @@ class Chains:
             groups.setdefault(key, []).append(chain)
         held = tuple(Held(tuple(item.name for item in group), group[0].first) for group in groups.values())
         shown = max(left, key=_how_far)
-        message = f"{len(left)} of {len(chains)} nodes have not moved"
+        message = f"{_of_all(len(left), len(chains), 'has', 'have')} not moved"
         return Chain("", "", message, shown.links, False, shown.name, held)
+
+    def _all_moved(self, claims: Sequence[NodeClaim]) -> str:
+        """By the kind of their class: only of Azure's it is known which image is the newest."""
+        entries = (self._class(claim) for claim in claims)
+        kinds = Counter(entry.state.foreign if entry is not None else "" for entry in entries)
+        return "; ".join(_moved(kind, count, len(claims)) for kind, count in sorted(kinds.items()))
 
     def _image(self, label: str, now: datetime) -> Iterable[Chain]:
         wanted, declared = image_of(label), self.cluster.declared
@@ -226,6 +229,21 @@ class Chains:
         state = self.cluster.state
         found = (state.claims[key] for key in sorted(state.claims_of_class.get(node_class, ())))
         return [claim for claim in found if self._running(claim, state.node_of(claim)).definition == definition]
+
+
+def _moved(foreign: str, count: int, of: int) -> str:
+    if not foreign:
+        return f"{_of_all(count, of, 'runs', 'run')} the newest image"
+    whose = "its" if count == 1 else "their"
+    asked = f"{_of_all(count, of, 'is', 'are')} as {whose} NodePool asks"
+    return f"{asked}; images of {whose} {foreign} are not known here"
+
+
+def _of_all(count: int, of: int, one: str, more: str) -> str:
+    """So many nodes, and the verb: ``all 4 nodes are``, ``1 of 4 nodes is``."""
+    if of == 1:
+        return f"1 node {one}"
+    return f"{f'all {of}' if count == of else f'{count} of {of}'} nodes {one if count == 1 else more}"
 
 
 def _is_to_go(claim: NodeClaim, node: Node | None) -> bool:

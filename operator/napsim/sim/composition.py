@@ -340,7 +340,7 @@ class _Composition:
                 )
 
     def _of_foreign(self, pool: str, kind: str) -> str:
-        told = f"{pool}: images of a {kind} are not known, so that its nodes drift by their NodePool alone"
+        told = f"{pool}: images of its {kind} are not known, so that nodes drift by their NodePool alone"
         labels = ((node.get("metadata") or {}).get("labels") or {} for node in self._told.of("Node"))
         types = sorted({str(found[names.INSTANCE_TYPE]) for found in labels if names.INSTANCE_TYPE in found})
         if not types:
