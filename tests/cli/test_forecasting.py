@@ -12,11 +12,12 @@ from napsim.cli.forecasting import forecast_of
 from napsim.core.reasons import Reason
 from napsim.core.timings import Distribution, Timings
 from napsim.report.forecast import Forecast
-from napsim.report.remedies import LATER, WINDOW, remedies
+from napsim.report.remedies import LATER, remedies
+from napsim.sim.hindrances import NOT_LISTED, WINDOW_CLOSED
 from napsim.sim.scenario import NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import OLD, OPENS, START, cluster, scenario, settings, shop
+from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, scenario, settings, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -41,10 +42,10 @@ def test_every_kind_of_timing_is_told_with_its_numbers(timing: Distribution, tol
 
 
 def test_an_end_in_the_middle_of_a_rollout_asks_for_nothing_but_time() -> None:
-    """Four nodes, of which one has its replacement coming: that is no fifth node to come."""
+    """Four nodes, of which one has its replacement coming: that is no fifth node to replace."""
     (pool,) = forecast(replace(scenario(cluster(shop(), [{"nodes": "1"}])), until=OPENS + timedelta(seconds=30))).pools
-    assert [text.partition(" at ")[0] for text in pool.unfinished] == [
-        "4 nodes to come, of which the budgets allow 1",
+    assert list(pool.unfinished) == [
+        "4 nodes still to be replaced; at the end the budgets allow 1 at once",
         "1 replacement on the way in",
     ]
     assert pool.remedies == (LATER,)
@@ -52,7 +53,7 @@ def test_an_end_in_the_middle_of_a_rollout_asks_for_nothing_but_time() -> None:
 
 def test_without_budgets_the_nodes_to_come_are_not_counted_against_a_number() -> None:
     (pool,) = forecast(replace(scenario(cluster(shop(), [])), until=OPENS + timedelta(seconds=1))).pools
-    assert "restricted by no budget" in " ".join(pool.unfinished)
+    assert "at the end no budget restricts that" in " ".join(pool.unfinished)
     assert "2147483647" not in " ".join(pool.unfinished)
 
 
@@ -93,9 +94,26 @@ def test_launches_that_are_given_up_time_and_again_stand_in_the_way_of_every_poo
     assert first.remedies == second.remedies == remedies([Reason.COMMAND_TIMEOUT])
 
 
-def test_an_image_that_is_not_picked_up_asks_for_a_window() -> None:
+def test_an_image_that_a_closed_window_holds_asks_for_a_window() -> None:
     (pool,) = forecast(scenario(cluster(shop()), days=0.1)).pools
-    assert pool.remedies == (WINDOW,)
+    assert pool.remedies == remedies([WINDOW_CLOSED])
+
+
+def test_an_image_that_the_list_does_not_have_yet_asks_for_time_and_for_no_window() -> None:
+    """No window is defined. The list was read ten minutes before the start, the image shipped an hour after it."""
+    base = [it for it in cluster(shop())[1:] if it["kind"] != "MaintenanceConfiguration"]
+    (pool,) = forecast(scenario([settings(listCacheDuration="72h"), *base], days=1)).pools
+    (told,) = pool.unfinished
+    assert told.startswith(f"{NEW} is published, but the list of images was read before that; it is read anew ")
+    assert pool.remedies == remedies([NOT_LISTED])
+
+
+def test_when_the_list_of_images_was_read_is_told_as_assumed() -> None:
+    cached = [settings(listCacheDuration="72h"), *cluster(shop())[1:]]
+    (told,) = (text for text in forecast(scenario(cached)).assumptions if "list of images" in text)
+    assert told == (
+        "The list of images was read 10m before the start. It is kept for 72 hours: a new image can wait that long."
+    )
 
 
 def taken(of: Forecast) -> int:
@@ -132,7 +150,7 @@ def test_nodes_that_were_on_their_way_out_before_the_image_came_are_waited_for()
 def test_a_silent_node_that_takes_up_the_budget_is_told() -> None:
     failed = NodeFailed(START + timedelta(hours=4), None, node_pool="default")
     (pool,) = forecast(scenario(cluster(shop(40), [{"nodes": "1"}]), [failed], days=0.3)).pools
-    assert any(text.endswith("and 1 node that is not ready") for text in pool.unfinished)
+    assert any(text.endswith("and 1 node is not ready") for text in pool.unfinished)
     assert pool.remedies == remedies(["NotReady"]) != ()
 
 

@@ -110,7 +110,7 @@ FINISHED = Forecast(
         ),
     ),
     windows=(Window(configuration="aks-managed-node-os-upgrade-schedule", since=at(8, 1), until=at(8, 5)),),
-    assumptions=("Kubernetes 1.35.0, as no object says which.",),
+    assumptions=("Kubernetes 1.35.0: no object names a version.",),
 )
 UNFINISHED = Forecast(
     name="",

@@ -67,7 +67,7 @@ def test_utc_is_not_told_twice() -> None:
 def test_disruptions_that_follow_on_one_another_are_one_line_of_the_time_line() -> None:
     told = shown(FINISHED)
     assert "Sun 2026-03-08 02:00  default: 3 nodes taken, the last at 02:40" in told
-    assert told.index("picks 202602.13.0 up: the window is open") < told.index("3 nodes taken")
+    assert told.index("AKSNodeClass/default picks up 202602.13.0: window open") < told.index("3 nodes taken")
 
 
 def test_two_classes_that_adopt_different_images_at_once_are_two_lines() -> None:
@@ -79,23 +79,37 @@ def test_two_classes_that_adopt_different_images_at_once_are_two_lines() -> None
         )
         for name, version in picks
     )
-    told = shown(msgspec.structs.replace(FINISHED, timeline=timeline))
-    assert "az picks 202603.01.0 up: the window is open" in told
-    assert "default, gpu picks 202603.02.0 up: the window is open" in told
+    told = " ".join(shown(msgspec.structs.replace(FINISHED, timeline=timeline)).split())
+    assert "AKSNodeClass/az picks up 202603.01.0: window open" in told
+    assert "AKSNodeClass/default, AKSNodeClass/gpu pick up 202603.02.0" in told
 
 
 def test_failures_that_begin_at_once_and_end_apart_are_two_lines() -> None:
-    ends = {"a": "until 2026-03-08T02:00:00Z", "b": "until 2026-03-09T02:00:00Z"}
+    ends = {"a": "2026-03-08T02:00:00Z", "b": "2026-03-09T02:00:00Z"}
     timeline = tuple(
-        Moment(at=at(8), kind="NoCapacity", object=f"NodePool/{pool}", message=end) for pool, end in ends.items()
+        Moment(at=at(8), kind="NoCapacity", object=f"NodePool/{pool}", message=f"until {end}", details={"until": end})
+        for pool, end in ends.items()
     )
-    told = shown(msgspec.structs.replace(FINISHED, timeline=timeline))
-    assert all(f"NoCapacity: {pool}, {end}" in told for pool, end in ends.items())
+    told = " ".join(shown(msgspec.structs.replace(FINISHED, timeline=timeline)).split())
+    assert "NoCapacity begins for NodePool/a, until Sun 2026-03-08 03:00" in told  # on the clocks of the scenario
+    assert "NoCapacity begins for NodePool/b, until Mon 2026-03-09 03:00" in told
+
+
+def test_commands_that_are_given_up_are_no_nodes_that_went() -> None:
+    """One node was taken three times, and went the third time."""
+    pool = {"nodePool": "default"}
+    given_up = [
+        Moment(at=at(8, 1, minute), kind="CommandRolledBack", object="Node/n1", details=pool) for minute in (10, 30)
+    ]
+    timeline = (*FINISHED.timeline, *given_up)
+    told = " ".join(shown(msgspec.structs.replace(FINISHED, time_zone="UTC", timeline=timeline)).split())
+    assert "default: nodes taken 3 times, 2 in vain, the last at 01:40" in told
+    assert "n1 stays for now: replacement given up 2 times, the last" in told
 
 
 def test_how_many_nodes_of_a_pool_fail_is_told() -> None:
     failed = Moment(at=at(8), kind="NodeFailed", object="NodePool/default", message="2 nodes")
-    assert "fails: default, 2 nodes" in shown(msgspec.structs.replace(FINISHED, timeline=(failed,)))
+    assert "falls silent: NodePool/default, 2 nodes" in shown(msgspec.structs.replace(FINISHED, timeline=(failed,)))
 
 
 def test_the_zone_is_told_where_it_is_utc_for_the_winter_only() -> None:
@@ -113,11 +127,19 @@ def test_what_is_still_blocked_comes_first_and_says_so() -> None:
     assert told.index("PodDisruptionBudget, since") < told.index("NotAllPodsWouldSchedule, from")
 
 
+def test_pods_that_would_come_to_a_replacement_that_is_not_ready_wait_for_that_alone() -> None:
+    waits = "not all pods would schedule, shop/web-1 => would schedule against uninitialized nodeclaim/default-zdq4t"
+    found = msgspec.structs.replace(UNFINISHED.blocked[1], message=waits)
+    told = " ".join(shown(msgspec.structs.replace(UNFINISHED, blocked=(found,))).split())
+    assert f"{waits} this waits until that new node is ready n2" in told
+    assert "this waits until" not in shown(UNFINISHED)
+
+
 def test_nodes_that_wait_for_a_budget_are_one_row_with_the_budget_and_when_it_opens() -> None:
     told = " ".join(shown(UNFINISHED).split())
     lasting = (
-        "stuck: 4000 nodes, BlockingBudget, since Mon 2026-03-09 00:00, still so at the end; opens Tue 2026-03-31 00:00"
-        " budgets[0]: 0 (0 0 * * mon for 120h)"
+        "stuck: 4000 nodes, BlockingBudget, since Mon 2026-03-09 00:00, still so at the end; the budgets allow some"
+        " from Tue 2026-03-31 00:00 budgets[0]: 0 (0 0 * * mon for 120h)"
     )
     assert lasting in told
     over = (
@@ -136,7 +158,7 @@ def test_a_budget_that_was_waited_for_once_says_until_when() -> None:
 def test_a_budget_that_no_schedule_opens_is_told_as_such() -> None:
     never = msgspec.structs.replace(UNFINISHED.budget_waits[-1], opens_at=None)
     told = " ".join(shown(msgspec.structs.replace(UNFINISHED, budget_waits=(never,))).split())
-    assert "still so at the end; does not open within a year" in told
+    assert "still so at the end; the budgets allow none within a year" in told
 
 
 def test_a_node_that_went_is_not_among_those_that_are_still_blocked() -> None:

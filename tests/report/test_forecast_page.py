@@ -232,12 +232,16 @@ def test_nodes_that_wait_for_a_budget_are_one_bar_a_row_of_the_table_and_an_even
     assert told == [
         ("3 nodes", "BlockingBudget", "budgets[1]: 0 (0 9 * * * for 8h)"),
         ("2 nodes", "BlockingBudget", "budgets[1]: 0 (0 9 * * * for 8h)"),
-        ("4000 nodes", "BlockingBudget", "budgets[0]: 0 (0 0 * * mon for 120h); opens Tue 2026-03-31 00:00"),
+        (
+            "4000 nodes",
+            "BlockingBudget",
+            "budgets[0]: 0 (0 0 * * mon for 120h); the budgets allow some from Tue 2026-03-31 00:00",
+        ),
     ]
     assert [row[3] for row in found["events"] if row[1] == "nodes wait for a budget"][-1].startswith("4000 nodes: budg")
     assert "4000 nodes blocked by a disruption budget" in text
     row = text[text.index("<td>4000</td><td>Mon 2026-03-09 00:00</td><td>21d, still so at the end</td>") :]
-    assert "mon for 120h); opens Tue 2026-03-31 00:00</td>" in row
+    assert "mon for 120h); the budgets allow some from Tue 2026-03-31 00:00</td>" in row
 
 
 def test_the_shortest_of_very_many_waits_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

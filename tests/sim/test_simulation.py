@@ -137,12 +137,13 @@ class TestWhatStandsInTheWay:
 
     def test_a_window_that_does_not_open_leaves_the_image_waiting(self) -> None:
         outcome = simulate(scenario(cluster(shop()), days=0.1))
-        assert outcome.pools[0].unfinished == (f"{NEW} is published and not picked up yet",)
+        (cause,) = outcome.pools[0].unfinished
+        assert cause == f"{NEW} is published, but the maintenance window is closed until {OPENS:%Y-%m-%d %H:%M} UTC"
 
-    def test_a_budget_of_nothing_leaves_the_nodes_to_come(self) -> None:
+    def test_a_budget_of_nothing_leaves_the_nodes_to_be_replaced(self) -> None:
         outcome = simulate(scenario(cluster(shop(), [{"nodes": "0"}])))
         (cause,) = outcome.pools[0].unfinished
-        assert cause.startswith("4 nodes to come, of which the budgets allow 0 at once")
+        assert cause == "4 nodes still to be replaced; at the end the budgets allow 0 at once"
 
 
 class TestWhatHappensMeanwhile:

@@ -11,6 +11,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.api.scalars import parse_instant
+from napsim.controllers.settings import settings_of
 from napsim.core.reasons import Reason
 from napsim.core.timings import STEPS, Distribution
 from napsim.core.trace import Record, RecordKind
@@ -28,11 +29,12 @@ from napsim.report.forecast import (
     Workload,
 )
 from napsim.report.phrases import plural
-from napsim.report.remedies import LATER, WINDOW, remedies
+from napsim.report.remedies import LATER, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
 from napsim.sim.outcome import BudgetWait as Wait
 from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario
+from napsim.sim.simulation import SETTLES_FOR
 
 _HOUR: Final = timedelta(hours=1)
 # Records of the trace that a time line is made of; the others are in the trace alone.
@@ -156,7 +158,7 @@ def _remedies(pool: PoolOutcome, outcome: Outcome) -> tuple[str, ...]:
         reasons.add(Reason.BUDGET)
     if not reasons and not pool.waits:  # candidates of all pools take turns, and one that is given up comes first again
         reasons.update({str(Reason.COMMAND_TIMEOUT)} & {it for other in outcome.pools for it in other.reasons})
-    return remedies(sorted(reasons)) or (() if reasons else (WINDOW if pool.waits else LATER,))
+    return remedies(sorted(reasons)) or (() if reasons else (LATER,))
 
 
 def _blocked(intervals: Iterable[BlockedInterval]) -> Iterator[Blocked]:
@@ -212,13 +214,13 @@ def _timeline(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
 
 def _failures(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
     """Each span of ``spec.failures`` that begins while the scenario runs."""
-    settings = next(it for it in scenario.manifests if it["kind"] == "NodeAutoProvisioning")
-    for failure in settings["spec"].get("failures", ()):
+    for failure in _settings(scenario)["spec"].get("failures", ()):
         since = parse_instant(failure["from"]) if "from" in failure else outcome.started_at
         if outcome.started_at <= since <= outcome.ended_at:
             until = f"until {failure['until']}" if "until" in failure else "for good"
             pools = ", ".join(failure.get("nodePools", ())) or "every NodePool"
-            yield Moment(at=since, kind=failure["kind"], object=f"NodePool/{pools}", message=until)
+            ends = {"until": failure["until"]} if "until" in failure else {}
+            yield Moment(at=since, kind=failure["kind"], object=f"NodePool/{pools}", message=until, details=ends)
 
 
 def _moment(record: Record) -> Moment:
@@ -301,11 +303,25 @@ def _assumed(scenario: Scenario) -> Iterator[str]:
     nodes = ", ".join(f"{step} {_timing(getattr(scenario.timings, step))}" for step in STEPS)
     yield f"A node's steps take: {nodes}."
     yield f"A pod takes {_timing(scenario.pods.start)} to start and {_timing(scenario.pods.termination)} to leave."
+    yield from _listed(scenario)
     if scenario.settles:
         kinds = Counter(it["kind"] for it in scenario.manifests)
         made = sum(kinds[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"))
-        pods = f"the pods of {plural(made, 'workload')}"
-        yield f"No Nodes are given: they are what static pools and {pods} need at the start."
+        pods = f" and the pods of {plural(made, 'workload')}" if made else ""
+        yield f"No Nodes are given: there are as many as static pools{pods} need at the start."
+
+
+def _listed(scenario: Scenario) -> Iterator[str]:
+    """When the provider read its list of images: on a live cluster nobody can tell."""
+    kept = settings_of(_settings(scenario)).pickup.cache_duration
+    if kept and any(it["kind"] == names.AKS_NODE_CLASS for it in scenario.manifests):
+        read = f"{span(SETTLES_FOR)} before" if scenario.settles else "at"
+        length = span(kept) if kept % _HOUR else f"{kept // _HOUR} hours"
+        yield f"The list of images was read {read} the start. It is kept for {length}: a new image can wait that long."
+
+
+def _settings(scenario: Scenario) -> Manifest:
+    return next(it for it in scenario.manifests if it["kind"] == "NodeAutoProvisioning")
 
 
 def _timing(it: Distribution) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from napsim.api.failures import FAILURE_KINDS
 from napsim.api.names import MAX_INT32
+from napsim.api.scalars import parse_instant
 from napsim.core.pickup import PickupRule
 from napsim.report.forecast import Blocked, BudgetWait, Forecast, Moment, Pool, Runs, Workload
 from napsim.report.marked import MOST_ROWS, Marked, Tone, shortened, wrapped
@@ -19,6 +20,7 @@ from napsim.report.times import DAYS, full, span, zone_of
 _MESSAGE: Final = 220  # characters of one message
 _MONTH: Final = timedelta(days=28)  # no zone is off UTC for less
 _Weight = tuple[bool, timedelta]  # whether it still holds, and for how long at the longest
+_UNINITIALIZED: Final = "would schedule against uninitialized"  # Karpenter's words, which name no remedy
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
@@ -58,9 +60,11 @@ def _section(title: str, body: Iterable[Marked]) -> Iterator[Marked]:
     yield from shortened(rows, "  ", "lines")
 
 
-def _allowed(count: int) -> str:
-    """A budget; what no budget restricts is unlimited."""
-    return "unlimited" if count == MAX_INT32 else str(count)
+def _allowed(count: int | None) -> str:
+    """What the budgets allowed, beside the number that was disrupted; None: not known."""
+    if count is None:
+        return ""
+    return " (no budget restricted it)" if count == MAX_INT32 else f" of {count} allowed then"
 
 
 class _Page:
@@ -125,9 +129,8 @@ class _Page:
         else:
             yield from wrapped(f"{pool.name}: {count}; done {self._both(pool.finished_at)}")
         if pool.most_disrupting_at is not None:
-            allowed = "" if pool.allowed_then is None else f" of {_allowed(pool.allowed_then)} allowed then"
-            at = self._local(pool.most_disrupting_at)
-            yield from wrapped(f"most disrupted at once: {pool.most_disrupting}{allowed}, {at}", indent="    ")
+            most = f"{pool.most_disrupting}{_allowed(pool.allowed_then)}"
+            yield from wrapped(f"most disrupted at once: {most}, {self._local(pool.most_disrupting_at)}", indent="    ")
         if pool.rollouts:
             yield Marked(f"    {'IMAGE':<22} {'PUBLISHED':<16} {'PICKED UP':<16} DONE", Tone.ASIDE)
         for rollout in pool.rollouts:
@@ -149,22 +152,33 @@ class _Page:
             yield from wrapped(f"{self._local(at)}  {text}", more=" " * 22)
 
     def _moments(self) -> Iterator[tuple[datetime, str]]:
-        told = (item for item in self._forecast.timeline if item.kind in _TOLD)
+        told = (item for item in self._forecast.timeline if item.kind in _TOLD or item.kind in FAILURE_KINDS)
         for _, together in groupby(told, key=lambda item: (item.at, item.kind)):
             for group in _alike(list(together)):
-                yield group[0].at, _TOLD[group[0].kind](group)
+                yield group[0].at, self._told(group)
+
+    def _told(self, group: Sequence[Moment]) -> str:
+        first = group[0]
+        if first.kind not in FAILURE_KINDS:
+            return _TOLD[first.kind](group)
+        until = first.details.get("until")
+        ends = f"until {self._local(parse_instant(until))}" if until else first.message
+        return f"{first.kind} begins for {_objects(group)}, {ends}"
 
     def _disruptions(self) -> Iterator[tuple[datetime, str]]:
         """Nodes taken one after another in one pool, in one line."""
         for pool in self._forecast.pools:
-            started = [
-                item.at
-                for item in self._forecast.timeline
-                if item.kind == "CommandStarted" and item.node_pool == pool.name
-            ]
+            started = self._instants("CommandStarted", pool.name)
+            given_up = self._instants("CommandRolledBack", pool.name)
             for run in _runs(started):
                 until = "" if run[0] == run[-1] else f", the last at {self._clock(run[-1], run[0])}"
-                yield run[0], f"{pool.name}: {plural(len(run), 'node')} taken{until}"
+                in_vain = sum(run[0] <= at <= run[-1] for at in given_up)
+                often = f"nodes taken {plural(len(run), 'time')}, {in_vain} in vain"
+                nodes = often if in_vain else f"{plural(len(run), 'node')} taken"
+                yield run[0], f"{pool.name}: {nodes}{until}"
+
+    def _instants(self, kind: str, pool: str) -> list[datetime]:
+        return [item.at for item in self._forecast.timeline if item.kind == kind and _pool_of(item) == pool]
 
     def _given_up(self) -> Iterator[tuple[datetime, str]]:
         """Commands that were rolled back one after another, in one line."""
@@ -172,8 +186,9 @@ class _Page:
         for run in _runs([item.at for item in given_up]):
             among = [item for item in given_up if run[0] <= item.at <= run[-1]]
             until = "" if run[0] == run[-1] else f", the last time at {self._clock(run[-1], run[0])}"
-            nodes = _listed(sorted({item.object.split("/", 1)[-1] for item in among}))
-            yield run[0], f"{nodes} left in place again {plural(len(run), 'time')}{until}: no replacement"
+            nodes = sorted({item.object.split("/", 1)[-1] for item in among})
+            stay = f"{_listed(nodes)} {'stays' if len(nodes) == 1 else 'stay'} for now"
+            yield run[0], f"{stay}: replacement given up {plural(len(run), 'time')}{until}"
 
     def blocked(self) -> Iterator[Marked]:
         """What still holds first, then what held longest."""
@@ -194,6 +209,8 @@ class _Page:
         last = max(group, key=self._forecast.length_of)
         yield from wrapped(f"{pool}: {plural(len(nodes), 'node')}, {reason}, {self._span(group)}", Tone.WARNING)
         yield from wrapped(textwrap.shorten(last.message or reason, _MESSAGE, placeholder=" …"), indent="    ")
+        if _UNINITIALIZED in last.message:
+            yield from wrapped("this waits until that new node is ready", Tone.ASIDE, "    ")
         yield from wrapped(_listed(nodes), Tone.ASIDE, "    ")
 
     def _budget_waits(self) -> Iterator[tuple[_Weight, Iterator[Marked]]]:
@@ -246,8 +263,8 @@ class _Page:
                 if rollout.forced:
                     at = self._local(rollout.picked_up_at)
                     yield from wrapped(
-                        f"{at}  {pool.node_class} ({pool.name}) takes {rollout.version} whatever the window says:"
-                        f" {_rule(rollout.rule)}",
+                        f"{at}  {pool.node_class_kind} {pool.node_class} (NodePool {pool.name}) picks up"
+                        f" {rollout.version} whatever the window says: {_rule(rollout.rule)}",
                         Tone.WARNING,
                     )
         for item in self._forecast.workloads:
@@ -290,18 +307,22 @@ def _rule(rule: str) -> str:
 
 
 _RULES: Final[Mapping[str, str]] = {
-    PickupRule.WINDOW_OPEN: "the window is open",
-    PickupRule.NO_WINDOW: "no window is defined",
+    PickupRule.WINDOW_OPEN: "window open",
+    PickupRule.NO_WINDOW: "no window set",
     PickupRule.NEW_NODE_CLASS: "the class is new",
-    PickupRule.IMAGE_EXPIRED: "the 90-day rule",
+    PickupRule.IMAGE_EXPIRED: "the image in use is too old (90-day rule)",
     PickupRule.KUBERNETES_UPGRADE: "Kubernetes was upgraded",
 }
 
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def _names(group: Sequence[Moment]) -> str:
-    return _listed([item.object.split("/", 1)[-1] for item in group])
+def _objects(group: Sequence[Moment]) -> str:
+    return _listed([item.object for item in group])
+
+
+def _pool_of(item: Moment) -> str:
+    return item.node_pool or item.details.get("nodePool", "")
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
@@ -326,21 +347,18 @@ def _published(group: Sequence[Moment]) -> str:
 def _picked_up(group: Sequence[Moment]) -> str:
     first = group[0]
     version = first.details.get("to", "")
-    classes = _listed(sorted({item.object.split("/", 1)[-1] for item in group}))
-    return (
-        f"{classes} picks {version} up: {_rule(first.reason)}"
-        if version
-        else f"{classes}: {first.message or first.reason}"
-    )
+    classes = sorted({item.object for item in group})
+    if not version:
+        return f"{_listed(classes)}: {first.message or first.reason}"
+    return f"{_listed(classes)} {'picks' if len(classes) == 1 else 'pick'} up {version}: {_rule(first.reason)}"
 
 
 _TOLD: Final[Mapping[str, Callable[[Sequence[Moment]], str]]] = {
     "Published": _published,
     "PickedUp": _picked_up,
-    **{kind: lambda group: f"{group[0].kind}: {_names(group)}, {group[0].message}" for kind in FAILURE_KINDS},
-    "Applied": lambda group: f"applied: {_names(group)}",
-    "Deleted": lambda group: f"deleted: {_names(group)}",
-    "NodeFailed": lambda group: ", ".join(filter(None, (f"fails: {_names(group)}", group[0].message))),
+    "Applied": lambda group: f"applied: {_objects(group)}",
+    "Deleted": lambda group: f"deleted: {_objects(group)}",
+    "NodeFailed": lambda group: ", ".join(filter(None, (f"falls silent: {_objects(group)}", group[0].message))),
     "Stopped": lambda group: f"the cluster is stopped {group[0].message}",
 }
 

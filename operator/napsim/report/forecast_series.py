@@ -33,7 +33,7 @@ _WHAT: Final = {
     "Published": "image published",
     "PickedUp": "image picked up",
     "CommandStarted": "node taken",
-    "CommandRolledBack": "node left in place again",
+    "CommandRolledBack": "replacement given up, node stays",
     "Applied": "manifest applied",
     "Deleted": "object deleted",
     "NodeFailed": "node fails",

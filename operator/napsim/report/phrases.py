@@ -117,7 +117,7 @@ def rollout(view: View) -> str:
 
 def opens(at: datetime | None, zone: tzinfo) -> str:
     """When the schedules of budgets that allow none leave room; None: not within a year."""
-    return "does not open within a year" if at is None else f"opens {full(at, zone)}"
+    return "the budgets allow none within a year" if at is None else f"the budgets allow some from {full(at, zone)}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -275,7 +275,7 @@ class _Composition:
             return max(
                 known, key=lambda version: [int(part) for part in version.split("-")[0].split("+")[0].split(".")]
             )
-        self._notes.append(f"Kubernetes {DEFAULT_KUBERNETES}, as no object says which.")
+        self._notes.append(f"Kubernetes {DEFAULT_KUBERNETES}: no object names a version.")
         return DEFAULT_KUBERNETES
 
     def _pod_timings(self) -> PodTimings:

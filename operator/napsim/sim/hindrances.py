@@ -6,6 +6,7 @@ Policy: ours. The sentences add up: a node is in one of them alone, and replacem
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -18,6 +19,9 @@ from napsim.sim.simulator import Simulator
 
 NOT_READY: Final = "NotReady"
 """Nodes that are not ready take up the budget. No verdict says so: whoever waits for a budget is not judged."""
+WINDOW_CLOSED: Final = "MaintenanceWindow"
+NOT_LISTED: Final = "ImageList"
+"""What keeps a class from an image. No verdict says so either: nodes drift only once the class has it."""
 
 
 class Hindrance(msgspec.Struct, frozen=True):
@@ -32,7 +36,7 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
     entry = simulator.declared.pools.get(pool)
     reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
     for version in simulator.waiting(reference):
-        yield Hindrance(f"{version} is published and not picked up yet")
+        yield _not_adopted(simulator, reference, version)
     held = simulator.recorder.still_blocked(pool)
     for message, count in sorted(held.items()):
         yield Hindrance(f"{_plural(count, 'node')} blocked: {message}")
@@ -50,28 +54,43 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
     if arriving:
         yield Hindrance(f"{_plural(arriving, 'replacement')} on the way in")
     if given_up := simulator.recorder.given_up(pool):
-        last = given_up[-1].replace(microsecond=0).isoformat()
-        told = f"replacements given up {_plural(len(given_up), 'time')} in a row, the last at {last}"
+        told = f"replacements given up {_plural(len(given_up), 'time')} in a row, the last at {_minute(given_up[-1])}"
         yield Hindrance(told, Reason.COMMAND_TIMEOUT)
+
+
+def _not_adopted(simulator: Simulator, node_class: str, version: str) -> Hindrance:
+    """The list of images is asked first: what it does not have, no window lets in."""
+    now, cache = simulator.kernel.now, simulator.declared.cache_of(node_class)
+    if cache is not None and version not in {image.full_version for image in cache.images}:
+        anew = cache.filled_at + simulator.declared.settings.pickup.cache_duration
+        told = f"{version} is published, but the list of images was read before that; it is read anew {_minute(anew)}"
+        return Hindrance(told, NOT_LISTED)
+    window = simulator.windows.pickup_window(now)
+    if window.open:
+        return Hindrance(f"{version} is published and about to be picked up")
+    until = f" until {_minute(window.changes_at)}" if window.changes_at else ""
+    return Hindrance(f"{version} is published, but the maintenance window is closed{until}", WINDOW_CLOSED)
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _to_come(simulator: Simulator, pool: str, count: int, arriving: int) -> Hindrance:
     at, entry = simulator.kernel.now, simulator.declared.pools.get(pool)
     allowance = simulator.disruption.allowance(entry, at) if entry is not None else Allowance(0)
-    told = f"{_plural(count, 'node')} to come, {_budgets(allowance.allowed)} at {at.isoformat()}"
+    told = f"{_plural(count, 'node')} still to be replaced; at the end {_budgets(allowance.allowed)}"
     if allowance.errors:
         return Hindrance(f"{told}: {'; '.join(allowance.errors)}", Reason.BUDGET)
     if silent := _silent(simulator, pool, allowance.allowed):
-        return Hindrance(
-            f"{told}, and {_plural(silent, 'node')} that {'is' if silent == 1 else 'are'} not ready", NOT_READY
-        )
+        return Hindrance(f"{told}, and {_plural(silent, 'node')} {'is' if silent == 1 else 'are'} not ready", NOT_READY)
     static = entry.pool if entry is not None and entry.pool.is_static and not arriving else None
     full = static is not None and not simulator.disruption.static_room(static)  # for what is on its way there was room
     return Hindrance(told, Reason.SURGE_LIMIT if full else None)
 
 
 def _budgets(allowed: int) -> str:
-    return "restricted by no budget" if allowed == UNLIMITED else f"of which the budgets allow {allowed} at once"
+    return "no budget restricts that" if allowed == UNLIMITED else f"the budgets allow {allowed} at once"
 
 
 def _silent(simulator: Simulator, pool: str, allowed: int) -> int:

@@ -15,6 +15,10 @@ _QUEUE: Final = "karpenter: pkg/controllers/disruption/queue.go"
 _TERMINATION: Final = "karpenter: pkg/controllers/node/termination/controller.go"
 _HELPERS: Final = "karpenter: pkg/controllers/disruption/helpers.go"
 _OURS: Final = "napsim"
+_NO_PLACE: Final = (
+    'Pods of the node would find no place. With "would schedule against uninitialized …" they would come to a node that'
+    " is not ready yet: that passes once it is."
+)
 
 # Reason: message, meaning, what else to do where remedies says nothing, source.
 _SAID: Final[dict[Reason, tuple[str, str, str, str]]] = {
@@ -76,7 +80,9 @@ _SAID: Final[dict[Reason, tuple[str, str, str, str]]] = {
         "A replacement comes before its node goes, and the NodePool is above its limits.", "", _HELPERS,
     ),
     Reason.UNSCHEDULABLE: (
-        "Not all pods would schedule, …", "Pods of the node would find no place.", "", _HELPERS,
+        "Not all pods would schedule, …",
+        _NO_PLACE,
+        "", _HELPERS,
     ),
     Reason.WAITING_READINESS: (
         "Waiting on readiness to continue disruption", "A replacement is not initialized yet.", "", _QUEUE,
