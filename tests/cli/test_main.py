@@ -27,7 +27,7 @@ def test_the_help_lists_every_command_and_loads_none() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert all(command in shown for command in COMMANDS)
-    headings = [shown.index(text) for text in ("From manifests", "simulate ", "On a test cluster", "demo ", "Besides")]
+    headings = [shown.index(text) for text in ("From manifests", "simulate ", "On a test cluster", "demo ", "Other")]
     assert headings == sorted(headings)
     assert shown.splitlines()[-1] == "['napsim.cli', 'napsim.cli.endings', 'napsim.cli.loading', 'napsim.cli.main']"
 

@@ -86,7 +86,7 @@ def adopt(
     pool: Annotated[str, typer.Option(help="NodePool whose nodes they are to play.")],
     nodes: Annotated[list[str] | None, typer.Argument(metavar="NODE", help="Nodes by name.")] = None,
     selector: Annotated[str, typer.Option(help="Label selector, such as tier=worker.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:

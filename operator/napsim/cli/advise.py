@@ -34,7 +34,7 @@ app = typer.Typer(add_completion=False)
         "napsim advise --checks manifests/napsim-checks.yaml",
         exits={
             0: "all checks hold as it is",
-            1: "some are broken, and the smallest edit found is told, or that there is none",
+            1: "some are broken; the smallest edit found is printed, or that there is none",
             2: WRONG_INPUT,
         },
     )
@@ -51,7 +51,7 @@ def advise(
     time_zone: Zone = None,
     output: Form = Output.TEXT,
 ) -> None:
-    """Which smallest edit makes the broken checks hold?"""
+    """Which is the smallest edit that makes the broken checks hold?"""
     with loading():
         from napsim.cli.advising import advise_on  # noqa: PLC0415 - the help does without
 

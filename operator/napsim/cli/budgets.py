@@ -15,7 +15,7 @@ from napsim.cli.endings import WRONG_INPUT, ending
 from napsim.cli.loading import loading
 from napsim.cli.options import Cluster, Context, Form, Html, Ics, Kubeconfig, LiveChoice, Output, Zone, instant
 
-WISH: Final = "A wish, compiled into budgets"
+WISH: Final = "A wish: napsim writes the budgets"
 _UNITS: Final = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 _SPAN: Final = re.compile(r"(?:[0-9]{1,6}[wdhm])+")
 _WEEK: Final = timedelta(weeks=1)
@@ -45,8 +45,8 @@ def _length(text: str) -> timedelta:
         "napsim budgets manifests/examples --nodes default=40",
         "napsim budgets manifests/examples --reason Drifted --span 2w",
         "napsim budgets --weekend-only --time-zone Europe/Berlin --nodes 10% --verify",
-        notes="Without PATH it goes the other way: of a wish, such as --weekend-only, the budgets that say it.",
-        exits={0: "answered", 1: "--verify finds budgets that are not as wished", 2: WRONG_INPUT},
+        notes="Without PATH it writes budgets that allow disruption as --only, --weekend-only or --only-windows say.",
+        exits={0: "answered", 1: "--verify finds that the written budgets do not do what was asked", 2: WRONG_INPUT},
     )
 )
 def budgets(
@@ -62,32 +62,38 @@ def budgets(
         timedelta | None,
         typer.Option("--span", parser=_length, metavar="SPAN", help="How long: 36h, 2w; by default 7d."),
     ] = None,
-    reason: Annotated[
-        list[Reason] | None, typer.Option(help="For this reason alone; may be given several times.")
-    ] = None,
+    reason: Annotated[list[Reason] | None, typer.Option(help="For this reason alone; repeatable.")] = None,
     nodes: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="N|POOL=N|N%", help="How many nodes a pool has, several times; in a wish: how many at once."
+            metavar="N|POOL=N|N%", help="How many nodes a pool has, repeatable; with --only: how many at once."
         ),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="DAYS [TIMES]", help="Then only: Sat,Sun; Mon-Fri 22:00-06:00.", rich_help_panel=WISH),
+        typer.Option(
+            metavar="DAYS [TIMES]",
+            help="Write budgets that allow it only then: Sat,Sun; Mon-Fri 22:00-06:00.",
+            rich_help_panel=WISH,
+        ),
     ] = None,
     weekend_only: Annotated[
         bool, typer.Option("--weekend-only", help="The same as --only Sat,Sun.", rich_help_panel=WISH)
     ] = False,
     only_windows: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="In the windows of this configuration.", rich_help_panel=WISH),
+        typer.Option(
+            metavar="FILE", help="Write budgets for the windows of this MaintenanceConfiguration.", rich_help_panel=WISH
+        ),
     ] = None,
     freeze: Annotated[
         list[str] | None,
-        typer.Option(metavar="DAY/DAY", help="Never from this day to that; several times.", rich_help_panel=WISH),
+        typer.Option(
+            metavar="DAY/DAY", help="Beside --only: never from this day to that; repeatable.", rich_help_panel=WISH
+        ),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Evaluate a wish's budgets, minute by minute.", rich_help_panel=WISH)
+        bool, typer.Option("--verify", help="Check the written budgets, minute by minute.", rich_help_panel=WISH)
     ] = False,
     time_zone: Zone = None,
     output: Form = Output.TEXT,
@@ -97,7 +103,7 @@ def budgets(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """How many nodes may be disrupted when, for which reason? Or, of a wish: which budgets say it?"""
+    """How many nodes may be disrupted when, for which reason? Or: which budgets allow just what you want?"""
     with loading():
         from napsim.cli.levels import Asked, calendar, grant, tell  # noqa: PLC0415 - the help does without
 

@@ -29,7 +29,7 @@ example. Those that read `manifests/` find it after `napsim examples --write man
 _ENVIRONMENT: Final = """
 ## Environment variables
 
-An option goes before a variable.
+An option takes precedence over its variable.
 
 | Variable | Meaning | Commands |
 |---|---|---|

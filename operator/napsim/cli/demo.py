@@ -73,7 +73,7 @@ class _Shown(Protocol):
         "napsim demo --plain --no-keep",
         exits={
             0: "the rollout was seen from pick-up to the last node",
-            1: "it was not, and what was missing is said",
+            1: "it was not; the output says what was missing",
             2: "wrong usage, or a name that no cluster may have",
             4: "a prerequisite is missing",
             130: "interrupted, and everything removed",
@@ -84,7 +84,7 @@ def demo(
     name: Annotated[str, typer.Option(help="Name of the cluster; one that is there is replaced.")] = "napsim-demo",
     keep: Annotated[bool, typer.Option(help="Leave the cluster to look around in; the operator ends.")] = True,
     plain: Annotated[
-        bool, typer.Option("--plain", help="One line for each change; so it is without a terminal.")
+        bool, typer.Option("--plain", help="One line for each change; the default without a terminal.")
     ] = False,
 ) -> None:
     """Forecast a rollout, then play it on a cluster of its own: about two minutes, and more the very first time."""

@@ -41,7 +41,9 @@ def diff(
     ],
     at: Annotated[
         datetime | None,
-        typer.Option(parser=instant, metavar="INSTANT", help="From when on; else a Scenario's start, else now."),
+        typer.Option(
+            parser=instant, metavar="INSTANT", help="The instant to compare from; else a Scenario's start, else now."
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
@@ -50,12 +52,10 @@ def diff(
     forecast: Annotated[
         bool, typer.Option("--forecast/--no-forecast", help="Simulate the next rollout of both, or do not.")
     ] = True,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="What chance decides follows from it, in both forecasts.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random choices, in both forecasts.")] = None,
     nodes: Annotated[
         list[str] | None,
-        typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; may be given several times."),
+        typer.Option(metavar="N|POOL=N", help="How many nodes a pool has; repeatable."),
     ] = None,
     time_zone: Zone = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text, json, or markdown.")] = Output.TEXT,
@@ -63,7 +63,7 @@ def diff(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """What changes in effect: windows, budgets, the next rollout, nodes at risk?"""
+    """What does a change do: to windows, budgets, the next rollout, nodes at risk?"""
     with loading():
         from napsim.cli.differences import differ  # noqa: PLC0415 - the help does without
 

@@ -59,7 +59,7 @@ def _played(documents: Sequence[Document]) -> _Played:
 
 
 def _answer(text: str, scenario: Scenario, at: datetime | None, played: _Played, zone: str) -> report.Answer:
-    """Raises ``BadInput`` for an instant before the scenario, and for a name that there is not, or several of."""
+    """Raises ``BadInput`` for an instant before the scenario, and for a name that does not exist, or several of."""
     if at is not None and at < scenario.start:
         allowed = f"must not be before the start, {write_instant(scenario.start)}"
         raise BadInput([Mistake("--at", 0, "", "", write_instant(at), allowed)])

@@ -63,7 +63,7 @@ def az(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what is wrong, and write nothing.")] = False,
 ) -> None:
-    """What az prints and takes, Azure Service Operator and Terraform have, as MaintenanceConfigurations."""
+    """Convert windows of az, Azure Service Operator or Terraform into MaintenanceConfigurations."""
     try:
         manifests = _read(paths, name)
     except BadInput as error:

@@ -55,7 +55,9 @@ def lint_command(
     config: Annotated[
         Path | None, typer.Option(help="Settings; by default napsim.toml of this folder, if there is one.")
     ] = None,
-    statistics: Annotated[bool, typer.Option("--statistics", help="How often each rule found something.")] = False,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Print how often each rule found something.")
+    ] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Put right what is certain, in the files.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
     explain: Annotated[str | None, typer.Option(metavar="RULE", help="Print the page of a rule.")] = None,
@@ -71,11 +73,13 @@ def lint_command(
     context: Context = None,
     at: Annotated[
         datetime | None,
-        typer.Option(parser=instant, metavar="INSTANT", help="RFC 3339: from when on windows are looked at; now."),
+        typer.Option(
+            parser=instant, metavar="INSTANT", help="RFC 3339: windows are judged from then on; by default now."
+        ),
     ] = None,
     time_zone: Zone = None,
 ) -> None:
-    """What is wrong with these manifests, or not what it looks like?"""
+    """What is wrong with these manifests, or does not do what it seems to?"""
     with loading():
         from napsim.cli.linting import Asked, Shown, explained, linted  # noqa: PLC0415 - the help does without
         from napsim.lint.admission import document as policies  # noqa: PLC0415 - as above

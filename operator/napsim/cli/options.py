@@ -33,7 +33,7 @@ Kubeconfig = Annotated[
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.", autocompletion=contexts)]
 Cluster = Annotated[
     bool,
-    typer.Option("--cluster", help="A live cluster in place of files; --kubeconfig and --context say so too."),
+    typer.Option("--cluster", help="A live cluster in place of files; implied by --kubeconfig and --context."),
 ]
 
 

@@ -44,7 +44,7 @@ app = typer.Typer(add_completion=False)
 def release(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     keep_labels: Annotated[
         bool, typer.Option("--keep-labels", help="Leave the label napsim.dev/nodepool on Nodes.")
     ] = False,
@@ -61,7 +61,7 @@ def release(
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
     lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "napsim",
 ) -> None:
-    """Undo what napsim wrote: real Nodes become as they were, fake ones and all NodeClaims go. Nothing is drained."""
+    """Undo what napsim wrote: real Nodes are restored, fake ones and all NodeClaims deleted. Nothing is drained."""
     connection = connection_for("release", kubeconfig, context)
     reign = Reign(lease_namespace, lease_name, wait_seconds, take_over, keep_lease_seconds)
     work = _look(connection, keep_labels) if dry_run else _do(connection, reign, keep_labels)

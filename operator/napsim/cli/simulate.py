@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False)
         "napsim examples | napsim simulate -",
         exits={
             0: "all nodes are on the newest image by the end, or --follow was ended before",
-            1: "they are not, and what stands in the way is said",
+            1: "they are not; the report says what stands in the way",
             2: WRONG_INPUT,
         },
     )
@@ -47,7 +47,7 @@ def simulate(
         typer.Option(parser=instant, metavar="TIME", help="The end; by default the scenario's, or 120 days on."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="What chance decides follows from it: the same seed, the same forecast.")
+        int | None, typer.Option(min=0, help="Seed of all random choices: the same seed gives the same forecast.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="How many forecasts, with seeds from --seed on, in parallel.")] = 1,
     follow: Annotated[
@@ -55,7 +55,7 @@ def simulate(
     ] = False,
     speed: Annotated[
         float | None,
-        typer.Option(min=1, max=MOST_SPEED, help="With --follow: virtual seconds a second; by default 600."),
+        typer.Option(min=1, max=MOST_SPEED, help="With --follow: virtual seconds per second; by default 600."),
     ] = None,
     ics: Annotated[
         Path | None, typer.Option(help="Write windows and disruptions as a calendar; - is standard output.")

@@ -58,7 +58,7 @@ def sweep(
         datetime | None, typer.Option(parser=instant, metavar="INSTANT", help="As for napsim simulate.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="What chance decides follows from it: the same seed, the same forecasts.")
+        int | None, typer.Option(min=0, help="Seed of all random choices: the same seed gives the same forecasts.")
     ] = None,
     processes: Processes = None,
     dask: Dask = None,
@@ -67,7 +67,7 @@ def sweep(
     ] = None,
     output: Form = Output.TEXT,
 ) -> None:
-    """What if? Finish against disruption over ranges of budgets, windows, durations, and the Pareto front."""
+    """What if? Time to finish against disruption, over ranges of budgets, windows and durations."""
     if plot is not None and plot.suffix not in _PLOTS:
         raise typer.BadParameter(f"{str(plot)!r}: must end in {' or '.join(_PLOTS)}", param_hint="--plot")
     executor = executor_of(processes, dask)

@@ -61,7 +61,7 @@ def _instant(text: str) -> datetime:
         "napsim simulate manifests/examples --seed 1 --trace one.jsonl",
         "napsim simulate manifests/examples --seed 2 --trace two.jsonl",
         "napsim trace diff one.jsonl two.jsonl --tolerance 30s",
-        exits={0: "they tell the same", 1: "they differ, and the first difference is shown", 2: WRONG_INPUT},
+        exits={0: "no difference", 1: "they differ; the first difference is shown", 2: WRONG_INPUT},
     )
 )
 def diff(
@@ -82,7 +82,7 @@ def diff(
     context: Annotated[int, typer.Option(min=0, help="How many records before the difference are shown.")] = 5,
     output: Form = Output.TEXT,
 ) -> None:
-    """The first difference of two traces of one story. Generated names are mapped; pods are not compared."""
+    """The first difference between two traces of one rollout. Generated names are matched; pods are not compared."""
     is_left_out = _ignoring(ignore or ())
     if first == second == STDIN:
         raise typer.BadParameter("only one of the two can be standard input")

@@ -56,7 +56,7 @@ class Versions:
             "outside the cluster it is not known."
         ),
         exits={
-            0: "told, also when no cluster answers",
+            0: "printed, even when no cluster answers",
             2: "wrong usage, or the kubeconfig that was asked for is not usable",
         },
     )

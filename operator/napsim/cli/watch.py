@@ -52,7 +52,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="One line for each change, no terminal control; so it is without a terminal."),
+        typer.Option("--plain", help="One line for each change; the default without a terminal."),
     ] = False,
     output: Annotated[Output, typer.Option(help="text, or json: one document for each change.")] = Output.TEXT,
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two frames, at least.")] = 0.5,

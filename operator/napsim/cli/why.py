@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
         notes="Without PATH it is the live cluster of your kubeconfig. Reads only.",
         exits={
             0: "answered, whatever the answer",
-            2: "wrong usage, bad input, a name that there is not, or a cluster that cannot be read",
+            2: "wrong usage, bad input, a name that does not exist, or a cluster that cannot be read",
         },
     )
 )
