@@ -46,7 +46,7 @@ FILES: Final = {
     ),
     "astray": yaml.safe_dump({**KUBECONFIG, "clusters": []}),
 }
-BEGIN: Final = "manifests to begin with, and checks of them: napsim examples --write manifests"
+BEGIN: Final = "to try it on examples: napsim examples --write manifests"
 NO_FILE: Final = ("nowhere: cannot be read: No such file or directory", BEGIN)
 EMPTY: Final = ("empty: there is no YAML or JSON file in it", BEGIN)
 TORN: Final = ("torn.yaml:2: not valid YAML: did not find expected ',' or ']'",)
@@ -149,7 +149,7 @@ ERRORS: Final[list[tuple[str, int, tuple[str, ...]]]] = [
     ),
     ("why default nowhere", 2, NO_FILE),
     ("why default empty", 2, EMPTY),
-    ("why default", 2, (*NO_CONFIG, "or name manifests, files or folders, to be answered from those")),
+    ("why default", 2, (*NO_CONFIG, "or name manifests (files or folders) to answer from")),
     ("check", 2, ("napsim-checks.yaml: cannot be read: No such file", BEGIN)),
     ("check empty --checks CHECKS", 2, EMPTY),
     ("check --checks checks.yaml", 2, ("Checks/x: spec.checks[0].finishs: unknown field; did you mean finishes?",)),

@@ -101,7 +101,7 @@ def test_a_file_in_utf_16_is_put_right_in_its_encoding(tmp_path: Path) -> None:
 def test_a_file_that_is_named_twice_is_read_and_put_right_once(tmp_path: Path) -> None:
     (tmp_path / "pool.yaml").write_text(NUMBER)
     done = run(".", "pool.yaml", "--fix")
-    assert done.stdout == "1 document in 1 file: nothing to find fault with\n"
+    assert done.stdout == "1 document in 1 file: no findings\n"
     assert (tmp_path / "pool.yaml").read_text() == NUMBER.replace("nodes: 5", 'nodes: "5"')
 
 

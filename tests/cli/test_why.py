@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from napsim.cli.main import app
@@ -16,6 +18,7 @@ from napsim.report.marked import WIDTH
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/why.md").read_text("utf-8")
 SINGLE_REPLICA = ROOT / "tests/scenarios/single_replica"
+FROZEN_POOL = ROOT / "tests/scenarios/frozen_pool"
 BLOCKED = "--at=2026-03-06T12:00:00Z"
 BERLIN = "--time-zone=Europe/Berlin"
 
@@ -49,6 +52,21 @@ def test_the_answer_comes_first_then_the_edit_then_every_link(text: str) -> None
     chain = rows[next(index for index, row in enumerate(rows) if row.startswith("  The chain of Node/")) :]
     links = [row[7:18].rstrip() for row in chain if row[:4] == "    " and row[7:8].isupper() and row[6:7] == " "]
     assert links == [name for name in LinkName if name is not LinkName.CHANNEL]
+
+
+def test_a_patch_reaches_kubectl_as_it_is_meant_through_the_quotes_of_a_shell() -> None:
+    """NodePools have text in ``nodes``: a number there, which the API server refuses, is what a shell made of '1'."""
+    done = run("pool/default", FROZEN_POOL, "--at=2026-04-30T12:00:00Z")
+    command = re.search(r"kubectl patch nodepool default --type merge -p '[^']*'", done.stdout)
+    assert command is not None, done.stdout
+    given = shlex.split(command[0])[-1]
+    assert yaml.safe_load(given) == {"spec": {"disruption": {"budgets": [{"nodes": "1"}]}}}
+
+
+def test_a_pool_that_has_nothing_to_wait_for_yet_names_the_option_that_asks_later() -> None:
+    hint = "note: this is the start of the forecast; --at INSTANT asks about a later instant"
+    assert hint in run("pool/default", FROZEN_POOL).stdout
+    assert hint not in run("pool/default", FROZEN_POOL, "--at=2026-04-30T12:00:00Z").stdout
 
 
 def test_no_line_is_wider_than_a_terminal(text: str) -> None:

@@ -68,7 +68,7 @@ def test_a_finding_is_shown_with_its_line_and_carets_below_the_value() -> None:
 
 def test_the_summary_counts_what_can_be_put_right_and_what_is_let_be() -> None:
     (line,) = report.summary(FOUND)
-    told = "1 error, 1 warning, 1 for information; 1 can be put right with --fix; 1 let be"
+    told = "1 error, 1 warning, 1 for information; 1 can be fixed with --fix; 1 silenced"
     assert line.text == f"3 documents in 2 files: {told}"
 
 

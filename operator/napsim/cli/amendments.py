@@ -173,7 +173,10 @@ def _grace(manifest: Mapping[str, Any]) -> Iterator[Amendment]:
     for position, length in enumerate(_GRACE):
         told = f"spec.template.spec.terminationGracePeriod: absent → {length}"
         change = _change(manifest, {"template": {"spec": {"terminationGracePeriod": length}}}, told)
-        note = "PodDisruptionBudgets hold no longer than that; all nodes of the pool drift by it"
+        note = (
+            "PodDisruptionBudgets hold no longer than that, for nodes that are created after it was set; all nodes of"
+            " the pool drift by it"
+        )
         yield Amendment((change,), NEW + 1 - position / 10, note)
 
 

@@ -26,7 +26,7 @@ from napsim.report.marked import Marked, Tone
 # Mistakes of those who have no manifests yet, and what they are told then.
 _NOTHING_THERE: Final = ("No such file", "at least one NodePool", "no YAML or JSON document", " in it")
 _OF_OTHERS: Final = ("import az",)  # reads what other tools have
-_BEGINNING: Final = "manifests to begin with, and checks of them: napsim examples --write manifests"
+_BEGINNING: Final = "to try it on examples: napsim examples --write manifests"
 _LOCAL_TIME: Final = Path("/etc/localtime")
 _STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
     Tone.HEADING: {"bold": True},

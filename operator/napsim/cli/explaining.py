@@ -41,6 +41,9 @@ def explain(
         show(report.lines(answer))
 
 
+_START: Final = "this is the start of the forecast; --at INSTANT asks about a later instant"
+
+
 @dataclass(frozen=True, slots=True)
 class _Played:
     """What napsim's operator, where it plays the cluster, has written down: when it listed images last."""
@@ -70,7 +73,7 @@ def _answer(text: str, scenario: Scenario, at: datetime | None, played: _Played,
         at=cluster.kernel.now,
         time_zone=zone,
         chains=tuple(map(report.chain_of, chains.of(target))),
-        notes=scenario.notes,
+        notes=scenario.notes if at is not None or not scenario.settles else (*scenario.notes, _START),
     )
 
 

@@ -57,7 +57,7 @@ def live_cluster(choice: LiveChoice, command: str, kinds: Iterable[str] | None =
         found = read_cluster(choice.kubeconfig, choice.context, command, resources)
     except typer.Exit as error:
         if not choice.is_made(()):
-            typer.echo(f"napsim {command}: or name manifests, files or folders, to be answered from those", err=True)
+            typer.echo(f"napsim {command}: or name manifests (files or folders) to answer from", err=True)
         raise typer.Exit(BAD_INPUT) from error
     for note in found.notes:
         typer.echo(f"napsim {command}: {note}", err=True)
@@ -74,7 +74,9 @@ def found_of(live: LiveCluster | None, paths: Sequence[str] | None, kinds: Mappi
     if live is not None:
         return found_among(live.documents, [], kinds, wanted, CLUSTER)
     if not paths:
-        raise typer.BadParameter("manifests: files, folders or -; or --cluster, a live one", param_hint="PATH…")
+        raise typer.BadParameter(
+            "name manifests (files, folders or -), or a live cluster by --cluster", param_hint="PATH…"
+        )
     return found_in(paths, kinds, wanted)
 
 

@@ -52,7 +52,7 @@ class AgentLinks:
         if published == held and not under_way:
             message = f"{whose}; it runs {held}, the newest image of {definition} that is known"
             return Chain(_NODE, node.name, message, (), moved=True)
-        begun = "behind: its upgrade has begun, and ends after the window too"
+        begun = "done: its upgrade has begun, and ends after the window too"
         links = (
             Link(LinkName.PUBLISHED, _PASSES, f"{published} of {definition}"),
             Link(LinkName.CHANNEL, _PASSES, begun) if under_way else self._channel(node, channel, around, now),

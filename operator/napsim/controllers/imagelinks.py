@@ -178,7 +178,7 @@ def _published(newest: PublishedImage, now: datetime) -> Link:
 def _behind(newest: PublishedImage) -> Iterator[Link]:
     """What an image has behind it that is adopted."""
     for name in (LinkName.LISTED, LinkName.WINDOW, LinkName.AGE):
-        yield Link(name, _PASSES, f"behind: {newest.full_version} is adopted")
+        yield Link(name, _PASSES, f"done: {newest.full_version} is adopted")
 
 
 def _bypass(look: NodeClassPass, definition: str) -> str:

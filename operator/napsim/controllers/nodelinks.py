@@ -154,8 +154,8 @@ class NodeLinks:
             f"budgets[{index}]: {describe(budget, nodes.total_nodes, now)}"
             for index, budget in enumerate(entry.budgets)
         )
-        most = "unlimited" if allowance.allowed >= UNLIMITED else str(allowance.allowed)
-        message = f"{nodes.disrupting_nodes} of {most} at once are being disrupted, of {nodes.total_nodes} nodes"
+        most = "any number" if allowance.allowed >= UNLIMITED else str(allowance.allowed)
+        message = f"{most} of {nodes.total_nodes} nodes may be disrupted at once, {nodes.disrupting_nodes} are now"
         if remaining(allowance.allowed, nodes.disrupting_nodes) > 0:
             changes = next_change(entry.budgets, now)
             return Link(LinkName.BUDGET, _PASSES, message, until=changes, details=details)

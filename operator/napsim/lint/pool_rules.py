@@ -140,7 +140,7 @@ def do_not_disrupt_without_end(subjects: Subjects) -> Iterator[Found]:
                 f"its node is never replaced for a new image: {_named(endless)} without {_TGP}, and the annotation has"
                 " no end"
             )
-            told = f"set {_TGP} on the pool, or a duration such as 4h in the annotation"
+            told = f"give the annotation a duration such as 4h, or the pool a {_TGP}, for nodes created from then on"
             yield Found(workload.document, _annotation(workload), message, "true", told)
 
 

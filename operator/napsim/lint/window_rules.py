@@ -68,11 +68,17 @@ def misses_images(subjects: Subjects) -> Iterator[Found]:
         longest = max((later - earlier for earlier, later in pairwise(opened)), default=timedelta(0))
         if longest and longest + cache > _WORTH_SAYING:
             message = (
-                f"an image ships about every week; windows are up to {_days(longest)} apart, and what a window sees may"
-                f" have been listed {_days(cache)} before: an image waits up to {_days(longest + cache)}, and images in"
-                " between are never picked up"
+                f"an image ships about every week, but windows are up to {_days(longest)} apart, and the list of images"
+                f" can be {_days(cache)} old: an image waits up to {_days(longest + cache)}, and images in between are"
+                " never picked up"
             )
-            yield Found(item.document, f"{WINDOW}.schedule", message, None, "a window each week picks up each image")
+            yield Found(
+                item.document,
+                f"{WINDOW}.schedule",
+                message,
+                None,
+                "have a window each week, so that each image is picked up",
+            )
 
 
 def _starts(configuration: Configuration, now: datetime) -> list[datetime]:
@@ -96,7 +102,7 @@ def freeze_outlasts_images(subjects: Subjects) -> Iterator[Found]:
             f"closed for {_days(gap.end - gap.start)}, from {describe_instant(gap.start)} to"
             f" {describe_instant(gap.end)}: once the image is {forced.days} days old, {then}"
         )
-        yield Found(item.document, _closed_by(item.value, gap), message, None, "leave a window in between")
+        yield Found(item.document, _closed_by(item.value, gap), message, None, "allow a window in between")
 
 
 def _gaps(configuration: Configuration, now: datetime) -> Iterator[Window]:
@@ -227,8 +233,8 @@ def start_date_past(subjects: Subjects) -> Iterator[Found]:
         if window is None or not written or not new:
             continue
         if window.start_date < subjects.now.astimezone(window.zone).date():
-            message = f"{written} is past: AKS has refused such a date when it is sent anew"
-            told = "leave it out (it is then the day of creation), or name a day to come"
+            message = f"{written} is in the past: AKS has refused such a date when a configuration was sent again"
+            told = "leave it out (it is then the day of creation), or name a day in the future"
             yield Found(item.document, f"{WINDOW}.startDate", message, written, told)
 
 

@@ -138,11 +138,11 @@ def summary(found: Findings) -> Iterator[Marked]:
     counts = Counter(finding.severity for finding in found.findings)
     parts = [plural(counts["error"], "error"), plural(counts["warning"], "warning")]
     parts += [f"{counts['info']} for information"] if counts["info"] else []
-    nothing = "nothing to find fault with" if found.judged else "nothing was looked at"
+    nothing = "no findings" if found.judged else "nothing was looked at"
     said = ", ".join(parts) if found.findings else nothing
     fixable = sum(finding.replacement is not None for finding in found.findings)
-    fixes = f"; {fixable} can be put right with --fix" if fixable else ""
-    let_be = f"; {len(found.suppressed)} let be" if found.suppressed else ""
+    fixes = f"; {fixable} can be fixed with --fix" if fixable else ""
+    let_be = f"; {len(found.suppressed)} silenced" if found.suppressed else ""
     read = f"{plural(found.judged, 'document')} in {plural(len(found.files), 'file')}"
     tone = Tone.BAD if counts["error"] else Tone.WARNING if counts["warning"] else Tone.GOOD
     yield Marked(f"{read}: {said}{fixes}{let_be}", tone)
@@ -153,6 +153,6 @@ def statistics(found: Findings, titles: Mapping[str, str]) -> Iterator[Marked]:
     counts, let_be = (Counter(item.code for item in items) for items in (found.findings, found.suppressed))
     severities = {item.code: item.severity for item in (*found.findings, *found.suppressed)}
     for code in sorted(severities, key=lambda code: (-counts[code], code)):
-        silenced = f" ({let_be[code]} let be)" if let_be[code] else ""
+        silenced = f" ({let_be[code]} silenced)" if let_be[code] else ""
         text = f"{counts[code]:6} {code} {severities[code]:7}  {titles[code]}{silenced}"
         yield Marked(text, Tone.PLAIN, (Mark(7, 14 + len(severities[code]), _TONES[severities[code]]),))

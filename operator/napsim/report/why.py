@@ -164,7 +164,7 @@ class Page:
         yield from self._held(found)
         yield Marked()
         more = sum(len(group.nodes) for group in found.held) - 1
-        others = f", which stands for {plural(more, 'other')}" if len(found.held) == 1 and more else ""
+        others = f", the same for {plural(more, 'other')}" if len(found.held) == 1 and more else ""
         whose = f"The chain of Node/{found.stands_for}{others}" if found.stands_for else "The chain"
         yield from wrapped(whose, Tone.HEADING)
         for link in found.links:
@@ -236,6 +236,14 @@ class Page:
             yield Marked(f"{_INDENT}… {len(link.details) - _MOST_DETAILS} more", Tone.ASIDE)
 
 
+class _Doubled(yaml.SafeDumper):
+    """Quotes with double quotes alone: the patch stands between a shell's single quotes."""
+
+    def choose_scalar_style(self) -> str:
+        style = super().choose_scalar_style()
+        return '"' if style == "'" else style
+
+
 def _command(edit: Edit) -> Iterator[str]:
     """kubectl's command; a patch is written out as YAML, which kubectl takes as well and people can read."""
     start, patch, _ = edit.command.partition(" -p ")
@@ -243,5 +251,5 @@ def _command(edit: Edit) -> Iterator[str]:
     yield from (f"{row} \\" for row in rows[:-1])
     yield rows[-1]
     if edit.patch:
-        yield from yaml.safe_dump(dict(edit.patch), sort_keys=False).splitlines()
+        yield from yaml.dump(dict(edit.patch), Dumper=_Doubled, sort_keys=False).splitlines()
         yield "'"
