@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -12,12 +14,13 @@ from napsim.cli.forecasting import forecast_of
 from napsim.core.reasons import Reason
 from napsim.core.timings import Distribution, Timings
 from napsim.report.forecast import Forecast
+from napsim.report.forecast_lines import lines
 from napsim.report.remedies import LATER, remedies
 from napsim.sim.hindrances import NOT_LISTED, WINDOW_CLOSED
-from napsim.sim.scenario import NodeFailed, PodTimings, Scenario
+from napsim.sim.scenario import Applied, Event, NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
-from tests.sim.scenarios import NEW, OLD, OPENS, START, cluster, scenario, settings, shop
+from tests.sim.scenarios import NEW, OLD, OPENS, START, Manifest, cluster, scenario, settings, shop
 
 
 def forecast(given: Scenario) -> Forecast:
@@ -114,6 +117,60 @@ def test_when_the_list_of_images_was_read_is_told_as_assumed() -> None:
     assert told == (
         "The list of images was read 10m before the start. It is kept for 72 hours: a new image can wait that long."
     )
+
+
+ARM: Final = "2204gen2arm64containerd"
+NEWER: Final = "202602.14.0"
+
+
+def of_two_sizes(*published: Manifest, events: Iterable[Event] = (), **more: Any) -> Forecast:
+    """A pool with four nodes, two of each architecture, and no window: images are picked up as they come."""
+    sizes = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [made.SIZE, "Standard_D4ps_v5"]}
+    on = [made.deployment(it, 20, nodeSelector={"kubernetes.io/arch": it}) for it in ("amd64", "arm64")]
+    first = [made.image(OLD, "2026-01-11T00:00:00Z", definition) for definition in ("2204gen2containerd", ARM)]
+    base = [settings(), made.node_class(), made.pool(requirements=[sizes]), *on, *first]
+    return forecast(scenario([*base, *published], events, **more))
+
+
+def test_an_image_for_one_architecture_is_done_when_the_nodes_of_that_one_are() -> None:
+    """The others go on with their image: nothing newer is there for them."""
+    published = made.image(NEW, (START + timedelta(hours=1)).isoformat())
+    found = of_two_sizes(published, made.image(NEWER, (START + timedelta(hours=20)).isoformat()))
+    (first, second) = found.pools[0].rollouts
+    assert (first.version, second.version) == (NEW, NEWER)
+    assert first.done_at is not None
+    assert timedelta(hours=1) < first.done_at - START < timedelta(hours=2)
+    assert second.done_at == found.pools[0].finished_at
+
+
+def test_a_version_of_two_definitions_is_one_rollout_until_the_nodes_of_both_are_done() -> None:
+    both = (made.image(NEW, START.isoformat().replace("20:", "21:"), it) for it in ("2204gen2containerd", ARM))
+    found = of_two_sizes(*both)
+    (rollout,) = found.pools[0].rollouts
+    assert rollout.version == NEW
+    assert rollout.done_at == found.pools[0].steps[-1].at
+
+
+def test_a_definition_that_is_gone_is_no_image_that_is_rolled_out() -> None:
+    at = START + timedelta(hours=1)
+    newer = made.image(NEW, "2026-01-12T00:00:00Z", "2404gen2containerd")
+    found = of_two_sizes(newer, events=[Applied(at, made.node_class(imageFamily="Ubuntu2404"))], days=0.2)
+    (rollout,) = found.pools[0].rollouts
+    assert rollout.version == NEW
+    gone = [item for item in found.timeline if item.kind == "PickedUp" and not item.details["to"]]
+    told = " ".join(line.text for line in lines(found))
+    assert len(gone) == 2
+    assert all(item.details["definition"] in told.partition("TIME LINE")[2] for item in gone)
+
+
+def test_a_pool_that_has_no_node_of_the_old_image_is_done_with_the_pick_up() -> None:
+    """Its first node comes hours later, and goes again."""
+    empty = [made.pool(expireAfter="2h"), *(it for it in cluster() if it["kind"] != "NodePool")]
+    later = Applied(OPENS + timedelta(hours=6), made.deployment("web", 10))
+    (pool,) = forecast(scenario(empty, [later], ends_early=False)).pools
+    (rollout,) = pool.rollouts
+    assert pool.finished_at == rollout.picked_up_at == rollout.done_at
+    assert rollout.first_disrupted_at is None
 
 
 def taken(of: Forecast) -> int:

@@ -115,29 +115,51 @@ def _published(scenario: Scenario) -> Mapping[tuple[str, str], datetime]:
 def _allowed_at(steps: Sequence[PoolStep], at: datetime | None) -> int | None:
     if at is None or not steps:
         return None
-    return steps[max(bisect_right([step.at for step in steps], at) - 1, 0)].allowed
+    return _from(steps, at)[0].allowed
 
 
 def _rollouts(
     pool: PoolOutcome, picked: Sequence[PickUp], published: Mapping[tuple[str, str], datetime]
 ) -> Iterator[Rollout]:
-    """One for each version picked up of a definition that nodes of the pool run, in order of pick-up."""
+    """One for each version picked up of definitions that nodes of the pool run, in order of pick-up."""
     run = {version for step in pool.steps for version, nodes in step.versions if nodes}
+    together: dict[tuple[datetime, str], list[PickUp]] = {}
     for pick_up in picked:
-        if not any(f"-{pick_up.definition}-" in version for version in run):
-            continue
-        new = f"-{pick_up.definition}-{pick_up.to_version}"
-        older = {version for version in _seen_before(pool.steps, pick_up.at) if not version.endswith(new)}
-        after = [step for step in pool.steps if step.at >= pick_up.at]
-        yield Rollout(
-            version=pick_up.to_version,
-            published_at=published.get((pick_up.definition, pick_up.to_version)),
-            picked_up_at=pick_up.at,
-            rule=pick_up.rule,
-            forced=pick_up.forced,
-            first_disrupted_at=next((step.at for step in after if step.disrupting), None),
-            done_at=next((step.at for step in after if _is_free_of(step, older)), None),
-        )
+        if pick_up.to_version and any(_is_of(version, pick_up.definition) for version in run):
+            together.setdefault((pick_up.at, pick_up.to_version), []).append(pick_up)
+    for group in together.values():
+        gone = [item.definition for item in picked if item.at == group[0].at and not item.to_version]
+        at = (published.get((item.definition, item.to_version)) for item in group)
+        yield _rollout(pool, group, gone, min(filter(None, at), default=None))
+
+
+def _rollout(pool: PoolOutcome, group: Sequence[PickUp], gone: Sequence[str], published: datetime | None) -> Rollout:
+    """Of one version in all its definitions. What the pool runs of them, and of those that are ``gone``, has to go."""
+    at, version = group[0].at, group[0].to_version
+    definitions = (*(item.definition for item in group), *gone)
+    new = tuple(f"-{item.definition}-{version}" for item in group)
+    seen = (it for it in _seen_before(pool.steps, at) if any(_is_of(it, definition) for definition in definitions))
+    older, after = {it for it in seen if not it.endswith(new)}, _from(pool.steps, at)
+    done_at = next((max(step.at, at) for step in after if _is_free_of(step, older)), None)
+    first = next((step.at for step in after if step.disrupting and step.at >= at), None)
+    return Rollout(
+        version=version,
+        published_at=published,
+        picked_up_at=at,
+        rule=group[0].rule,
+        forced=any(item.forced for item in group),
+        first_disrupted_at=first if first is None or done_at is None or first <= done_at else None,
+        done_at=done_at,
+    )
+
+
+def _is_of(image_version: str, definition: str) -> bool:
+    return f"-{definition}-" in image_version
+
+
+def _from(steps: Sequence[PoolStep], at: datetime) -> Sequence[PoolStep]:
+    """The step that the pool stands at then, and those that follow."""
+    return steps[max(bisect_right(steps, at, key=lambda step: step.at) - 1, 0) :]
 
 
 def _seen_before(steps: Sequence[PoolStep], at: datetime) -> set[str]:

@@ -334,7 +334,7 @@ def _alike(together: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
     """Moments of one instant and kind, apart where a line could not tell of both."""
     groups: dict[tuple[str, ...], list[Moment]] = {}
     for item in together:
-        told = (item.details.get("to", ""), item.reason) if item.kind == "PickedUp" else (item.message,)
+        told = (item.details.get("to") or item.message, item.reason) if item.kind == "PickedUp" else (item.message,)
         groups.setdefault(told, []).append(item)
     yield from groups.values()
 

@@ -77,8 +77,8 @@ def days_of(forecast: Forecast) -> dict[date, Day]:
     for moment in forecast.timeline:
         if moment.kind == "Published":
             on(moment.at).published[moment.details.get("version", moment.object)] = None
-        elif moment.kind == "PickedUp":
-            on(moment.at).picked_up[moment.details.get("to", moment.object)] = None
+        elif moment.kind == "PickedUp" and (version := moment.details.get("to", moment.object)):  # empty: it is gone
+            on(moment.at).picked_up[version] = None
         elif moment.kind == "CommandStarted":
             on(moment.at).taken += 1
     for workload in forecast.workloads:
