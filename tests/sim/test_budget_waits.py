@@ -17,8 +17,8 @@ NEVER: Final = {"nodes": "0"}
 NIGHT: Final = {"nodes": "0", "schedule": "0 0 * * *", "duration": "8h"}  # the window opens at one
 
 
-def played(*budgets: dict[str, Any], pods: int = 40, **more: Any) -> Outcome:
-    return simulate(scenario(cluster(shop(pods), budgets=list(budgets)), **more))
+def played(*budgets: dict[str, Any], pods: int = 40, pdb: dict[str, Any] | None = None, **more: Any) -> Outcome:
+    return simulate(scenario(cluster(shop(pods, **(pdb or {})), budgets=list(budgets)), **more))
 
 
 def test_a_budget_without_a_schedule_is_waited_for_to_the_end() -> None:
@@ -71,6 +71,13 @@ def test_a_node_that_a_verdict_holds_is_not_told_twice() -> None:
     """The PDB holds its node from the day on; at night the budget holds the others only."""
     held = scenario(cluster(shop(20, minAvailable=20), budgets=[{"nodes": "100%"}, {**NIGHT, "schedule": "0 8 * * *"}]))
     found = simulate(held)
+    assert {item.reason for item in found.blocked} == {"PodDisruptionBudget"}
+    assert found.budget_waits == ()
+
+
+def test_nodes_that_a_verdict_holds_from_the_first_look_on_have_not_waited_for_the_budget() -> None:
+    """The PodDisruptionBudget holds them from the first poll on, seconds after they drifted; the budget opens later."""
+    found = played(NIGHT, {"nodes": "100%"}, pods=20, pdb={"minAvailable": 20})
     assert {item.reason for item in found.blocked} == {"PodDisruptionBudget"}
     assert found.budget_waits == ()
 

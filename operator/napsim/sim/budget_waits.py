@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from napsim.controllers.disruption import TICK
 from napsim.core.budgets import DRIFTED, Budget, holding, next_change, opens_at
 from napsim.sim.outcome import BudgetWait
 
@@ -49,7 +50,7 @@ class BudgetWaits(msgspec.Struct):
         """None: nothing waits, or something may go. Budgets that are edited and allow none still are another wait."""
         held = self._open.get(pool)
         if held is not None and (waiting is None or waiting.budgets != held.waiting.budgets):
-            self.over.append(_wait(pool, self._open.pop(pool), now))
+            self._end(pool, now)
             held = None
         if waiting is None:
             return
@@ -59,6 +60,12 @@ class BudgetWaits(msgspec.Struct):
         if held.told_until is not None and now >= held.told_until:
             held.told |= dict.fromkeys(holding(waiting.budgets, DRIFTED, waiting.total_nodes, now))
             held.told_until = next_change(waiting.budgets, now)
+
+    def _end(self, pool: str, now: datetime) -> None:
+        """What ends before anybody has judged the nodes was no wait: a verdict may hold them from then on."""
+        held = self._open.pop(pool)
+        if now - held.since >= TICK:
+            self.over.append(_wait(pool, held, now))
 
     def all(self, now: datetime) -> tuple[BudgetWait, ...]:
         """Those that are over, and those that are not, by when they began."""

@@ -253,6 +253,7 @@ class Recorder:
             self._released.discard(claim)
             self._close(claim, held, now)
         self._held[claim] = _Blocked(node, pool, verdict.told(), now)
+        self.dirty.add(pool)  # one node less that waits for nothing but the budget
         self._note((blocked_record(claim, node, verdict, now),))
 
     def unblock(self, claim: str) -> None:
