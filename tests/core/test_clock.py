@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napsim.core.clock import EPOCH, WALL_CLOCK, Timeline, earliest, parse_rfc3339, rfc3339
+from napsim.core.clock import EPOCH, WALL_CLOCK, Timeline, earliest, parse_rfc3339, rfc3339, tick_from
 from tests.core.examples import NOW
 
 REAL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -52,6 +52,12 @@ def test_patience_is_the_limit_but_never_less_than_ten_real_seconds(
 ) -> None:
     patience = Timeline(REAL, NOW, factor).patience(timedelta(seconds=limit_seconds))
     assert patience == timedelta(seconds=patience_seconds)
+
+
+@pytest.mark.parametrize(("after", "ticks"), [(-5.0, 0), (0.0, 0), (0.1, 1), (10.0, 1), (10.1, 2), (95.0, 10)])
+def test_the_first_tick_at_or_after_an_instant(after: float, ticks: int) -> None:
+    every = timedelta(seconds=10)
+    assert tick_from(NOW, every, NOW + timedelta(seconds=after)) == NOW + ticks * every
 
 
 def test_the_earliest_of_the_instants_that_are_given() -> None:

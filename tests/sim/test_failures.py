@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from msgspec.structs import replace
+
 from napsim.core.trace import RecordKind
 from napsim.sim.outcome import Outcome
 from napsim.sim.simulation import simulate
+from napsim.sim.simulator import Simulator
 from tests.e2e import manifests as made
 from tests.sim.scenarios import NEW, OPENS, images, kinds, scenario, settings, shop
 
@@ -80,3 +84,47 @@ def test_a_static_pool_is_back_at_its_size_after_a_command_that_was_given_up_and
     assert kinds(outcome)[RecordKind.COMMAND_ROLLED_BACK] > 1
     assert outcome.finished_at is not None
     assert versions(outcome) == {NEW: 2}
+
+
+ARM: dict[str, Any] = {"nodeSelector": {"kubernetes.io/arch": "arm64"}}
+SIZES: dict[str, Any] = {
+    "requirements": [
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [made.SIZE, "Standard_D4ps_v5"]}
+    ]
+}
+
+
+def without_image(*more: dict[str, Any]) -> Outcome:
+    """An image is published for one architecture, and there are pods for another."""
+    workloads = [made.deployment("web", 10), made.deployment("arm", 10, **ARM)]
+    base = [settings(), made.window(), made.node_class(), made.pool(**SIZES), *images(), *workloads, *more]
+    return simulate(scenario(base, days=0.5, ends_early=False))
+
+
+def test_a_launch_without_an_image_fails_until_the_claim_is_given_up() -> None:
+    """It is no want of capacity, for which a claim goes at once: the provider may be asked again."""
+    outcome = without_image()
+    gone = [record for record in outcome.trace if record.kind is RecordKind.CLAIM_DELETED]
+    assert {record.reason for record in gone} == {"launch_timeout"}
+    assert 140 <= len({record.at for record in gone}) <= 144, "every five minutes, and at once made anew"
+    assert outcome.unplaced
+
+
+def test_a_launch_goes_on_as_soon_as_there_is_an_image() -> None:
+    at = OPENS + HOUR + timedelta(minutes=2)
+    outcome = without_image(made.image(NEW, at.isoformat(), "2204gen2arm64containerd"))
+    first = next(record for record in outcome.trace if record.kind is RecordKind.NODE_JOINED and record.at > at)
+    assert first.details["imageVersion"].endswith(f"2204gen2arm64containerd-{NEW}")
+    assert not outcome.unplaced
+
+
+@pytest.mark.parametrize("kind", ["LaunchFails", "NoCapacity"])
+def test_looks_at_launches_that_are_left_out_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a claim waits for its launch, Karpenter looks once a second whether it still does."""
+    failure = {"kind": kind, "from": OPENS.isoformat(), "until": (OPENS + HOUR).isoformat(), "share": 0.5}
+    left_out = run(failure, seed=2)
+    monkeypatch.setattr(Simulator, "POLLS", True)
+    polled = run(failure, seed=2)
+    assert replace(polled, steps=0) == replace(left_out, steps=0)
+    assert kinds(polled)[RecordKind.COMMAND_ROLLED_BACK] > 0
+    assert polled.steps > left_out.steps

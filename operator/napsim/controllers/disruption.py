@@ -11,7 +11,6 @@ while a pass goes on, so that more candidates pass. It takes as long here (``pac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ from napsim.controllers.verdicts import Verdicts, blocked_events, is_joining
 from napsim.core import commands
 from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining
 from napsim.core.candidates import OrderKey, order_key, origin
-from napsim.core.clock import EPOCH, earliest
+from napsim.core.clock import EPOCH, earliest, tick_from
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.inplace import adoption_of
 from napsim.core.nodepools import NodePool, Placement
@@ -73,6 +72,7 @@ class Disruption:
     pace: Pace = MEASURED
     on_evaluated: Callable[[str, str, float], None] = lambda *_: None  # reason, consolidation type, real seconds
     is_heard: Callable[[], bool] = lambda: True  # whether anybody listens to events
+    polls: bool = True  # False: every change is told at once, so that a look at claims to be launched would be in vain
     queues: dict[str, DriftQueue] = field(default_factory=dict)
     blocked_since: dict[str, datetime] = field(default_factory=dict)  # NodeClaim -> virtual instant
     _starting: dict[str, frozenset[str]] = field(default_factory=dict)  # Node -> replacements not seen yet
@@ -177,7 +177,8 @@ class Disruption:
         """Something changed that a pass could come out differently for: look at the next tick."""
         if self._nudged:
             return
-        if any(self.queues.values()) or self._starting or self._doubtful or self.emptiness.busy:
+        waits = self._starting or self._doubtful or self._polls_at is not None or self.emptiness.busy
+        if waits or any(self.queues.values()):
             self.wake(self._soonest(self.clock.now()))
             self._nudged = True
 
@@ -185,13 +186,11 @@ class Disruption:
         """When a pass could begin. Waking for each of the thousands of changes during one would cost more than it."""
         if self._passing:
             return now + TICK
-        return self._tick(now) if self._polls_at is None else self._polls_at
+        return self._tick(now) if self._polls_at is None else tick_from(self._polls_at, UNSYNCED_TICK, now)
 
     def _tick(self, at: datetime) -> datetime:
         """The first tick at or after an instant: passes are 10 s apart since the last that found nothing to do."""
-        if self._idle_since is None or at <= self._idle_since:
-            return at
-        return self._idle_since + TICK * math.ceil((at - self._idle_since) / TICK)
+        return at if self._idle_since is None or at <= self._idle_since else tick_from(self._idle_since, TICK, at)
 
     # --- one pass -----------------------------------------------------------------------------------------------------
 
@@ -209,6 +208,8 @@ class Disruption:
             return too_early
         if not self._synced():
             self._polls_at = now + UNSYNCED_TICK
+            if not self.polls:
+                return None
             return max(self._polls_at, self.clock.timeline.virtual(self.clock.real() + UNSYNCED_LEAST))
         if any(self.queues.values()):
             await self.pause(self.pace.of_pass(len(self.state.nodes)))
@@ -235,8 +236,8 @@ class Disruption:
 
     def _too_early(self, now: datetime) -> datetime | None:
         """When the next pass is due; None if now. What changed during a pass is not a reason to begin another."""
-        if self._polls_at is not None and now < self._polls_at:
-            return self._polls_at
+        if self._polls_at is not None and now < (poll := tick_from(self._polls_at, UNSYNCED_TICK, now)):
+            return poll
         self._polls_at = None
         if self._idle_since is not None and now < self._idle_since + TICK:
             return self._idle_since + TICK

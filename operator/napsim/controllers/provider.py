@@ -66,7 +66,7 @@ class KwokProvider(msgspec.Struct, frozen=True):
         image = _image_of(entry.state.images, size)
         if image is None:
             message = f"no compatible images found for instance type {size.name}"
-            return self._refused(ready_at, message, INSUFFICIENT_CAPACITY)
+            return self._refused(ready_at, message, LAUNCH_FAILED)  # not for want of capacity: another try may do
         return self._instance(ready_at, image.id, size, entry)
 
     def _refused(self, ready_at: datetime, message: str, failure: str) -> Launch:

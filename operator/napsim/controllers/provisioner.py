@@ -56,6 +56,11 @@ class Provisioner:
         self._last_pod = now
         self.wake(now + BATCH_IDLE)
 
+    @property
+    def waits_for_more(self) -> bool:
+        """Whether pods have come and the batch is still open: the next look is not like the last one."""
+        return self._batch_from is not None
+
     async def reconcile(self, _: str) -> datetime | None:
         now = self.clock.now()
         if self._batch_from is not None and self._last_pod is not None:

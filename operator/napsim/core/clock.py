@@ -6,6 +6,7 @@ started again reads the same time as the one before it. Times are aware UTC date
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -58,6 +59,11 @@ def begun(recorded: datetime, now: datetime) -> datetime:
     Then the clock was turned back since, and what is waited for from there on would never come.
     """
     return recorded if recorded <= now else EPOCH
+
+
+def tick_from(first: datetime, every: timedelta, at: datetime) -> datetime:
+    """The first tick at or after an instant, of those that are ``every`` apart from the ``first`` one on."""
+    return first + every * max(math.ceil((at - first) / every), 0)
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

@@ -51,6 +51,8 @@ NEVER_IN_VAIN: Final = timedelta(days=3650)
 class Simulator(Controllers):
     """``Applying`` puts the scenario's objects there and starts its time; ``kernel.run`` does the rest."""
 
+    POLLS: Final = False  # whether claims that wait for their launch are looked at once a second, in vain
+
     def __init__(self, scenario: Scenario, start: datetime, recorder: Recorder) -> None:
         self.scenario = scenario
         self.recorder = recorder
@@ -74,6 +76,7 @@ class Simulator(Controllers):
         self.queues["provisioning"] = self.provisioning
         self.nodes.drain_poll = NEVER_IN_VAIN
         self.disruption.pause, self.disruption.pace = self._pause, scenario.pace
+        self.disruption.polls = self.POLLS
         self.disruption.refusals.calm, self.disruption.refusals.pass_by = self._calm, self.kernel.leap_on
         self.evictor.apart = scenario.pace.evictions
         self.disruption.is_heard = lambda: hands.is_heard
@@ -117,8 +120,12 @@ class Simulator(Controllers):
         self.disruption.blocked_since = Blocked(self._block, self._unblock)
 
     def _version(self) -> int | None:
-        """Of everything that provisioning looks at; while offerings are held to be unavailable, time changes that."""
-        return None if self.declared.unavailable.next_end(self.kernel.now) is not None else self.cluster.versions.number
+        """Of everything that provisioning looks at; while offerings are held to be unavailable, time changes that.
+
+        So it does while a batch of pods is open: what comes of them is seen when it is closed.
+        """
+        timed = self.provisioner.waits_for_more or self.declared.unavailable.next_end(self.kernel.now) is not None
+        return None if timed else self.cluster.versions.number
 
     async def _pause(self, time: timedelta) -> bool:
         if self.settling or self.kernel.leap(self.kernel.now + time):
