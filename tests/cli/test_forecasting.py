@@ -17,7 +17,7 @@ from napsim.report.forecast import Forecast
 from napsim.report.forecast_lines import lines
 from napsim.report.remedies import LATER, remedies
 from napsim.sim.hindrances import NOT_LISTED, WINDOW_CLOSED
-from napsim.sim.scenario import Applied, Event, NodeFailed, PodTimings, Scenario
+from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, PodTimings, Scenario
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
 from tests.sim.scenarios import NEW, OLD, OPENS, START, Manifest, cluster, scenario, settings, shop
@@ -202,6 +202,22 @@ def test_nodes_that_were_on_their_way_out_before_the_image_came_are_waited_for()
     assert found.pools[0].unfinished == ("1 node on the way out",)
     assert found.pools[0].remedies == remedies([Reason.DRAINING])
     assert any(version.endswith(OLD) for version in found.pools[0].steps[-1].versions)
+
+
+def test_a_budget_that_holds_no_node_is_not_what_has_to_change() -> None:
+    """The image has not been picked up yet: until then nothing drifts."""
+    (pool,) = forecast(scenario(cluster(shop(), [{"nodes": "0"}]), days=0.1)).pools
+    assert pool.remedies == (WINDOW,)
+
+
+def test_nodes_whose_class_is_deleted_are_not_on_the_newest_image() -> None:
+    """They do not drift: what they are to run, nobody says any more."""
+    deleted = Deleted(OPENS - timedelta(hours=1), "AKSNodeClass", "default")
+    found = forecast(scenario(cluster(shop()), [deleted], days=0.5))
+    (pool,) = found.pools
+    assert not found.finishes
+    assert pool.unfinished == ("there is no NodeClass default: its nodes keep the image that they have",)
+    assert pool.remedies == remedies(["NodeClassMissing"]) != ()
 
 
 def test_a_silent_node_that_takes_up_the_budget_is_told() -> None:

@@ -175,9 +175,10 @@ def _remedies(pool: PoolOutcome, outcome: Outcome) -> tuple[str, ...]:
     if pool.finished_at is not None:
         return ()
     reasons: set[str] = {item.reason for item in outcome.blocked if item.node_pool == pool.name and item.until is None}
-    reasons.update(pool.reasons)
-    if pool.steps and not pool.steps[-1].allowed:
+    waits = any(item.node_pool == pool.name and item.until is None for item in outcome.budget_waits)
+    if waits or (reasons and pool.steps and not pool.steps[-1].allowed):
         reasons.add(Reason.BUDGET)
+    reasons.update(pool.reasons)
     if not reasons and not pool.waits:  # candidates of all pools take turns, and one that is given up comes first again
         reasons.update({str(Reason.COMMAND_TIMEOUT)} & {it for other in outcome.pools for it in other.reasons})
     return remedies(sorted(reasons)) or (() if reasons else (LATER,))

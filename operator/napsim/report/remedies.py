@@ -44,7 +44,10 @@ _REMEDIES: Final[dict[str, str]] = {
     "NotReady": (
         "repair or delete the nodes that are not ready: budgets count them as disrupted, so that fewer others may go"
     ),
-    Reason.NODEPOOL_NOT_FOUND: "apply the NodePool that the Node's label names, or delete the Node",
+    "NodeClassMissing": "apply the AKSNodeClass that spec.template.spec.nodeClassRef of the NodePool names",
+    Reason.NODEPOOL_NOT_FOUND: (
+        "apply the NodePool that the Node's label names, and the class that it refers to, or delete the Node"
+    ),
     "MaintenanceWindow": (
         "open the maintenance window more often or for longer (the list of images can be 72 hours old, so that an image"
         " can miss a window), or let the forecast go on until the next one (--until)"

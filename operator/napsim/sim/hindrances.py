@@ -22,6 +22,8 @@ NOT_READY: Final = "NotReady"
 WINDOW_CLOSED: Final = "MaintenanceWindow"
 NOT_LISTED: Final = "ImageList"
 """What keeps a class from an image. No verdict says so either: nodes drift only once the class has it."""
+CLASS_MISSING: Final = "NodeClassMissing"
+"""Its nodes do not drift, and get no image."""
 
 
 class Hindrance(msgspec.Struct, frozen=True):
@@ -37,6 +39,8 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
     reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
     for version in simulator.waiting(reference):
         yield _not_adopted(simulator, reference, version)
+    if simulator.lacks_class(pool):
+        yield Hindrance(f"there is no NodeClass {reference}: its nodes keep the image that they have", CLASS_MISSING)
     held = simulator.recorder.still_blocked(pool)
     for message, count in sorted(held.items()):
         yield Hindrance(f"{_plural(count, 'node')} blocked: {message}")

@@ -271,7 +271,14 @@ class Simulator(Controllers):
 
     def is_behind(self, pool: str) -> bool:
         """Whether the pool is not on the newest images, though none of its nodes drifts."""
-        return self.waits(pool) or bool(self.leaving_late(pool))
+        return self.waits(pool) or self.lacks_class(pool) or bool(self.leaving_late(pool))
+
+    def lacks_class(self, pool: str) -> bool:
+        """Whether the pool has nodes and refers to a class that is not there: what they are to run, nobody knows."""
+        entry = self.declared.pools.get(pool)
+        if entry is None or not self.state.claims_of_pool.get(pool):
+            return False
+        return entry.pool.spec.template.spec.node_class_ref.name not in self.declared.node_classes
 
     def leaving_late(self, pool: str) -> tuple[str, ...]:
         """Claims of an earlier image that were on their way out before it was one: what leaves is not judged anew."""
