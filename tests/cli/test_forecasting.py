@@ -220,6 +220,15 @@ def test_nodes_whose_class_is_deleted_are_not_on_the_newest_image() -> None:
     assert pool.remedies == remedies(["NodeClassMissing"]) != ()
 
 
+def test_nodes_on_their_way_out_are_judged_by_the_image_of_their_own_definition() -> None:
+    """The other architecture's newest image is of the old version: it is none for these."""
+    guarded = made.deployment("web", 10, nodeSelector={"kubernetes.io/arch": "amd64"})
+    guarded["spec"]["template"]["metadata"]["annotations"] = {"karpenter.sh/do-not-disrupt": "true"}
+    expiring = [made.pool(expireAfter="2h"), *(it for it in cluster([guarded]) if it["kind"] != "NodePool")]
+    (pool,) = forecast(scenario([*expiring, made.image(OLD, "2026-01-11T00:00:00Z", ARM)], days=1)).pools
+    assert pool.unfinished == ("1 node on the way out",)
+
+
 def test_a_silent_node_that_takes_up_the_budget_is_told() -> None:
     failed = NodeFailed(START + timedelta(hours=4), None, node_pool="default")
     (pool,) = forecast(scenario(cluster(shop(40), [{"nodes": "1"}]), [failed], days=0.3)).pools

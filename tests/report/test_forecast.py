@@ -60,6 +60,13 @@ def test_each_image_of_a_pool_is_a_row_of_a_table() -> None:
     assert rows[heading + 1] == "    202602.13.0            Tue 03-03 13:00  Sun 03-08 02:00  Sun 03-08 04:00"
 
 
+def test_more_nodes_disrupted_than_the_budget_allows_are_explained() -> None:
+    expired = msgspec.structs.replace(POOL, most_disrupting=2)
+    told = " ".join(shown(msgspec.structs.replace(FINISHED, pools=(expired,))).split())
+    assert "at once: 2 of 1 allowed then, Sun 2026-03-08 02:00; no budget holds nodes that expire" in told
+    assert "no budget holds" not in shown(FINISHED)
+
+
 def test_utc_is_not_told_twice() -> None:
     assert "done Sun 2026-03-08 03:00 UTC\n" in shown(UNFINISHED)
 

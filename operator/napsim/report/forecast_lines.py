@@ -21,6 +21,7 @@ _MESSAGE: Final = 220  # characters of one message
 _MONTH: Final = timedelta(days=28)  # no zone is off UTC for less
 _Weight = tuple[bool, timedelta]  # whether it still holds, and for how long at the longest
 _UNINITIALIZED: Final = "would schedule against uninitialized"  # Karpenter's words, which name no remedy
+_NOT_HELD: Final = "no budget holds nodes that expire, are deleted or fail, nor those taken while it allowed more"
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
@@ -129,8 +130,10 @@ class _Page:
         else:
             yield from wrapped(f"{pool.name}: {count}; done {self._both(pool.finished_at)}")
         if pool.most_disrupting_at is not None:
-            most = f"{pool.most_disrupting}{_allowed(pool.allowed_then)}"
-            yield from wrapped(f"most disrupted at once: {most}, {self._local(pool.most_disrupting_at)}", indent="    ")
+            most, at = f"{pool.most_disrupting}{_allowed(pool.allowed_then)}", self._local(pool.most_disrupting_at)
+            more = pool.allowed_then is not None and pool.most_disrupting > pool.allowed_then
+            beyond = f"; {_NOT_HELD}" if more else ""
+            yield from wrapped(f"most disrupted at once: {most}, {at}{beyond}", indent="    ")
         if pool.rollouts:
             yield Marked(f"    {'IMAGE':<22} {'PUBLISHED':<16} {'PICKED UP':<16} DONE", Tone.ASIDE)
         for rollout in pool.rollouts:

@@ -286,13 +286,13 @@ class Simulator(Controllers):
         held = self.declared.node_classes.get(entry.pool.spec.template.spec.node_class_ref.name) if entry else None
         if held is None or not held.state.images:
             return ()
-        adopted = tuple(image.id.rsplit("/", 1)[-1] for image in held.state.images)
+        adopted = tuple(image.id.rsplit("/", 3)[1:] for image in held.state.images)  # definition, versions, version
         course = self.recorder.pool(pool)
         left = (self.state.claims[name] for name in sorted(course.unsettled - course.unfinished))
         return tuple(
             claim.name
             for claim in left
-            if claim.deleting and claim.status.node_name and not claim.status.image_id.endswith(adopted)
+            if claim.deleting and claim.status.node_name and claim.status.image_id.rsplit("/", 3)[1:] not in adopted
         )
 
     def waiting(self, node_class: str) -> tuple[str, ...]:
