@@ -17,7 +17,7 @@ from napsim.report.forecast import Forecast
 from napsim.report.forecast_lines import lines
 from napsim.report.remedies import LATER, remedies
 from napsim.sim.hindrances import NOT_LISTED, WINDOW_CLOSED
-from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, PodTimings, Scenario
+from napsim.sim.scenario import Applied, Deleted, Event, NodeFailed, PodTimings, Scenario, Stopped
 from napsim.sim.simulation import simulate
 from tests.e2e import manifests as made
 from tests.sim.scenarios import NEW, OLD, OPENS, START, Manifest, cluster, scenario, settings, shop
@@ -227,6 +227,23 @@ def test_nodes_on_their_way_out_are_judged_by_the_image_of_their_own_definition(
     expiring = [made.pool(expireAfter="2h"), *(it for it in cluster([guarded]) if it["kind"] != "NodePool")]
     (pool,) = forecast(scenario([*expiring, made.image(OLD, "2026-01-11T00:00:00Z", ARM)], days=1)).pools
     assert pool.unfinished == ("1 node on the way out",)
+
+
+def test_an_end_while_the_cluster_is_stopped_does_not_hide_the_image_that_waits() -> None:
+    stopped = Stopped(START + timedelta(hours=2), START + timedelta(days=9))
+    found = forecast(scenario(cluster(shop()), [stopped]))
+    assert not found.finishes
+    assert found.pools[0].unfinished == (f"{NEW} is published and not picked up yet",)
+
+
+def test_what_is_due_while_the_cluster_is_stopped_is_told_when_it_happens() -> None:
+    runs_again = OPENS + timedelta(hours=2)
+    events: list[Event] = [Stopped(START, runs_again), Applied(OPENS, made.deployment("web", 10))]
+    found = forecast(scenario(cluster(shop()), events))
+    assert [(item.kind, item.at) for item in found.timeline if item.kind in ("Stopped", "Applied")] == [
+        ("Stopped", START),
+        ("Applied", runs_again),
+    ]
 
 
 def test_a_silent_node_that_takes_up_the_budget_is_told() -> None:

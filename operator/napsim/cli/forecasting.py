@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Final
 
+import msgspec
+
 from napsim.api import names
 from napsim.api.scalars import parse_instant
 from napsim.controllers.settings import settings_of
@@ -33,7 +35,7 @@ from napsim.report.remedies import LATER, remedies
 from napsim.report.times import span, zone_of
 from napsim.sim.outcome import BlockedInterval, Outcome, PickUp, PoolOutcome, PoolStep, WorkloadOutcome
 from napsim.sim.outcome import BudgetWait as Wait
-from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario
+from napsim.sim.scenario import Applied, Deleted, Event, Manifest, NodeFailed, Scenario, Stopped
 from napsim.sim.simulation import SETTLES_FOR
 
 _HOUR: Final = timedelta(hours=1)
@@ -224,7 +226,7 @@ def _timeline(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
         if outcome.started_at < at <= outcome.ended_at:
             what = {"definition": definition, "version": version}
             yield Moment(at=at, kind="Published", object=f"NodeImage/{definition}-{version}", details=what)
-    for event in scenario.events:
+    for event in _as_they_happen(scenario.events):
         if event.at <= outcome.ended_at:
             yield _of_event(event)
     yield from _failures(scenario, outcome)
@@ -233,6 +235,16 @@ def _timeline(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:
     for record in outcome.trace:
         if record.kind in _TOLD:
             yield _moment(record)
+
+
+def _as_they_happen(events: Iterable[Event]) -> Iterator[Event]:
+    """``at`` of what is due while the cluster is stopped is when it runs again."""
+    runs_from: datetime | None = None
+    for event in events:
+        at = event.at if runs_from is None else max(event.at, runs_from)
+        yield event if at == event.at else msgspec.structs.replace(event, at=at)
+        if isinstance(event, Stopped):
+            runs_from = event.until if runs_from is None else max(event.until, runs_from)
 
 
 def _failures(scenario: Scenario, outcome: Outcome) -> Iterator[Moment]:

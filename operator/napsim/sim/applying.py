@@ -115,11 +115,11 @@ class Applying:
 
     def _stop(self, event: Stopped) -> None:
         """Whatever is due happens when the cluster runs again. The operator starts anew: its lists are gone."""
-        self.simulator.declared.caches.clear()
         self.simulator.kernel.freeze(event.until)
         self.simulator.kernel.at(event.until, self._start_anew, None)
 
     def _start_anew(self, _: None) -> None:
+        self.simulator.declared.caches.clear()
         self.simulator.add_everything()
 
     def _delete(self, event: Deleted) -> None:
