@@ -131,9 +131,23 @@ def test_an_old_label_key_means_the_new_one() -> None:
 
 
 def test_all_requirements_that_cannot_be_read_are_named_at_once() -> None:
-    both = r"on test-label: operator 'Near' is none of In, NotIn.*; .*on cpu: Gt needs exactly one integer, not \['x'\]"
+    both = r"on test-label: operator 'Near' is none of In, .*; .*on cpu: Gt needs exactly one integer, not \['1', '2'\]"
     with pytest.raises(ValueError, match=both):
-        requirements_of([requirement("Near", "a"), requirement("Gt", "x", key="cpu"), requirement("In", "fine")])
+        requirements_of([requirement("Near", "a"), requirement("Gt", "1", "2", key="cpu"), requirement("In", "fine")])
+
+
+@pytest.mark.parametrize(("operator", "met"), [("Gt", "1"), ("Lt", "-1"), ("Gte", "0"), ("Lte", "0")])
+def test_what_is_no_number_is_compared_with_as_0(operator: str, met: str) -> None:
+    """An API server takes such affinities of pods (no schema judges them), and Karpenter drops the error of Atoi."""
+    wanted = requirements_of([requirement(operator, "many", key="k")])
+    assert unmet({"k": met}, wanted) == ()
+    assert unmet({"k": "1" if operator.startswith("L") else "-1"}, wanted)
+    assert unmet({"k": "few"}, wanted)
+
+
+def test_what_is_beyond_64_bits_is_compared_with_as_the_nearest() -> None:
+    assert unmet({"k": "5"}, requirements_of([requirement("Lt", "9" * 30, key="k")])) == ()
+    assert unmet({"k": "5"}, requirements_of([requirement("Gt", "9" * 30, key="k")]))
 
 
 @given(LABELS, REQUIREMENTS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from napsim.core.objects import Node, Pod, PodDisruptionBudget
+from napsim.core.objects import Node, PersistentVolume, Pod, PodDisruptionBudget
 from napsim.reading.fields import faults_of
 
 
@@ -83,6 +83,35 @@ def test_integers_have_32_or_64_bits(
     assert (fields({"spec": {"maxUnavailable": value}}, PodDisruptionBudget) == {}) is or_text
     assert (fields({"spec": {"overhead": {"cpu": value}}}, Pod) == {}) is amount
     assert (fields({"status": {"capacity": {"cpu": value}}}, Node) == {}) is amount
+
+
+SELECTOR = "spec.selector.matchExpressions[0]"
+AFFINITY = "spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0]"
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "of_labels", "of_nodes"),
+    [
+        ("In", ["a"], "", ""),
+        ("In", [], "values", "values"),
+        ("NotIn", [], "values", "values"),
+        ("Exists", [], "", ""),
+        ("DoesNotExist", ["a"], "values", "values"),
+        ("Gt", ["1"], "operator", ""),
+        ("Lt", ["1", "2"], "operator", "values"),
+        ("Gt", ["x"], "operator", ""),
+        ("Gte", ["1"], "operator", "operator"),
+        ("Near", ["a"], "operator", "operator"),
+    ],
+)
+def test_a_selector_has_an_operator_and_its_values(
+    operator: str, values: list[str], of_labels: str, of_nodes: str
+) -> None:
+    term = {"key": "a", "operator": operator, "values": values}
+    pdb = {"spec": {"selector": {"matchExpressions": [term]}}}
+    assert list(fields(pdb, PodDisruptionBudget)) == ([f"{SELECTOR}.{of_labels}"] if of_labels else [])
+    volume = {"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [term]}]}}}}
+    assert list(fields(volume, PersistentVolume)) == ([f"{AFFINITY}.{of_nodes}"] if of_nodes else [])
 
 
 def test_null_is_absent() -> None:

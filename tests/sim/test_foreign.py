@@ -208,6 +208,15 @@ def test_why_has_not_a_node_moved_that_drifts(cluster: list[Manifest]) -> None:
     assert [str(link.name) for link in chain.links][:2] == ["Drift", "Synced"]
 
 
+def test_a_node_whose_label_names_a_pool_that_there_is_not_ends_no_forecast(cluster: list[Manifest]) -> None:
+    """It is the label that says of which NodePool a Node is, and anybody may write it."""
+    node = of_kind("Node", cluster)[0]
+    labels = {**node["metadata"]["labels"], names.NODEPOOL: "gone"}
+    strange = {**node, "metadata": {**node["metadata"], "labels": labels}}
+    outcome = simulate(after_the_change([*(item for item in cluster if item is not node), strange]))
+    assert {pool.name for pool in outcome.pools} >= {"default"}
+
+
 # --- anonymous --------------------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,27 @@ def test_of_scenarios_and_of_snapshots_there_is_one_each_and_both_places_are_tol
     assert third.message.endswith(f"one is in {tmp_path / '2.yaml'}:1")
 
 
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ("until: 2026-03-15T00:00:00Z, noCapacity: {nodePool: My Pool}", "noCapacity.nodePool"),
+        ("nodeFails: {nodePool: My Pool}", "nodeFails.nodePool"),
+        ("nodeFails: {node: My Node}", "nodeFails.node"),
+    ],
+)
+def test_a_name_in_an_event_that_no_object_can_have_is_refused(tmp_path: Path, event: str, field: str) -> None:
+    """That of noCapacity was a traceback: the settings that are made of it have to be right."""
+    text = f"""
+apiVersion: napsim.dev/v1alpha1
+kind: Scenario
+metadata: {{name: x}}
+spec: {{events: [{{at: 2026-03-14T00:00:00Z, {event}}}]}}
+"""
+    (found,) = mistakes_in(tmp_path, CLUSTER, text)
+    assert found.field == f"spec.events[0].{field}"
+    assert found.message.startswith("must be a lowercase RFC 1123 subdomain")
+
+
 def test_an_end_before_the_start_of_the_snapshot_is_refused_where_it_is_said(tmp_path: Path) -> None:
     own = "{apiVersion: napsim.dev/v1alpha1, kind: Scenario, metadata: {name: x}, spec: {until: 2020-01-01T00:00:00Z}}"
     taken = """

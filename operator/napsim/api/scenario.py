@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, JsonValue
 
 from napsim.api import names
-from napsim.api.base import KubeObject, Model, Rule
+from napsim.api.base import KubeObject, Model, Name, Rule
 from napsim.api.durations import parse_duration
 from napsim.api.kinds import Kind
 from napsim.api.nodeimage import NodeImageSpec
@@ -80,8 +80,8 @@ class ObjectReference(Model):
 class NodeFailure(Model):
     """Which Nodes fall silent: one by name, or some of a NodePool."""
 
-    node: str | None = Field(default=None, min_length=1, description="The Node of that name.")
-    node_pool: str | None = Field(default=None, min_length=1, description="The first of this NodePool, by name.")
+    node: Name | None = Field(default=None, description="The Node of that name.")
+    node_pool: Name | None = Field(default=None, description="The first of this NodePool, by name.")
     count: Int32 = Field(default=1, ge=1, description="How many of the NodePool.")
 
     RULES: ClassVar = (
@@ -96,7 +96,7 @@ class NodeFailure(Model):
 class NoCapacity(Model):
     """Where the cloud has no instance to give."""
 
-    node_pool: str | None = Field(default=None, min_length=1, description="The NodePool; absent means all.")
+    node_pool: Name | None = Field(default=None, description="The NodePool; absent means all.")
 
 
 class ScenarioEvent(Model):

@@ -125,10 +125,19 @@ def normalized(key: str) -> str:
 def _allowed(requirement: Requirement) -> AllowedValues:
     """Of a requirement that can be read."""
     if requirement.operator in _BOUNDS:
-        return replace(_bounded(requirement.operator, int(requirement.values[0])), min_values=requirement.min_values)
+        return replace(_bounded(requirement.operator, _bound(requirement.values[0])), min_values=requirement.min_values)
     values = frozenset(requirement.values) if requirement.operator in ("In", "NotIn") else frozenset()
     complement = requirement.operator in ("NotIn", "Exists")
     return AllowedValues(values, complement, min_values=requirement.min_values)
+
+
+def _bound(text: str) -> int:
+    """What a label is compared with; 0 stands for what is no number, of which an API server lets pods have any.
+
+    Mirrors karpenter v1.14.0 ``pkg/scheduling/requirement.go``, which drops the error of ``strconv.Atoi``.
+    """
+    number = int(text) if _INTEGER.fullmatch(text) else 0
+    return min(max(number, -_MAX_INT - 1), _MAX_INT)
 
 
 def _bounded(operator: str, bound: int) -> AllowedValues:
@@ -143,7 +152,7 @@ def _problem(requirement: Requirement) -> str:
     where = f"requirement on {requirement.key}"
     if requirement.operator not in OPERATORS:
         return f"{where}: operator {requirement.operator!r} is none of {', '.join(OPERATORS)}"
-    if requirement.operator in _BOUNDS and (len(requirement.values) != 1 or _integer(requirement.values[0]) is None):
+    if requirement.operator in _BOUNDS and len(requirement.values) != 1:
         return f"{where}: {requirement.operator} needs exactly one integer, not {list(requirement.values)}"
     return ""
 

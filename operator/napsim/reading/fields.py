@@ -17,9 +17,16 @@ from msgspec import inspect
 
 from napsim.api.scalars import BITS_32, BITS_64, parse_instant
 from napsim.api.validation import path_of, string_message
+from napsim.core.objects import Requirement, SelectorRequirement
 from napsim.core.resources import parse_quantity
 
 QUANTITY_MESSAGE: Final = "must be a quantity. For example, 500m, 2, 1.5Gi"
+
+_OF_LABELS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
+_OPERATORS: Final[Mapping[type, tuple[str, ...]]] = {
+    SelectorRequirement: _OF_LABELS,
+    Requirement: (*_OF_LABELS, "Gt", "Lt"),  # of Nodes; NodePools and NodeClaims have others, and models of their own
+}
 
 Path = tuple[Any, ...]
 """Back to front, so that a path is written only where something is wrong: ``(rest, last part)``; empty at the top."""
@@ -73,6 +80,7 @@ def _of(info: inspect.Type) -> Judge:
 def _struct(info: inspect.StructType) -> Judge:
     fields = {field.encode_name: _of(field.type) for field in info.fields}
     required = [field.encode_name for field in info.fields if field.required]
+    operators = _OPERATORS.get(info.cls, ())
 
     def judge(value: object, path: Path, found: list[Fault]) -> None:
         if not isinstance(value, dict):
@@ -86,8 +94,29 @@ def _struct(info: inspect.StructType) -> Judge:
             inner = fields.get(name)
             if inner is not None and item is not None:
                 inner(item, (path, name), found)
+        if operators:
+            _selects(value, operators, path, found)
 
     return judge
+
+
+def _selects(term: Mapping[str, Any], operators: tuple[str, ...], path: Path, found: list[Fault]) -> None:
+    """A requirement of a selector: its operator, and how many values go with it.
+
+    Mirrors ``ValidateNodeSelectorRequirement`` (kubernetes v1.36 ``pkg/apis/core/validation``) and
+    ``ValidateLabelSelectorRequirement`` (``apimachinery``): what ``Gt`` compares with may be no number.
+    """
+    operator, values = term.get("operator"), term.get("values") or ()
+    if not isinstance(operator, str) or not isinstance(values, list | tuple):
+        return
+    if operator not in operators:
+        found.append(_fault((path, "operator"), operator, f"must be one of {', '.join(operators)}"))
+    elif operator in {"In", "NotIn"} and not values:
+        found.append(_fault((path, "values"), None, f"must have at least one value for {operator}"))
+    elif operator in {"Exists", "DoesNotExist"} and values:
+        found.append(_fault((path, "values"), None, f"must have no value for {operator}"))
+    elif operator in {"Gt", "Lt"} and len(values) != 1:
+        found.append(_fault((path, "values"), None, f"must have exactly one value for {operator}"))
 
 
 def _map(inner: Judge) -> Judge:

@@ -311,7 +311,7 @@ class Recorder:
             self._let_go(now)
             self.dirty.update(self.pools)
         for name in sorted(self.dirty):
-            course, nodes = self.pools[name], count(name)
+            course, nodes = self.pool(name), count(name)  # a Node's label may name any pool
             versions, last = self._versions(course), course.steps[-1] if course.steps else None
             step = PoolStep(now, nodes.total_nodes, nodes.disrupting_nodes, allowed(name), versions)
             if last is None or _differs(last, step):
