@@ -186,15 +186,15 @@ def later(outlook: Outlook) -> str:
     """How much later or earlier the whole rollout is over."""
     whole = outlook.finish[0]
     if whole.before is None and whole.after is None:
-        return "neither is over by its end"
+        return "neither rollout finishes"
     if whole.after is None:
-        return "over before, and not by the end any more"
+        return "it does not finish any more"
     if whole.before is None:
-        return "over, which it was not before"
+        return "it finishes now, which it did not before"
     moved = whole.after - whole.before
     if not moved:
-        return "over at the same time"
-    return f"over {span(abs(moved))} {'later' if moved > timedelta(0) else 'earlier'}"
+        return "both finish at the same time"
+    return f"it finishes {span(abs(moved))} {'later' if moved > timedelta(0) else 'earlier'}"
 
 
 def risks(outlook: Outlook) -> Iterator[tuple[str, str, tuple[Risk, ...]]]:

@@ -199,7 +199,8 @@ class Judge:
             return Held(f"at most {most} at once")
         at, pool, _ = min(late)
         whose = f" of pool {pool}" if pool else ""
-        return Held(f"{most} at once", Breach(at, f"more than {nodes} nodes{whose} are disrupted at once", pool))
+        limit = "1 node" if nodes == 1 else f"{nodes} nodes"
+        return Held(f"{most} at once", Breach(at, f"more than {limit}{whose} disrupted at once", pool))
 
     def _no_disruption(self, wanted: NoDisruption) -> Held:
         start, end = self.outcome.started_at, self.outcome.ended_at
@@ -209,9 +210,7 @@ class Judge:
             for since, until in spans:
                 broken += [(at, pool.name) for at in _disrupted(pool.steps, max(since, start), min(until, end))]
         if not spans:
-            message = (
-                "none of these times is within the forecast: a later until, and images that are published then, decide"
-            )
+            message = "none of these times is within the forecast: set a later until, and give images that ship by then"
             return Held("not decided", Breach(end, message, undecided=True))
         if not broken:
             return Held("none at these times")
