@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/why.md").read_text("utf-8")
 SINGLE_REPLICA = ROOT / "tests/scenarios/single_replica"
 FROZEN_POOL = ROOT / "tests/scenarios/frozen_pool"
+SLOW_STATEFUL_SET = ROOT / "tests/scenarios/ordered_statefulset"
+NO_CAPACITY = ROOT / "tests/scenarios/no_capacity"
 BLOCKED = "--at=2026-03-06T12:00:00Z"
 BERLIN = "--time-zone=Europe/Berlin"
 
@@ -61,6 +63,20 @@ def test_a_patch_reaches_kubectl_as_it_is_meant_through_the_quotes_of_a_shell() 
     assert command is not None, done.stdout
     given = shlex.split(command[0])[-1]
     assert yaml.safe_load(given) == {"spec": {"disruption": {"budgets": [{"nodes": "1"}]}}}
+
+
+def test_pods_that_are_not_healthy_yet_end_the_wait_without_the_edit() -> None:
+    done = run("pool/default", SLOW_STATEFUL_SET, "--at=2026-03-05T07:55:00Z")
+    told = " ".join(done.stdout.split())
+    assert "one more pod may be evicted; without the edit the wait ends when all 3 pods are healthy again." in told
+    alone = " ".join(run("pool/default", SINGLE_REPLICA, BLOCKED).stdout.split())
+    assert "without the edit" not in alone
+
+
+def test_a_node_without_room_elsewhere_goes_before_its_replacement_which_is_said() -> None:
+    done = run("pool/default", NO_CAPACITY, "--at=2026-03-05T09:00:00Z")
+    told = " ".join(done.stdout.split())
+    assert "the node is deleted without a replacement: PDBs still hold, but its pods stay pending until" in told
 
 
 def test_a_pool_that_has_nothing_to_wait_for_yet_names_the_option_that_asks_later() -> None:

@@ -21,6 +21,7 @@ from napsim.core.budgets import DRIFTED, allowed_by_budget
 from napsim.core.chain import Edit
 from napsim.core.newclaims import quantities
 from napsim.core.nodepools import budgets_of
+from napsim.core.objects import PodDisruptionBudgetStatus
 from napsim.core.pods import owner
 from napsim.core.reasons import Reason, Verdict
 from napsim.core.resources import amounts
@@ -44,6 +45,12 @@ def patch(effect: str, kind: str, name: str, spec: Mapping[str, Any], namespace:
     text = json.dumps(body, separators=(",", ":"))
     command = f"kubectl patch {_RESOURCES[kind]} {name}{where} --type merge -p '{text}'"
     return Edit(effect, command, kind, name, namespace, body)
+
+
+def _waiting(status: PodDisruptionBudgetStatus) -> str:
+    """What ends the wait without an edit: pods that are not healthy yet, where that many are enough."""
+    missing = status.current_healthy < status.expected_pods and status.desired_healthy < status.expected_pods
+    return f"; without the edit the wait ends when all {status.expected_pods} pods are healthy again" if missing else ""
 
 
 @dataclass(slots=True)
@@ -129,7 +136,10 @@ class Edits:
         if limited and (raised := self._raise_limits(pool)) is not None:
             return raised
         if verdict.reason is Reason.UNSCHEDULABLE:
-            effect = "the node goes all the same: PDBs hold, but its pods may wait for room afterwards"
+            effect = (
+                "the node is deleted without a replacement: PDBs still hold, but its pods stay pending until there"
+                " is room"
+            )
             return Edit(effect, f"kubectl delete nodeclaim {claim}")
         return None
 
@@ -159,7 +169,7 @@ class Edits:
         if pdb.spec.min_available is not None:
             spec["minAvailable"] = None
         several = pdb.status.expected_pods > 1
-        price = "" if several else "; its only pod is gone until the next one runs"
+        price = _waiting(pdb.status) if several else "; its only pod is gone until the next one runs"
         return patch(f"one more pod may be evicted{price}", "PodDisruptionBudget", pdbs[0], spec, namespace)
 
     def _raise_limits(self, pool: str) -> Edit | None:

@@ -202,7 +202,8 @@ _LEAVING: Final = (
         _CLAIM, names.VOLUMES_DETACHED, "Unknown",
         Explanation(
             "AwaitingVolumeDetachment", "", "VolumeAttachments of drained pods are left.",
-            "Wait; `kubectl get volumeattachments`. A terminationGracePeriod ends the wait by force.", _TERMINATION,
+            "Wait; `kubectl get volumeattachments`. A terminationGracePeriod of the NodeClaim ends the wait.",
+            _TERMINATION,
         ),
     ),
     OfCondition(

@@ -236,7 +236,7 @@ _LAUNCHES: Final = (
         _CLAIM,
         Explanation(
             "InsufficientCapacityError", "NodeClaim … event: unable to allocate resources in the selected zone (…) …",
-            "There is no capacity: the NodeClaim is deleted, and what it asked for is not asked for for a while.",
+            "There is no capacity: the NodeClaim is deleted, and its size is not requested again there for an hour.",
             "More zones, sizes or capacity types in the NodePool; here `spec.failures` NoCapacity asks for it.",
             _LIFECYCLE,
         ),

@@ -79,14 +79,14 @@ def _conditions(items: Iterable[OfCondition]) -> Iterator[str]:
 
 def _findings(inspected: Mapping[str, Rule]) -> Iterator[str]:
     yield (
-        "## Findings\n\nCondition `Findings` of an object that is in use says what to mind: True, the first of these"
-        " as its reason and all of them in its message. Warning events and `napsim windows` say the same.\n"
+        "## Findings\n\nCondition `Findings` of an object that is in use is True while there is something to mind. Its"
+        " reason is the first of these, its message has all of them. Warning events and `napsim windows` say it too.\n"
     )
     for kind in _KINDS:
         if rows := [item for item in FINDINGS if kind in item.kinds]:
             yield f"### Findings about {kind}\n"
             yield from _table(("Reason",), (((f"`{it.told.reason}`",), it.told) for it in rows))
-    yield "### Findings of napsim lint\n\nWhat [`napsim lint`](../lint.md) finds is told in the same condition.\n"
+    yield "### Findings of napsim lint\n\nWhat [`napsim lint`](../lint.md) finds is in the same condition.\n"
     yield "| Reason | Rule | |\n|---|---|---|"
     for reason, rule in sorted(inspected.items()):
         yield f"| `{reason}` | [{rule.code}](../rules/{rule.code}.md) | {rule.title} |"

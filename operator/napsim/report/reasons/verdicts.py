@@ -99,7 +99,8 @@ _SAID: Final[dict[Reason, tuple[str, str, str, str]]] = {
     ),
     Reason.AWAITING_VOLUME_DETACHMENT: (
         "Awaiting deletion of bound volumeattachments (…)", "VolumeAttachments of drained pods are left.",
-        "Wait; `kubectl get volumeattachments`. A terminationGracePeriod ends the wait by force.", _TERMINATION,
+        "Wait; `kubectl get volumeattachments`. A terminationGracePeriod of the NodeClaim ends the wait.",
+        _TERMINATION,
     ),
     Reason.MINIMUM_DRAIN_TIME: ("", "The node is empty, and 5 s have not passed.", NOTHING, _TERMINATION),
 }  # fmt: skip
