@@ -125,7 +125,7 @@ class _Page:
         yield from self._windows(it.windows)
         yield from self._cut_outs(it)
         yield from _section("clocks", it.clocks, Tone.PLAIN)
-        yield from _section("mind", (item.message for item in it.warnings), Tone.WARNING)
+        yield from _section("warnings", (item.message for item in it.warnings), Tone.WARNING)
         yield from _section("note", (item.message for item in it.findings), Tone.PLAIN)
 
     def _state(self, it: Configuration) -> Iterator[Marked]:
