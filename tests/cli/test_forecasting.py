@@ -207,7 +207,7 @@ def test_nodes_that_were_on_their_way_out_before_the_image_came_are_waited_for()
 def test_a_budget_that_holds_no_node_is_not_what_has_to_change() -> None:
     """The image has not been picked up yet: until then nothing drifts."""
     (pool,) = forecast(scenario(cluster(shop(), [{"nodes": "0"}]), days=0.1)).pools
-    assert pool.remedies == (WINDOW,)
+    assert pool.remedies == remedies([WINDOW_CLOSED])
 
 
 def test_nodes_whose_class_is_deleted_are_not_on_the_newest_image() -> None:

@@ -42,7 +42,7 @@ POD: dict[str, Any] = {
         "name": "web-1",
         "namespace": "shop",
         "labels": {"app": "web", "topology.kubernetes.io/zone": "westeurope-1"},
-        "annotations": {"note": SECRET, "karpenter.sh/do-not-disrupt": "true"},
+        "annotations": {"note": SECRET, "karpenter.sh/do-not-disrupt": "true", names.POD_DELETION_COST: "-5"},
         "managedFields": [{"manager": SECRET}],
         "ownerReferences": [
             {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u1", "controller": True}
@@ -71,7 +71,7 @@ def test_of_a_pod_only_what_decisions_rest_on_is_kept() -> None:
     assert SECRET not in json.dumps(pod)
     assert list(pod["spec"]["containers"]) == [{"resources": {"requests": {"cpu": "500m"}}}]
     assert pod["spec"]["terminationGracePeriodSeconds"] == 60
-    assert pod["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
+    assert pod["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true", names.POD_DELETION_COST: "-5"}
     assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
 
 
@@ -377,6 +377,9 @@ def test_a_cluster_on_a_clock_of_its_own_is_taken_on_that_clock() -> None:
     clock = {"anchorReal": "2026-03-02T07:00:00Z", "anchorVirtual": "2026-02-01T00:00:00Z", "factor": 24}
     nap = {"kind": "NodeAutoProvisioning", "metadata": {"name": "default"}, "status": {"clock": clock}}
     node = {"kind": "Node", "metadata": {"name": "n", "creationTimestamp": "2026-03-02T07:30:00Z"}}
-    scenario, _, moved = documents(Snapshot((nap, node), ()))
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-03-02T07:45:00Z"}
+    pod = {"kind": "Pod", "metadata": {"name": "p"}, "status": {"conditions": [ready]}}
+    scenario, _, moved, running = documents(Snapshot((nap, node, pod), ()))
     assert scenario["spec"]["start"] == "2026-02-02T00:00:00Z"
     assert moved["metadata"]["creationTimestamp"] == "2026-02-01T12:00:00Z"
+    assert running["status"]["conditions"][0]["lastTransitionTime"] == "2026-02-01T18:00:00Z"

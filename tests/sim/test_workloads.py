@@ -122,6 +122,19 @@ class TestADeployment:
         world.run()
         assert world.running == len(world.pods) == replicas
 
+    @pytest.mark.parametrize("name", ["web", "api", "shop", "ledger"])
+    def test_keeps_the_pod_that_is_alone_on_its_node_when_it_is_made_smaller(self, world: World, name: str) -> None:
+        world.node("a")
+        world.apply(made.deployment(name, 4))
+        world.run()
+        world.node("b")
+        world.apply(made.deployment(name, 5))
+        world.run()
+        assert world.on() == {"a": 4, "b": 1}
+        world.apply(made.deployment(name, 2))
+        world.run()
+        assert world.on() == {"a": 1, "b": 1}
+
     def test_takes_its_pods_along_when_it_is_deleted(self, world: World) -> None:
         world.node("a")
         world.apply(made.deployment("web", 3))

@@ -31,7 +31,7 @@ from napsim.live.pseudonyms import Pseudonyms
 from napsim.live.snapshot import RESOURCES, NotAllowed, Page, Snapshot, cluster_role, taken, timeline_anchor
 
 _FAILED: Final = 1
-_REAL_TIMES: Final = frozenset({"creationTimestamp", "deletionTimestamp", "startTime"})
+_REAL_TIMES: Final = frozenset({"creationTimestamp", "deletionTimestamp", "startTime", "lastTransitionTime"})
 
 app = typer.Typer(add_completion=False)
 
@@ -99,7 +99,8 @@ def _moved(manifest: Mapping[str, Any], timeline: Timeline) -> Mapping[str, Any]
     """The object with what the API server and kubelets dated on the cluster's clock; napsim's own dates are on it."""
     moved = {**manifest, "metadata": _dated(manifest["metadata"], timeline)}
     if manifest["kind"] == "Pod" and "status" in manifest:
-        moved["status"] = _dated(manifest["status"], timeline)
+        conditions = [_dated(it, timeline) for it in manifest["status"].get("conditions", ())]
+        moved["status"] = {**_dated(manifest["status"], timeline), "conditions": conditions}
     return moved
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from napsim.api import names
 from napsim.controllers.resources import (
     AKS_NODE_CLASSES,
     DAEMON_SETS,
@@ -73,6 +74,7 @@ RESOURCES: Final = (
 _PAGE: Final = 500
 _RESTARTS: Final = 5
 _OURS: Final = ("karpenter.sh/", "karpenter.azure.com/", "napsim.dev/", "kwok.x-k8s.io/")
+_KEPT: Final = (*_OURS, names.POD_DELETION_COST)  # annotations that begin so
 _METADATA: Final = ("name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp", "labels")
 _WORKLOAD: Final = ("replicas", "selector", "podManagementPolicy", "ordinals")
 _EVENT: Final = ("regarding", "reason", "eventTime", "deprecatedFirstTimestamp")
@@ -180,7 +182,7 @@ def abridged(resource: Resource, item: Mapping[str, Any]) -> Manifest | None:
 
 def _metadata(metadata: Mapping[str, Any]) -> Manifest:
     kept = {key: metadata[key] for key in _METADATA if key in metadata}
-    annotations = {key: text for key, text in metadata.get("annotations", {}).items() if key.startswith(_OURS)}
+    annotations = {key: text for key, text in metadata.get("annotations", {}).items() if key.startswith(_KEPT)}
     finalizers = [name for name in metadata.get("finalizers", ()) if name.startswith(_OURS)]
     owners = metadata.get("ownerReferences")
     return {

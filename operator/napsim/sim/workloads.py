@@ -40,6 +40,7 @@ from napsim.core.objects import (
 from napsim.core.pods import ENDED, is_active, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
+from napsim.sim.scaling import surplus
 
 _PAIRS: Final = tuple(f"{first}{second}" for second in ALPHABET for first in ALPHABET)
 DAEMON_TOLERATIONS: Final = tuple(
@@ -339,9 +340,7 @@ class Workloads:
             self.cluster.pods.create_alike(self._new(workload) for _ in range(missing))
         if workload.active > workload.replicas:
             found = (self.cluster.pods.objects[key] for key in workload.pods)
-            active = [pod for pod in found if is_active(pod)]
-            active.sort(key=_rank)
-            for pod in active[: len(active) - workload.replicas]:
+            for pod in surplus(filter(is_active, found), workload.replicas, self.cluster.kernel.now):
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
 
     def _sync_ordinals(self, workload: Workload) -> None:
@@ -410,11 +409,6 @@ class Workloads:
 
 def _labels(node: Node) -> Mapping[str, str]:
     return {names.HOSTNAME: node.name, **node.metadata.labels}
-
-
-def _rank(pod: Pod) -> tuple[bool, bool, bool, str]:
-    """Who is the first to go (``controller.ActivePodsWithRanks``, without ages)."""
-    return bool(pod.spec.node_name), pod.status.phase == "Running", ready_status(pod) == "True", pod.key
 
 
 def _is_restless(pod: Pod | None) -> bool:
