@@ -65,6 +65,13 @@ class TestAnObject:
         requests.delete("Node", "", "a", there.uid, there.resource_version)
         assert cluster.nodes.objects["a"].deleting
 
+    def test_that_a_daemon_set_has_for_a_full_node_is_left_to_it(self, requests: Requests, cluster: Cluster) -> None:
+        for name, kind in (("agent-1", "DaemonSet"), ("web-1", "ReplicaSet")):
+            owner = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "1", "controller": True}
+            metadata = {"name": name, "namespace": "default", "ownerReferences": [owner]}
+            requests.apply({"kind": "Pod", "metadata": metadata, "status": {"phase": "Pending"}}, NOON)
+        assert list(cluster.pods.objects) == ["default/web-1"]
+
     def test_of_a_kind_that_counts_changes_counts_the_wish_to_delete_it(
         self, requests: Requests, cluster: Cluster
     ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from napsim.api import names
 from napsim.core.objects import (
     Condition,
+    Container,
     Node,
     NodeSpec,
     NodeStatus,
@@ -19,6 +20,7 @@ from napsim.core.objects import (
     Pod,
     PodSpec,
     PodStatus,
+    ResourceRequirements,
     Taint,
     Toleration,
 )
@@ -86,6 +88,7 @@ def world() -> World:
     cluster = Cluster(kernel)
     timings = PodTimings(Distribution(low=STARTS.total_seconds()), Distribution(low=ENDS.total_seconds()))
     it = World(kernel, cluster, Workloads(cluster), Scheduling(cluster), Kubelets(cluster, timings, 0))
+    it.workloads.has_room = it.scheduling.has_room
     taints = Taints(cluster, it.kubelets.pods_on)
     cluster.nodes.watchers += [it.scheduling.on_node, it.workloads.on_node, it.kubelets.on_node, taints.on_node]
     cluster.pods.watchers += [it.scheduling.on_pod, it.workloads.on_pod, it.kubelets.on_pod]
@@ -218,6 +221,31 @@ class TestADaemonSet:
         world.delete(world.pods[0].key)
         world.run()
         assert world.on() == {}
+
+    @pytest.mark.parametrize("leaves", ["is gone", "has ended"])
+    def test_waits_until_its_node_has_room_for_it(self, world: World, leaves: str) -> None:
+        world.node("a", cpu="1")
+        world.node("b", cpu="1")
+        spec = PodSpec(node_name="a", containers=(Container(ResourceRequirements(requests={"cpu": "1"})),))
+        world.cluster.pods.create(Pod(ObjectMeta("alone", "default"), spec, PodStatus("Pending")))
+        world.run()
+        world.apply(daemon_set("agent"))
+        world.run()
+        assert world.on() == {"a": 1, "b": 1}
+        if leaves == "is gone":
+            world.delete("default/alone")
+        else:
+            alone = world.cluster.pods.objects["default/alone"]
+            world.cluster.pods.update(replace(alone, status=PodStatus("Succeeded")))
+        world.run()
+        assert sorted(pod.spec.node_name for pod in world.pods if pod.name.startswith("agent")) == ["a", "b"]
+
+    def test_comes_to_a_full_node_when_it_is_critical(self, world: World) -> None:
+        world.node("a", cpu="1m")
+        world.apply(daemon_set("agent", priorityClassName="system-node-critical"))
+        world.apply(daemon_set("other"))
+        world.run()
+        assert [pod.name[:5] for pod in world.pods] == ["agent"]
 
 
 class TestPodsThatHaveEnded:

@@ -28,6 +28,7 @@ from napsim.core.objects import (
     StorageClass,
     VolumeAttachment,
 )
+from napsim.core.pods import owned_by
 from napsim.core.volumes import BIND_COMPLETED
 from napsim.reading.kinds import WORKLOADS
 from napsim.sim.cluster import Cluster, NotFound, Store, metadata_of, replace
@@ -74,7 +75,11 @@ class Requests:
             self.api.on_scale(workload.kind, workload.key)
         elif kind in _READERS:
             item = _READERS[kind](manifest, since)
-            self._put(self._stores[kind], self._parts.shared(item) if isinstance(item, Pod) else item)
+            item = _READERS[kind](manifest, since)
+            if not isinstance(item, Pod):
+                self._put(self._stores[kind], item)
+            elif not _is_to_come(item):
+                self._put(self._stores[kind], self._parts.shared(item))
 
     def _see_namespace(self, name: str) -> None:
         """A namespace that something is in is there, given or not."""
@@ -177,6 +182,14 @@ def _volume_claim(manifest: Manifest, created: datetime) -> PersistentVolumeClai
         return claim
     annotations = {BIND_COMPLETED: "yes", **claim.metadata.annotations}
     return replace(claim, metadata=replace(claim.metadata, annotations=annotations))
+
+
+def _is_to_come(pod: Pod) -> bool:
+    """A DaemonSet's pod that waits for room on its node: which that is only ``matchFields`` says, which is not read.
+
+    Its DaemonSet makes it anew once there is room.
+    """
+    return not pod.spec.node_name and owned_by(pod, "DaemonSet")
 
 
 def _pod(manifest: Manifest, created: datetime) -> Pod:

@@ -21,8 +21,8 @@ from napsim.core.alikenodes import AlikeNodes
 from napsim.core.clusterview import ClusterView, Place
 from napsim.core.objects import Condition, KubeObject, Node, Pod, PodSpec
 from napsim.core.pace import NOTHING
-from napsim.core.pods import is_terminal
-from napsim.core.podshapes import PodShape, port_conflict
+from napsim.core.pods import is_terminal, requests
+from napsim.core.podshapes import PodShape, host_ports, port_conflict
 from napsim.core.requirements import AllowedValues
 from napsim.core.resources import CPU, fits
 from napsim.core.scheduler import Scheduler as Simulated
@@ -55,6 +55,15 @@ class Scheduling:
     def unplaced(self) -> list[str]:
         """Pods that fit nowhere now, by key."""
         return sorted(self._shape_of)
+
+    def has_room(self, node: str, pod: Pod) -> bool:
+        """Whether the node has, now, what the pod requests and the host ports that it takes; all else aside."""
+        place = self.view.place(node)
+        if place is None:
+            return False
+        free = {resource: amount - place.used.get(resource, 0) for resource, amount in place.target.allocatable.items()}
+        taken = (port for ports in place.ports.values() for port in ports)
+        return fits(requests(pod), free) and port_conflict(host_ports(pod), taken) is None
 
     # --- what the cluster tells ---------------------------------------------------------------------------------------
 

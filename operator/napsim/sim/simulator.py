@@ -111,6 +111,7 @@ class Simulator(Controllers):
         cluster.storage_classes.watchers.append(self.background.on_storage_class)
         cluster.namespaces.watchers += [self.background.on_namespace, self.scheduling.on_namespace]
         self.workloads.on_daemon_set = self.background.on_daemon_set
+        self.workloads.has_room = self.scheduling.has_room
         cluster.attachments.watchers.append(self.state.on_attachment)
         self.hands.evict = self.evictor.ask
         self.hands.on_claim_deleted = self._claim_deleted

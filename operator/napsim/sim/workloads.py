@@ -6,8 +6,10 @@ Mirrors kubernetes v1.36 ``pkg/controller/{replicaset,deployment,statefulset,dae
 |---|---|---|
 | Deployment, ReplicaSet | is replaced at once, under another name | none |
 | StatefulSet | is replaced once it is gone, under the same name | each after all before it are ready, unless Parallel |
-| DaemonSet | is replaced once it is gone, where the node still takes it | none |
+| DaemonSet | is replaced once it is gone, where the node still takes it and has room | none |
 
+A DaemonSet's pod that its node has no room for waits: it is not there until a pod of that node goes. One that is
+critical comes all the same, as upstream others make room for it.
 A pod that has ended stays beside its replacement (ReplicaSet), or is taken away (StatefulSet, DaemonSet).
 Left out: adoption of pods, and their release; rolling updates. A changed template counts for pods made from then on; a
 changed size at once.
@@ -37,7 +39,7 @@ from napsim.core.objects import (
     PodTemplate,
     Toleration,
 )
-from napsim.core.pods import ENDED, is_active, is_terminal, ready_status
+from napsim.core.pods import ENDED, is_active, is_critical, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
 from napsim.sim.scaling import surplus
@@ -121,12 +123,13 @@ def _daemon_set(workload: Workload) -> DaemonSet:
 class Workloads:
     """All of them. ``apply`` and ``delete`` are what people do; ``on_pod`` and ``on_node`` what the cluster tells.
 
-    ``on_daemon_set`` is told of DaemonSets, as (old, new).
+    ``on_daemon_set`` is told of DaemonSets, as (old, new). ``has_room`` says whether a node has room for a pod.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.on_daemon_set: Callable[[DaemonSet | None, DaemonSet | None], None] = lambda _old, _new: None
+        self.has_room: Callable[[str, Pod], bool] = lambda _node, _pod: True
         self.by_key: dict[tuple[str, str], Workload] = {}  # (kind of the pods' owner, namespace/name)
         self._deployments: dict[str, Workload] = {}  # by namespace/name
         self._deployment_of: dict[str, str] = {}  # ReplicaSet that says whose it is -> its Deployment's namespace/name
@@ -136,6 +139,7 @@ class Workloads:
         self._shapes = PodShapes()
         self._waiting: set[tuple[str, str]] = set()
         self._missing: dict[tuple[str, str], set[str]] = {}  # DaemonSet -> nodes to be looked at
+        self._crowded: dict[str, set[tuple[str, str]]] = {}  # node -> DaemonSets that wait for room there
         self._nodes_of: dict[str, dict[tuple[str, str], str]] = {}  # node -> DaemonSet -> its pod there
         self._of: dict[tuple[str, int], tuple[object, Workload | None]] = {}
         """By namespace and owners as they are: kept, so that nothing else can come to be there."""
@@ -250,6 +254,7 @@ class Workloads:
         assert pod is not None
         key = pod.key
         (self._restless.add if _is_restless(new) else self._restless.discard)(key)
+        self._look_for_room(pod.spec.node_name if new is None or is_terminal(new) else "")
         workload = self.of(pod)
         if workload is None:
             return
@@ -293,6 +298,13 @@ class Workloads:
         short = workload.kind != "DaemonSet" and workload.active < workload.replicas
         (self._short.add if short else self._short.discard)(workload.identity)
 
+    def _look_for_room(self, node: str) -> None:
+        """A pod of the node is gone: whoever waits for room there looks again."""
+        for identity in sorted(self._crowded.pop(node, ())):
+            if identity in self.by_key:
+                self._look_at(self.by_key[identity], node)
+                self._look(self.by_key[identity])
+
     def _daemon_is_gone(self, workload: Workload, pod: Pod) -> None:
         there = self._nodes_of.get(pod.spec.node_name, {})
         if there.get(workload.identity) == pod.key:
@@ -304,6 +316,7 @@ class Workloads:
         if new is None:
             assert old is not None
             self._nodes_of.pop(old.name, None)
+            self._crowded.pop(old.name, None)
             return
         if old is not None and old.spec.taints == new.spec.taints and old.metadata.labels == new.metadata.labels:
             return
@@ -377,11 +390,18 @@ class Workloads:
             there = self._nodes_of.get(name, {}).get(identity)
             pod = self.cluster.pods.get(there) if there else None
             if pod is None and workload.daemon.runs_on(node.spec.taints, _labels(node)):
-                self._create(workload, self._name(workload, name), node=name)
+                self._create_on(workload, name)
             elif (
                 pod is not None and not pod.deleting and (is_terminal(pod) or not self._may_stay(workload.daemon, node))
             ):
                 self.cluster.delete_pod(pod.key, pod.metadata.uid)
+
+    def _create_on(self, workload: Workload, node: str) -> None:
+        pod = workload.pod("", node=node)
+        if is_critical(pod) or self.has_room(node, pod):
+            self._create(workload, self._name(workload, node), node=node)
+        else:
+            self._crowded.setdefault(node, set()).add(workload.identity)
 
     def _may_stay(self, daemon: Daemon, node: Node) -> bool:
         driving_out = (taint for taint in node.spec.taints if taint.effect == "NoExecute")

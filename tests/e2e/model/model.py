@@ -64,6 +64,7 @@ class Model:
         self.disruptions = Disruptions(self.cluster, self.workloads.scale_of, self.workloads.identity_of)
         self.kubelets = Kubelets(self.cluster, PodTimings(INSTANT, INSTANT), 0)
         self.scheduling = Scheduling(self.cluster)
+        self.workloads.has_room = self.scheduling.has_room
         self.requests = Requests(self.cluster, self.workloads, self.disruptions)
         self._declared: set[tuple[str, str]] = set()
         watching = (self.scheduling, self.workloads, self.kubelets)
