@@ -75,7 +75,6 @@ class Requests:
             self.api.on_scale(workload.kind, workload.key)
         elif kind in _READERS:
             item = _READERS[kind](manifest, since)
-            item = _READERS[kind](manifest, since)
             if not isinstance(item, Pod):
                 self._put(self._stores[kind], item)
             elif not _is_to_come(item):
