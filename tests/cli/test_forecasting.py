@@ -151,6 +151,14 @@ def test_a_version_of_two_definitions_is_one_rollout_until_the_nodes_of_both_are
     assert rollout.done_at == found.pools[0].steps[-1].at
 
 
+def test_an_image_that_an_event_applies_is_published_then() -> None:
+    at = START + timedelta(hours=3)
+    found = of_two_sizes(events=[Applied(at, made.image(NEW))], days=0.5)
+    (rollout,) = found.pools[0].rollouts
+    assert rollout.published_at == at <= rollout.picked_up_at
+    assert [item.at for item in found.timeline if item.kind == "Published"] == [at]
+
+
 def test_a_definition_that_is_gone_is_no_image_that_is_rolled_out() -> None:
     at = START + timedelta(hours=1)
     newer = made.image(NEW, "2026-01-12T00:00:00Z", "2404gen2containerd")

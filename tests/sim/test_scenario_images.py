@@ -28,6 +28,14 @@ def images(scenario: Scenario) -> list[tuple[str, str, str]]:
     ]
 
 
+def test_an_image_that_is_published_twice_is_there_from_the_first_time_on(tmp_path: Path) -> None:
+    image = "image: {osSKU: Ubuntu2404, definition: 2404gen2containerd, version: 202603.10.0}"
+    events = [f"{{at: 2026-03-{day}T01:00:00Z, {image}}}" for day in (11, 10)]
+    scenario = composed(tmp_path, CLUSTER, told(f"events: [{', '.join(events)}]"))
+    assert images(scenario) == [("2404gen2containerd", "202603.10.0", "2026-03-10T01:00:00Z")]
+    assert any("202603.10.0 is published twice: since 2026-03-10T01:00:00Z it is there." in it for it in scenario.notes)
+
+
 def test_280_real_versions_are_shipped_with_the_package() -> None:
     assert len(real()) == 280
     assert len({(image.definition, image.version) for image in real()}) == 280

@@ -103,15 +103,16 @@ def _classes(scenario: Scenario) -> dict[str, Manifest]:
 
 
 def _published(scenario: Scenario) -> Mapping[tuple[str, str], datetime]:
-    """When each version of each definition is published."""
-    images = (it["spec"] for it in scenario.manifests if it["kind"] == "NodeImage")
-    return {
-        (
-            spec["definition"],
-            "-".join(filter(None, (spec["version"], spec.get("securityPatch", "")))),
-        ): parse_instant(spec["publishedAt"])
-        for spec in images
-    }
+    """When each version of each definition is published; what an event applies without publishedAt, then."""
+    images = [(it["spec"], scenario.start) for it in scenario.manifests if it["kind"] == "NodeImage"]
+    applied = (event for event in _as_they_happen(scenario.events) if isinstance(event, Applied))
+    images += [(event.manifest["spec"], event.at) for event in applied if event.manifest["kind"] == "NodeImage"]
+    found: dict[tuple[str, str], datetime] = {}
+    for spec, since in images:
+        version = "-".join(filter(None, (spec["version"], spec.get("securityPatch", ""))))
+        at = parse_instant(spec["publishedAt"]) if spec.get("publishedAt") else since
+        found.setdefault((spec["definition"], version), at)
+    return found
 
 
 def _allowed_at(steps: Sequence[PoolStep], at: datetime | None) -> int | None:

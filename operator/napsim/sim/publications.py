@@ -50,11 +50,11 @@ def supply(
     ``control_plane``: the Kubernetes version, and the gallery that classes list.
     """
     start, until = span
-    images = tuple(_dated(manifest, start) for manifest in given)
+    images, twice = _by_name(_dated(manifest, start) for manifest in given)
     definitions = _definitions(classes, *control_plane)
     held = _held(classes, nodes)
     if mode == "none" or (mode is None and given):
-        return Supply(images, tuple(_without_images(images, definitions)))
+        return Supply(images, (*twice, *_without_images(images, definitions)))
     if mode is None:
         made, notes = _next_to_ship(definitions, held, start, until)
     elif mode == "real":
@@ -63,7 +63,26 @@ def supply(
         made = _so_often(parse_duration(mode), definitions, held, start, until)
         notes = [f"An image of each definition is published every {mode} from the start on (spec.images)."]
     known = {_identity(image) for image in images}
-    return Supply((*images, *(it for it in map(Published.manifest, made) if _identity(it) not in known)), tuple(notes))
+    return Supply(
+        (*images, *(it for it in map(Published.manifest, made) if _identity(it) not in known)), (*twice, *notes)
+    )
+
+
+def _by_name(given: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """An image is there from when it was published first; each that is published again is told."""
+    first: dict[str, Manifest] = {}
+    twice: dict[str, None] = {}
+    for image in given:
+        name = image["metadata"]["name"]
+        known = first.setdefault(name, image)
+        if known is not image:
+            first[name] = min(known, image, key=lambda it: parse_instant(it["spec"]["publishedAt"]))
+            twice[name] = None
+    told = (
+        f"NodeImage/{name} is published twice: since {first[name]['spec']['publishedAt']} it is there."
+        for name in twice
+    )
+    return tuple(first.values()), tuple(told)
 
 
 def _identity(image: Manifest) -> tuple[str, str, str]:
