@@ -45,6 +45,23 @@ def test_a_mistake_names_object_field_value_and_what_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("metadata.creationTimestamp", 5, "must be of type date-time: RFC 3339, such as 2026-02-15T01:00:00Z"),
+        ("spec.maintenanceWindow.startDate", 20260215, "must be of type date: yyyy-MM-dd, such as 2026-02-15"),
+        ("spec.maintenanceWindow.startTime", 9, "must be in format HH:mm, from 00:00 to 23:59. For example, 09:30"),
+        ("spec.maintenanceWindow.startTime", True, "must be in format HH:mm, from 00:00 to 23:59. For example, 09:30"),
+    ],
+)
+def test_a_number_where_a_time_has_to_be_is_told_what_a_time_is_not_to_write_it_in_quotes(
+    field: str, value: object, told: str
+) -> None:
+    (error,) = errors_of(changed(WINDOW, {field: value}))
+    assert (error.field, error.value) == (field, value)
+    assert error.message.startswith(told)
+
+
+@pytest.mark.parametrize(
     ("field", "hint"),
     [
         ("spec.disruptions", "did you mean disruption?"),

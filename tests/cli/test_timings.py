@@ -170,3 +170,4 @@ def test_every_mistake_is_named_with_its_place() -> None:
     assert done.exit_code == 2
     assert "NodeClaim/a" in done.stderr
     assert "missing.yaml" in done.stderr
+    assert "napsim examples" not in done.stderr, "manifests to begin with have been through nothing"

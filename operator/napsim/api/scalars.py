@@ -78,12 +78,13 @@ class Parsed(msgspec.Struct, Generic[T], frozen=True, eq=False):
     def _read(self, value: object) -> T:
         if isinstance(value, self.type_):
             return value
-        if not isinstance(value, str):
-            raise PydanticCustomError("string_type", "must be of type string")
         try:
-            return self.parse(value)
+            found = self.parse(value if isinstance(value, str) else str(value))
         except ValueError as error:
             raise _refuse("format", str(error)) from error
+        if not isinstance(value, str):  # only quotes are missing
+            raise PydanticCustomError("string_type", "must be of type string")
+        return found
 
 
 class Distinct(msgspec.Struct, frozen=True, eq=False):

@@ -25,7 +25,7 @@ from napsim.report.marked import Marked, Tone
 
 # Mistakes of those who have no manifests yet, and what they are told then.
 _NOTHING_THERE: Final = ("No such file", "at least one NodePool", "no YAML or JSON document", " in it")
-_OF_OTHERS: Final = ("import az",)  # reads what other tools have
+_OF_OTHERS: Final = ("import az", "timings")  # read what other tools have, and what a cluster has been through
 _BEGINNING: Final = "to try it on examples: napsim examples --write manifests"
 _LOCAL_TIME: Final = Path("/etc/localtime")
 _STYLES: Final[Mapping[Tone, Mapping[str, Any]]] = {
