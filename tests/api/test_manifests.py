@@ -72,6 +72,33 @@ def test_a_key_is_text(key: str, text: str) -> None:
     assert value_of(f"{{{key}: a}}") == {text: "a"}
 
 
+def test_keys_that_are_equal_in_python_are_two() -> None:
+    assert value_of("{yes: a, 1: b, 1.0: c}") == {"true": "a", "1": "c"}
+
+
+@pytest.mark.parametrize("text", ["{[a]: b}", "{{a: b}: c}"])
+def test_a_key_that_is_no_scalar_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="a key must be text"):
+        value_of(text)
+
+
+@pytest.mark.parametrize("text", ["&x [*x]", "&x {a: {b: *x}}"])
+def test_an_anchor_within_itself_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="the value of an anchor has itself in it"):
+        value_of(text)
+
+
+@pytest.mark.parametrize("text", ["!!map 5", "!!map [1]"])
+def test_a_mapping_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="a mapping is expected"):
+        value_of(text)
+
+
+def test_what_is_merged_in_gives_way_to_what_is_written() -> None:
+    ((document, _),) = load_documents("base: &base {a: 1, b: 2}\nvalue: {<<: *base, b: 3}\n")
+    assert document["value"] == {"a": 1, "b": 3}
+
+
 def test_a_key_that_is_null_is_refused() -> None:
     with pytest.raises(yaml.YAMLError, match="a key must be text"):
         value_of("{null: a}")

@@ -59,19 +59,21 @@ class _KubectlLoader(_Loader):
         super().flatten_mapping(node)  # ``<<``
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """With its keys as JSON has them."""
-        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        if all(isinstance(key, str) for key in found):
-            return found
-        return {_key(key, node): value for key, value in found.items()}
+        """With its keys as JSON has them, each made text before ``1`` and ``true`` are one key to Python."""
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a mapping is expected, not a {node.id}", node.start_mark
+            )
+        self.flatten_mapping(node)
+        return {self._key(key): self.construct_object(value, deep=deep) for key, value in node.value}
 
-
-def _key(key: object, node: yaml.MappingNode) -> str:
-    if isinstance(key, bool):
-        return str(key).lower()
-    if isinstance(key, str | int | float):
-        return str(key)
-    raise yaml.constructor.ConstructorError(None, None, "a key must be text", node.start_mark)
+    def _key(self, node: yaml.Node) -> str:
+        key = self.construct_object(node, deep=True)
+        if isinstance(key, bool):
+            return str(key).lower()
+        if isinstance(key, str | int | float):
+            return str(key)
+        raise yaml.constructor.ConstructorError(None, None, "a key must be text", node.start_mark)
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
@@ -142,8 +144,21 @@ def load_documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if node is not None and "&" in text:
+                _refuse_cycles(node, ())
             document = loader.construct_document(node) if node is not None else None
             if node is not None and document is not None:
                 yield document, node
     finally:
         loader.dispose()
+
+
+def _refuse_cycles(node: yaml.Node, around: tuple[yaml.Node, ...]) -> None:
+    """An anchor whose value has it as an alias would never end. Raises ``yaml.YAMLError``, as kubectl's parser does."""
+    if not isinstance(node, yaml.CollectionNode):
+        return
+    if any(node is outer for outer in around):
+        raise yaml.constructor.ConstructorError(None, None, "the value of an anchor has itself in it", node.start_mark)
+    for item in node.value:
+        for inner in item if isinstance(item, tuple) else (item,):
+            _refuse_cycles(inner, (*around, node))
