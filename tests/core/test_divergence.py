@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from napsim.core.divergence import diverge, names_of
+from napsim.core.divergence import diverge, renamed
 from napsim.core.trace import Record, RecordKind
 
 NOON = datetime(2026, 2, 14, 12, 0, tzinfo=UTC)
@@ -54,8 +54,24 @@ def test_the_same_trace_is_the_same() -> None:
 
 def test_generated_names_are_mapped_wherever_they_stand() -> None:
     one, other = rollout("new-x1"), rollout("new-z9")
-    assert names_of(one, other) == {"new-z9": "new-x1", "aks-new-z9": "aks-new-x1"}
+    assert renamed(one, other) == one
     assert found(one, other) is None
+
+
+def test_a_name_that_is_given_again_is_mapped_to_another() -> None:
+    """Two claims are refused and made anew, while one of their names is still taken in one trace alone."""
+
+    def refused(*names: str) -> list[Record]:
+        created = [
+            Record(NOON, RecordKind.CLAIM_CREATED, f"NodeClaim/{name}", details={"nodePool": "p"}) for name in names
+        ]
+        gone = [Record(NOON + SECOND, RecordKind.CLAIM_GONE, f"NodeClaim/{name}") for name in names]
+        return [*created[:2], *gone[:2], *created[2:], *gone[2:]]
+
+    one, other = refused("a", "b", "a", "c"), refused("x", "y", "x", "y")
+    assert found(one, other) is None
+    assert found(other, one) is None
+    assert renamed(one, other) == one
 
 
 def test_a_replacement_of_a_replacement_is_mapped_too() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from napsim.core.divergence import names_of, renamed
+from napsim.core.divergence import renamed
 from napsim.core.timings import Distribution
 from napsim.core.trace import Record, RecordKind, line, parsed
 from napsim.reading.sources import read
@@ -53,7 +53,7 @@ class Twice:
 
     def both(self, *kinds: RecordKind) -> tuple[list[Record], list[Record]]:
         """Records of these kinds, names of the second trace as in the first."""
-        played = renamed(self.played, names_of(self.live, self.played))
+        played = renamed(self.live, self.played)
         return [it for it in self.live if it.kind in kinds], [it for it in played if it.kind in kinds]
 
 

@@ -27,7 +27,7 @@ import pytest
 from msgspec.structs import replace
 
 from napsim.api.scalars import write_instant
-from napsim.core.divergence import names_of, renamed
+from napsim.core.divergence import renamed
 from napsim.core.timings import Distribution
 from napsim.core.trace import Record, RecordKind, line, parsed
 from napsim.reading.sources import read
@@ -68,7 +68,7 @@ class Twice:
 
     def both(self, *kinds: RecordKind, pool: str = "") -> tuple[list[Record], list[Record]]:
         """Records of these kinds, of commands those of a pool, names of the second trace as in the first."""
-        played = renamed(self.played, names_of(self.live, self.played))
+        played = renamed(self.live, self.played)
         live, other = (
             [it for it in records if it.kind in kinds and pool in ("", it.details.get("nodePool"))]
             for records in (self.live, played)

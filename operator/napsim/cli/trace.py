@@ -14,7 +14,7 @@ from napsim.api.durations import parse_duration
 from napsim.api.scalars import parse_instant
 from napsim.cli.endings import BAD_INPUT, WRONG_INPUT, ending
 from napsim.cli.options import Form, Output
-from napsim.core.divergence import diverge, names_of, renamed
+from napsim.core.divergence import diverge, renamed
 from napsim.core.trace import Record, RecordKind, parsed
 from napsim.reading.sources import STDIN, Mistake, decoded
 from napsim.report.trace_difference import Told, document, lines
@@ -93,7 +93,7 @@ def diff(
             typer.echo(f"napsim trace diff: {mistake}", err=True)
         raise typer.Exit(BAD_INPUT)
     found = diverge(one, other, tolerance, is_left_out)
-    told = Told(first, one), Told(second, renamed(other, names_of(one, other)))
+    told = Told(first, one), Told(second, renamed(one, other))
     if output is Output.JSON:
         typer.echo(document(*told, found, context))
     else:

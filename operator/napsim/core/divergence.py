@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,7 +69,7 @@ def diverge(
     is_left_out: Callable[[Record], bool] = lambda _: False,
 ) -> Divergence | None:
     """The earliest difference of two traces, each in its own order; None: they tell the same story."""
-    mapped = renamed(second, names_of(first, second))
+    mapped = renamed(first, second)
     one, other = _lanes(first, is_left_out), _lanes(mapped, is_left_out)
     found = [
         difference
@@ -149,15 +149,48 @@ def _difference(left: _At | None, right: _At | None, tolerance: timedelta) -> st
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def names_of(first: Iterable[Record], second: Iterable[Record]) -> dict[str, str]:
-    """Generated names of the second trace, NodeClaims and Nodes, as those of the first."""
-    known = {place: claim for claim, place in _created(first, {})}
-    names: dict[str, str] = {}
-    for claim, place in _created(second, names):
-        of_first = known.get(place)
-        if of_first is not None and of_first != claim:
-            names |= {claim: of_first, node_name(claim): node_name(of_first)}
-    return names
+def renamed(first: Iterable[Record], second: Iterable[Record]) -> list[Record]:
+    """The second trace with the first one's names for its generated ones, NodeClaims and Nodes, wherever they stand.
+
+    A name that is given again, once its NodeClaim is gone, may stand for another one then.
+    """
+    names = _Names(first, second := list(second))
+    return [names.of(record) for record in second]
+
+
+class _Names:
+    """What the first trace calls the NodeClaims of the second, and their Nodes, as records are gone through."""
+
+    def __init__(self, first: Iterable[Record], second: Iterable[Record]) -> None:
+        known = {place: claim for claim, place in _created(first, {})}
+        self._lives: dict[str, deque[str]] = defaultdict(deque)  # name -> that of each NodeClaim that has it, in turn
+        latest: dict[str, str] = {}
+        for claim, place in _created(second, latest):
+            latest[claim] = known.get(place, claim)
+            self._lives[claim].append(latest[claim])
+        self._now: dict[str, str] = {}
+        for claim in self._lives:
+            self._turn(claim)
+
+    def _turn(self, claim: str) -> None:
+        name = self._lives[claim].popleft()
+        self._now |= {claim: name, node_name(claim): node_name(name)}
+
+    def of(self, record: Record) -> Record:
+        """The next record, with those names."""
+        told = replace(
+            record,
+            object=self._known(record.object),
+            message=self._known(record.message),
+            details={key: self._known(value) for key, value in record.details.items()},
+        )
+        claim = record.object.removeprefix(_CLAIM)
+        if record.kind is RecordKind.CLAIM_GONE and self._lives.get(claim):
+            self._turn(claim)
+        return told
+
+    def _known(self, text: str) -> str:
+        return _WORD.sub(lambda word: self._now.get(word[0], word[0]), text)
 
 
 def _created(records: Iterable[Record], names: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str, int]]]:
@@ -169,22 +202,3 @@ def _created(records: Iterable[Record], names: Mapping[str, str]) -> Iterator[tu
             place = (names.get(replaced, replaced), record.details.get("nodePool", ""))
             yield record.object.removeprefix(_CLAIM), (*place, counts[place])
             counts[place] += 1
-
-
-def renamed(records: Iterable[Record], names: Mapping[str, str]) -> list[Record]:
-    """The records with other names, wherever they stand."""
-
-    def known(text: str) -> str:
-        return _WORD.sub(lambda word: names.get(word[0], word[0]), text)
-
-    if not names:
-        return list(records)
-    return [
-        replace(
-            record,
-            object=known(record.object),
-            message=known(record.message),
-            details={key: known(value) for key, value in record.details.items()},
-        )
-        for record in records
-    ]
