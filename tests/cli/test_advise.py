@@ -17,6 +17,7 @@ from napsim.api.manifests import load_documents
 from napsim.cli.amendments import amendments
 from napsim.cli.main import app
 from napsim.reading.sources import Document
+from napsim.report.advice import Advice, ByCheck, lines
 from tests.cli.serial import Serial
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,13 @@ def test_where_no_edit_does_for_all_there_is_one_for_each_that_breaks_no_other(t
         "few": ["spec.disruption.budgets[0].nodes: 12 → 4"],
         "long": ["spec.maintenanceWindow.durationHours: 4 → 8"],
     }
+
+
+def test_where_none_is_found_it_says_that_checks_have_to_stay_decided() -> None:
+    none = Advice(broken=("a",), tried=1, of=1, edit=None, by_check=(ByCheck(check="a", edit=None),))
+    told = " ".join(line.text.strip() for line in lines(none))
+    assert "a: no edit was found that makes it hold and breaks no other" in told
+    assert "An edit counts as breaking a check that is not decided after it" in told
 
 
 def test_where_all_hold_nothing_is_advised_and_the_exit_code_is_0(tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ def document(advice: Advice) -> str:
     return indented(advice)
 
 
+_UNDECIDED: Final = (
+    "An edit counts as breaking a check that is not decided after it, such as when the rollout ends before the check's"
+    " times: a later until, and images that ship by then, let more edits be found."
+)
+
+
 def lines(advice: Advice) -> Iterator[Marked]:
     """The advice for a terminal. Commands are not broken, so that they can be copied."""
     if not advice.broken:
@@ -84,6 +90,9 @@ def lines(advice: Advice) -> Iterator[Marked]:
         else:
             yield from wrapped(f"{item.check}: this edit makes it hold, and breaks no other:", Tone.GOOD, "")
             yield from _edit(item.edit)
+    if not all(item.edit for item in advice.by_check):
+        yield Marked()
+        yield from wrapped(_UNDECIDED, Tone.ASIDE, "")
 
 
 def _edit(edit: Edit) -> Iterator[Marked]:
