@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from napsim.core.trace import RecordKind
 from napsim.sim.cluster import Store
+from napsim.sim.evictor import Evictor
 from napsim.sim.kernel import Kernel
 from napsim.sim.outcome import Outcome
 from napsim.sim.queues import PollingQueue, WorkQueue
 from napsim.sim.recorder import TOLD
+from napsim.sim.retrying import RetryingEvictor
 from napsim.sim.scenario import Applied, Deleted, NodeFailed, Stopped
 from napsim.sim.scheduling import Scheduling
 from napsim.sim.simulation import simulate
@@ -311,6 +313,19 @@ def test_pods_that_change_alike_come_to_what_they_come_to_one_by_one(
     assert together.steps < one_by_one.steps
     assert len(together.trace) > 200
     assert replace(together, steps=0) == replace(one_by_one, steps=0)
+
+
+@pytest.mark.parametrize("pdb", [{"maxUnavailable": "25%"}, {"minAvailable": 30}, {"maxUnavailable": 1}])
+def test_one_write_of_a_pdb_where_pods_wait_for_it_comes_to_what_two_do(
+    monkeypatch: pytest.MonkeyPatch, pdb: dict[str, Any]
+) -> None:
+    others = [stateful("store", 12), made.pdb("store", minAvailable=9)]
+    told = scenario(cluster([*shop(45, **pdb), *others], [{"nodes": "50%"}]))
+    one = simulate(told)
+    monkeypatch.setattr(RetryingEvictor, "holds_back_for", Evictor.holds_back_for)
+    two = simulate(told)
+    assert len(one.trace) > 100
+    assert replace(one, steps=0) == replace(two, steps=0)
 
 
 def test_looks_that_would_be_in_vain_are_left_out_and_nothing_comes_out_otherwise(
