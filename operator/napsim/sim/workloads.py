@@ -328,8 +328,9 @@ class Workloads:
         self._missing.setdefault(workload.identity, set()).add(node)
 
     def _look(self, workload: Workload) -> None:
+        """A ReplicaSet that has the pods it wants has nothing to do: each pod that starts or is gone would ask it."""
         identity = workload.identity
-        if identity not in self._waiting:
+        if identity not in self._waiting and (workload.kind != "ReplicaSet" or workload.active != workload.replicas):
             self._waiting.add(identity)
             self.cluster.kernel.soon(self._sync, identity)
 
