@@ -573,7 +573,7 @@ def test_what_was_refused_is_unavailable_for_an_hour() -> None:
     assert refused.next_end(NOW + 10 * SECOND + HOUR) is None
 
 
-def test_what_has_no_image_is_asked_for_again_as_soon_as_there_is_one() -> None:
+def test_a_launch_without_an_image_is_given_up_after_five_minutes_and_makes_nothing_unavailable() -> None:
     here = world()
     without = _class()
     without["status"]["images"] = []
@@ -581,7 +581,7 @@ def test_what_has_no_image_is_asked_for_again_as_soon_as_there_is_one() -> None:
     assert here.declared.take(without, NOW)
     here.claim()
     here.run(HOUR)
-    assert here.deleted == [("c", "insufficient_capacity", 10 * SECOND)]
+    assert here.deleted == [("c", "launch_timeout", 5 * MINUTE)]
     assert here.declared.unavailable.at(here.now) == frozenset()
 
 
