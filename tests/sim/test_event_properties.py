@@ -25,7 +25,7 @@ from tests.e2e import manifests as made
 from tests.sim import scenarios
 from tests.sim.scenarios import NEW, OLD, START, Manifest, daemon_set, scenario, stateful_set
 
-FEW: Final = settings(max_examples=12, database=None)
+FEW: Final = settings(max_examples=8, database=None)
 SAME: Final = seed(20261122)  # all tests look at the same clusters
 ARM: Final = "2204gen2arm64containerd"
 DEFINITIONS: Final = ("2204gen2containerd", ARM)
