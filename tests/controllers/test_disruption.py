@@ -227,6 +227,19 @@ def test_a_pass_takes_one_node_and_the_next_comes_at_once_if_nothing_waits_for_a
     assert len(here.taken) == 2
 
 
+def test_a_look_that_comes_late_finds_that_the_launch_is_over() -> None:
+    """On a real clock no look comes at the very instant of a poll."""
+    here = world()
+    here.full("a")
+    here.full("b")
+    here.look()
+    assert here.look() == NOW + SECOND
+    here.replace_all()
+    here.real += 1.3 * SECOND
+    here.look()
+    assert len(here.taken) == 2
+
+
 @pytest.mark.parametrize("deleted_at", [pytest.param(None, id="new"), pytest.param(NOW, id="deleted")])
 def test_nothing_starts_while_any_claim_waits_for_its_launch_until_it_has_it_or_is_gone(
     deleted_at: datetime | None,

@@ -30,7 +30,7 @@ from napsim.controllers.state import ClusterState
 from napsim.controllers.verdicts import Verdicts, blocked_events, is_joining
 from napsim.core import commands
 from napsim.core.budgets import DRIFTED, EMPTY, Allowance, Allowances, next_change, remaining
-from napsim.core.candidates import OrderKey, order_key, origin
+from napsim.core.candidates import order_key, origin
 from napsim.core.clock import EPOCH, earliest, tick_from
 from napsim.core.driftqueue import DriftQueue
 from napsim.core.inplace import adoption_of
@@ -109,7 +109,7 @@ class Disruption:
         (self._joining.add if claim is not None and is_joining(claim, node) else self._joining.discard)(name)
         if (
             claim is not None
-            and self._is_drifted(claim)
+            and is_true(claim.status.conditions, names.DRIFTED)
             and not (node and is_marked(node, claim))
             and not claim.deleting
         ):
@@ -118,14 +118,12 @@ class Disruption:
             self._discard(name)
         self.nudge()
 
-    def _is_drifted(self, claim: NodeClaim) -> bool:
-        return is_true(claim.status.conditions, names.DRIFTED)
-
     def _put(self, claim: NodeClaim, node: Node | None) -> None:
         pool = claim.metadata.labels.get(names.NODEPOOL, "")
         queue = self.queues.setdefault(pool, DriftQueue())
         empty = node is None or not any(map(is_reschedulable, self.state.bound_to(node.name)))
-        queue.put(claim.name, self._order_key(claim, node, empty=empty))
+        last = node is not None and node.name == self.own_node
+        queue.put(claim.name, order_key(claim, empty=empty, seed=self.declared.settings.seed, last=last))
         if node is not None:
             self.release(waits_for_node(node.name))
 
@@ -186,7 +184,11 @@ class Disruption:
         """When a pass could begin. Waking for each of the thousands of changes during one would cost more than it."""
         if self._passing:
             return now + TICK
-        return self._tick(now) if self._polls_at is None else tick_from(self._polls_at, UNSYNCED_TICK, now)
+        return self._tick(now) if self._polls_at is None else self._poll(self._polls_at, now)
+
+    def _poll(self, due: datetime, now: datetime) -> datetime:
+        """When claims to be launched are looked at next: once it is due, or at an instant at which they would be."""
+        return due if self.polls else tick_from(due, UNSYNCED_TICK, now)
 
     def _tick(self, at: datetime) -> datetime:
         """The first tick at or after an instant: passes are 10 s apart since the last that found nothing to do."""
@@ -236,7 +238,7 @@ class Disruption:
 
     def _too_early(self, now: datetime) -> datetime | None:
         """When the next pass is due; None if now. What changed during a pass is not a reason to begin another."""
-        if self._polls_at is not None and now < (poll := tick_from(self._polls_at, UNSYNCED_TICK, now)):
+        if self._polls_at is not None and now < (poll := self._poll(self._polls_at, now)):
             return poll
         self._polls_at = None
         if self._idle_since is not None and now < self._idle_since + TICK:
@@ -402,10 +404,6 @@ class Disruption:
             self._scheduling.still, any_refused = over or await self.pause(takes), True
             now = self.clock.now()
         return any_refused
-
-    def _order_key(self, claim: NodeClaim, node: Node | None, *, empty: bool) -> OrderKey:
-        last = node is not None and node.name == self.own_node
-        return order_key(claim, empty=empty, seed=self.declared.settings.seed, last=last)
 
     def _must_wait(self, name: str, now: datetime) -> bool:
         """Whether it is the operator's own node, and others may still go, or are on their way.
