@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -26,6 +27,7 @@ from tests.e2e.commands import napsim
 from tests.e2e.rehearsal import NEW, OLD, POOL, Rehearsal, rehearsal
 
 FACTOR: Final = 2.0
+SLOW: Final = 0.5  # while all are marked as drifted: within one second, if that takes less than two
 QUICK: Final = 10.0  # while nothing but the time until the image is published passes
 OPENS: Final = datetime(2026, 2, 15, 1, 0, tzinfo=UTC)
 PUBLISHED: Final = OPENS - timedelta(seconds=10)
@@ -39,6 +41,9 @@ FAST: Final = {
 AT_ONCE: Final = {"nodeOS": "0s", "others": "0s"}  # the window counts from its creation on
 PODS: Final = PodTimings(Distribution(low=0.8), Distribution(low=2.0))  # KWOK's, on that clock
 ROLLED_OUT: Final = {"default": 3, "quiet": 1, "static": 2}
+# Nothing goes before all that drift are marked: whose turn is first does not rest on which mark was written first.
+MARKED_BY: Final = {"nodes": "0", "schedule": "50 0 * * *", "duration": "11m"}
+RUNS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,13 @@ class Twice:
     since: datetime
     timings: m.Manifest  # what ``napsim timings`` said of the cluster at the end
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether all of a pool were marked in one second, by which turns go: in a forecast that takes no time."""
+        marks = (it for it in self.live if it.kind is RecordKind.DRIFTED)
+        seconds = {(it.object.rpartition("-")[0], it.at.replace(microsecond=0)) for it in marks}
+        return len(seconds) == len(ROLLED_OUT)
+
     def both(self, *kinds: RecordKind) -> tuple[list[Record], list[Record]]:
         """Records of these kinds, names of the second trace as in the first."""
         played = renamed(self.live, self.played)
@@ -59,7 +71,14 @@ class Twice:
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
-    files = tmp_path_factory.mktemp("traces")
+    """Played anew where a machine that is busy took more than a second of the clock to mark the nodes of a pool."""
+    runs = (played_twice(tmp_path_factory.mktemp("traces")) for _ in range(RUNS))
+    found = next((it for it in runs if it.is_comparable), None)
+    assert found is not None, f"in none of {RUNS} runs all of a pool that drifted were marked within one second"
+    return found
+
+
+def played_twice(files: Path) -> Twice:
     with rehearsal() as made:
         made.apply(*cluster())
         operator = made.operator("one", f"--trace={files / 'live.jsonl'}")
@@ -69,6 +88,9 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
         assert made.virtual_now() < PUBLISHED, "the snapshot has to be from before the rollout"
         made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": QUICK}}}))
         made.until_virtual((PUBLISHED - timedelta(seconds=30)).isoformat())
+        for factor, until in ((FACTOR, OPENS - timedelta(seconds=3)), (SLOW, OPENS + timedelta(seconds=4))):
+            made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": factor}}}))
+            made.until_virtual(until.isoformat())
         made.patch("nodeautoprovisioning", "default", json.dumps({"spec": {"clock": {"factor": FACTOR}}}))
         made.eventually("the rollout is over", lambda: is_over(made))
         timings = napsim("timings", f"--kubeconfig={made.cluster.kubeconfig}", "--output=json")
@@ -104,9 +126,9 @@ def cluster() -> list[m.Manifest]:
         m.image(OLD, "2026-01-28T00:00:00Z"),
         m.image(NEW, PUBLISHED.isoformat()),
         m.node_class(),
-        m.pool("default", [{"nodes": "2"}]),
-        m.pool("quiet", [{"nodes": "2"}]),
-        m.pool("static", [{"nodes": "1"}], replicas=2),
+        m.pool("default", [{"nodes": "2"}, MARKED_BY]),
+        m.pool("quiet", [{"nodes": "2"}, MARKED_BY]),
+        m.pool("static", [{"nodes": "1"}, MARKED_BY], replicas=2),
         m.deployment("web", 6, nodeSelector={POOL: "default"}, containers=[half]),
         m.pdb("web", maxUnavailable="40%"),
         *lone,
