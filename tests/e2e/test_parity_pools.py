@@ -18,24 +18,19 @@ nothing that is slow before makes a difference. What is done afterwards, both ge
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 import pytest
-from msgspec.structs import replace
 
 from napsim.api.scalars import write_instant
-from napsim.core.divergence import renamed
 from napsim.core.timings import Distribution
-from napsim.core.trace import Record, RecordKind, line, parsed
-from napsim.reading.sources import read
-from napsim.sim.composition import Asked, scenario_of
+from napsim.core.trace import RecordKind
+from napsim.sim.composition import Asked
 from napsim.sim.scenario import Applied, Deleted, Event, PodTimings
-from napsim.sim.simulation import simulate
 from tests.e2e import manifests as m
 from tests.e2e.commands import napsim
+from tests.e2e.parity import LIVE, NO_ROOM, NOMINATED, Twice, running, story, told_twice
 from tests.e2e.rehearsal import OLD, POOL, SATURDAY_EVENING, Rehearsal, rehearsal
 
 FACTOR: Final = 15.0
@@ -53,39 +48,10 @@ LASTS: Final = timedelta(minutes=13)  # the ten that a command may take, and som
 # What requests take on that clock, and KWOK's part, where a machine has time to spare; where not, what it showed itself
 # to need more.
 TOLERANCE: Final = timedelta(minutes=1)
-NO_ROOM: Final = "NotAllPodsWouldSchedule"
-NOMINATED: Final = "Nominated"
 
 
-@dataclass(frozen=True, slots=True)
-class Twice:
-    """Both traces from the snapshot to the same instant, and the files that hold them."""
-
-    live: list[Record]
-    played: list[Record]
-    files: tuple[str, str]
-    opens: datetime  # when budgets do
-
-    def both(self, *kinds: RecordKind, pool: str = "") -> tuple[list[Record], list[Record]]:
-        """Records of these kinds, of commands those of a pool, names of the second trace as in the first."""
-        played = renamed(self.live, self.played)
-        live, other = (
-            [it for it in records if it.kind in kinds and pool in ("", it.details.get("nodePool"))]
-            for records in (self.live, played)
-        )
-        return live, other
-
-    @property
-    def tolerance(self) -> timedelta:
-        """A step that was to take so long took longer: so did everything else, several times over."""
-        at = {(it.kind, it.object): it.at for it in self.live}
-        launched = ((it, at.get((RecordKind.CLAIM_CREATED, it.object))) for it in self.live)
-        late = [
-            it.at - created - timedelta(seconds=STEPS["launch"])
-            for it, created in launched
-            if it.kind is RecordKind.CLAIM_LAUNCHED and created is not None
-        ]
-        return TOLERANCE + 10 * max(late)
+def tolerance(twice: Twice) -> timedelta:
+    return TOLERANCE + 10 * twice.latest_launch(timedelta(seconds=STEPS["launch"]))
 
 
 def pool(name: str, budgets: list[m.Manifest], revision: int = 0) -> m.Manifest:
@@ -157,12 +123,6 @@ def prepare(made: Rehearsal) -> None:
     made.eventually("all are drifted, and one is empty", lambda: drifted(made), 90)
 
 
-def running(made: Rehearsal) -> int:
-    pods = made.items("pods", "--namespace=default")
-    conditions = (it for pod in pods for it in pod["status"].get("conditions", ()))
-    return sum(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
-
-
 def budgets(pool: str, now: datetime, opens: datetime) -> list[m.Manifest]:
     """Nothing until then; where a node is empty, drift gets nothing for a minute more.
 
@@ -199,41 +159,26 @@ def go(made: Rehearsal) -> tuple[list[Event], datetime]:
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Twice, datetime]:
+    """And when budgets open."""
     files = tmp_path_factory.mktemp("traces")
     with rehearsal() as made:
-        operator = made.operator("one", f"--trace={files / 'live.jsonl'}")
+        operator = made.operator("one", f"--trace={files / LIVE}")
         prepare(made)
         snapshot = napsim("snapshot", f"--kubeconfig={made.cluster.kubeconfig}").stdout
         events, opens = go(made)
         operator.stop()
-    documents, mistakes = read(["-"], lambda: snapshot)
-    assert not mistakes
-    until = opens + LASTS
-    found = scenario_of(documents, Asked(opens, until=until))
-    played = simulate(replace(found, pods=PODS, events=tuple(events)), pods_in_trace=False).trace
-    records = [parsed(text) for text in (files / "live.jsonl").read_text().splitlines()]
-    live = [*standing(records, found.start), *(it for it in records if found.start <= it.at < until)]
-    for name, told in (("live", live), ("played", played)):
-        (files / f"{name}-cut.jsonl").write_text("".join(f"{line(record)}\n" for record in told))
-    (files / "snapshot.yaml").write_text(snapshot)
-    paths = (str(files / "live-cut.jsonl"), str(files / "played-cut.jsonl"))
-    return Twice(live, list(played), paths, opens)
+    return told_twice(files, snapshot, Asked(opens, until=opens + LASTS), PODS, events), opens
 
 
-def standing(records: list[Record], at: datetime) -> list[Record]:
-    """Who is blocked at that instant, which a simulation that begins there tells as its first."""
-    found: dict[str, Record] = {}
-    for record in records:
-        if record.at < at and record.kind is RecordKind.BLOCKED:
-            found[record.object] = msgspec.structs.replace(record, at=at)
-        elif record.at < at and record.kind is RecordKind.UNBLOCKED:
-            found.pop(record.object, None)
-    return list(found.values())
+@pytest.fixture
+def twice(played: tuple[Twice, datetime]) -> Twice:
+    return played[0]
 
 
-def story(records: list[Record]) -> list[tuple[str, str, str, str]]:
-    return [(str(record.kind), record.object, record.reason, record.message) for record in records]
+@pytest.fixture
+def opens(played: tuple[Twice, datetime]) -> datetime:
+    return played[1]
 
 
 @pytest.mark.parametrize("pool", ALL)
@@ -243,16 +188,18 @@ def test_the_same_nodes_of_a_pool_go_in_the_same_order_for_the_same_reasons(twic
     assert len(live) == ALL[pool]
 
 
-def test_the_empty_node_goes_first_and_drift_takes_the_other_when_its_own_budget_opens(twice: Twice) -> None:
+def test_the_empty_node_goes_first_and_drift_takes_the_other_when_its_own_budget_opens(
+    twice: Twice, opens: datetime
+) -> None:
     for started in twice.both(RecordKind.COMMAND_STARTED, pool="idle"):
         assert [it.reason for it in started] == ["Empty", "Drifted"]
-        assert started[1].at >= twice.opens + timedelta(minutes=1)
+        assert started[1].at >= opens + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("pool", AFTER)
-def test_nothing_goes_before_the_budget_of_nothing_ends(twice: Twice, pool: str) -> None:
+def test_nothing_goes_before_the_budget_of_nothing_ends(twice: Twice, opens: datetime, pool: str) -> None:
     for started in twice.both(RecordKind.COMMAND_STARTED, pool=pool):
-        assert started[0].at >= twice.opens
+        assert started[0].at >= opens
 
 
 def test_an_image_past_90_days_is_picked_up_while_the_window_is_closed(twice: Twice) -> None:
@@ -280,13 +227,13 @@ def test_a_command_whose_claim_never_registers_is_given_up_after_ten_minutes(twi
     for records in (live, played):
         assert [it.details["nodePool"] for it in records] == ["lost"]
     for started, ended in zip(twice.both(RecordKind.COMMAND_STARTED, pool="lost"), (live, played), strict=True):
-        assert abs(ended[0].at - started[0].at - timedelta(minutes=10)) < twice.tolerance
+        assert abs(ended[0].at - started[0].at - timedelta(minutes=10)) < tolerance(twice)
 
 
 def test_they_end_at_the_same_time(twice: Twice) -> None:
     live, played = twice.both(RecordKind.CLAIM_GONE)
     assert {it.object for it in live} == {it.object for it in played}
-    assert abs(live[-1].at - played[-1].at) < twice.tolerance
+    assert abs(live[-1].at - played[-1].at) < tolerance(twice)
 
 
 def test_trace_diff_finds_no_difference(twice: Twice) -> None:
@@ -295,6 +242,6 @@ def test_trace_diff_finds_no_difference(twice: Twice) -> None:
     And for who was nominated for a pod: where a budget of nothing held the node since, that stood at the snapshot.
     """
     passing = [f"--ignore={kind}={reason}" for kind in ("Blocked", "Unblocked") for reason in (NO_ROOM, NOMINATED)]
-    options = (f"--tolerance={twice.tolerance.total_seconds():g}s", *passing, "--output=json")
+    options = (f"--tolerance={tolerance(twice).total_seconds():g}s", *passing, "--output=json")
     done = napsim("trace", "diff", *twice.files, *options)
     assert (done.returncode, json.loads(done.stdout)["same"]) == (0, True), done.stdout + done.stderr
