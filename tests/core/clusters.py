@@ -58,6 +58,7 @@ def a_pod(
     wanted = {"cpu": cpu, **({"memory": memory} if memory else {}), **(requests or {})}
     listening = [{"containerPort": port, "hostPort": port} for port in ports]
     unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    controller = {"apiVersion": "apps/v1", "kind": owner, "name": "o", "uid": "o", "controller": True}
     manifest = {
         "metadata": {
             "name": name,
@@ -66,7 +67,7 @@ def a_pod(
             "labels": dict(labels or {"app": "a"}),
             "annotations": dict(annotations or {}),
             "creationTimestamp": created,
-            "ownerReferences": [{"kind": owner, "name": "o", "uid": "o", "controller": True}] if owner else [],
+            "ownerReferences": [controller] if owner else [],
         },
         "spec": {"nodeName": node, "containers": [{"resources": {"requests": wanted}, "ports": listening}], **spec},
         "status": {"phase": "Running"} if node else {"phase": "Pending", "conditions": [unschedulable]},

@@ -59,7 +59,8 @@ def pod(
     conditions = (Condition("Ready", ready),) if ready else ()
     if unschedulable:
         conditions = (Condition("PodScheduled", "False", "Unschedulable"),)
-    owners = (OwnerReference(kind=owner, name="o", uid="o", controller=True),) if owner else ()
+    version = "v1" if owner == "Node" else "apps/v1"
+    owners = (OwnerReference(owner, "o", "o", controller=True, api_version=version),) if owner else ()
     return Pod(
         metadata=ObjectMeta(
             name=name,

@@ -29,7 +29,7 @@ def claim(*reached: float, **annotations: str) -> NodeClaim:
 def pod(bound: float | None, ready: float | None, owner: str = "ReplicaSet") -> Pod:
     dated = (("PodScheduled", bound), (names.READY, ready))
     conditions = tuple(Condition(type_, "True", "", "", after(at)) for type_, at in dated if at is not None)
-    reference = OwnerReference(kind=owner, name="web", uid="1", controller=True)
+    reference = OwnerReference(owner, "web", "1", controller=True, api_version="apps/v1")
     return Pod(
         ObjectMeta("p", "default", owner_references=(reference,)), status=PodStatus("Running", None, "", conditions)
     )

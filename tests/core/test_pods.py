@@ -20,6 +20,7 @@ from napsim.core.pods import (
     is_reschedulable,
     is_stuck_terminating,
     is_waited_for,
+    owned_by,
     owner,
     protection,
     ready_status,
@@ -201,6 +202,16 @@ def test_a_static_pod_is_known_by_its_annotation_or_its_owner() -> None:
     assert is_mirror(pod(annotations={names.MIRROR_POD: "x"}))
     assert is_mirror(pod(owner="Node"))
     assert not is_mirror(pod())
+
+
+def test_a_daemon_set_of_another_group_is_none_of_kubernetes() -> None:
+    """OpenKruise's, say: Karpenter waits for such a pod as for any other, and asks for room for it elsewhere."""
+    theirs = OwnerReference("DaemonSet", "agent", "u", controller=True, api_version="apps.kruise.io/v1alpha1")
+    metadata = msgspec.structs.replace(pod().metadata, owner_references=(theirs,))
+    advanced = msgspec.structs.replace(pod(), metadata=metadata)
+    assert not owned_by(advanced, "DaemonSet")
+    assert is_reschedulable(advanced)
+    assert not is_reschedulable(pod(owner="DaemonSet"))
 
 
 @pytest.mark.parametrize("priority", ["system-cluster-critical", "system-node-critical"])

@@ -145,3 +145,11 @@ def test_a_fault_knows_where_its_part_stands() -> None:
     (fault,) = faults_of({"spec": {"priority": "high"}}, Pod, "spec.template")
     assert (fault.field, fault.value) == ("spec.template.spec.priority", "high")
     assert [fault.field for fault in faults_of("x", Pod, "spec.template")] == ["spec.template"]
+
+
+@pytest.mark.parametrize("left_out", ["apiVersion", "kind", "name", "uid"])
+def test_an_owner_has_a_version_a_kind_a_name_and_a_uid(left_out: str) -> None:
+    whole = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "1"}
+    for lacking in ({key: value for key, value in whole.items() if key != left_out}, {**whole, left_out: ""}):
+        told = fields({"metadata": {"ownerReferences": [whole, lacking]}}, Pod)
+        assert told == {f"metadata.ownerReferences[1].{left_out}": f"Required value: {left_out} must be set"}

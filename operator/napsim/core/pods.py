@@ -31,6 +31,7 @@ CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
 STUCK_AFTER: Final = timedelta(minutes=1)
 ENDED: Final = ("Succeeded", "Failed")
+_VERSIONS: Final = {"DaemonSet": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "Node": "v1"}
 
 
 class Protection(msgspec.Struct, frozen=True):
@@ -58,8 +59,12 @@ def owner(pod: Pod) -> OwnerReference | None:
 
 
 def owned_by(pod: Pod, kind: str) -> bool:
-    for reference in pod.metadata.owner_references:  # noqa: SIM110 - a generator costs more than what it asks
-        if reference.kind == kind:
+    """Whether an owner is of that kind of Kubernetes' own: another group may have one of the same name.
+
+    Mirrors karpenter v1.14.0 ``IsOwnedBy`` in ``pkg/utils/pod/scheduling.go``.
+    """
+    for reference in pod.metadata.owner_references:
+        if reference.kind == kind and reference.api_version == _VERSIONS[kind]:
             return True
     return False
 

@@ -17,7 +17,7 @@ from msgspec import inspect
 
 from napsim.api.scalars import BITS_32, BITS_64, parse_instant
 from napsim.api.validation import path_of, string_message
-from napsim.core.objects import Requirement, SelectorRequirement
+from napsim.core.objects import OwnerReference, Requirement, SelectorRequirement
 from napsim.core.resources import parse_quantity
 
 QUANTITY_MESSAGE: Final = "must be a quantity. For example, 500m, 2, 1.5Gi"
@@ -27,6 +27,9 @@ _OPERATORS: Final[Mapping[type, tuple[str, ...]]] = {
     SelectorRequirement: _OF_LABELS,
     Requirement: (*_OF_LABELS, "Gt", "Lt"),  # of Nodes; NodePools and NodeClaims have others, and models of their own
 }
+
+# ``ValidateOwnerReferences`` (``apimachinery``, ``pkg/api/validation/objectmeta.go``); here they may be absent.
+_FULL: Final[Mapping[type, tuple[str, ...]]] = {OwnerReference: ("apiVersion", "kind", "name", "uid")}
 
 Path = tuple[Any, ...]
 """Back to front, so that a path is written only where something is wrong: ``(rest, last part)``; empty at the top."""
@@ -79,7 +82,7 @@ def _of(info: inspect.Type) -> Judge:
 
 def _struct(info: inspect.StructType) -> Judge:
     fields = {field.encode_name: _of(field.type) for field in info.fields}
-    required = [field.encode_name for field in info.fields if field.required]
+    required = _FULL.get(info.cls) or [field.encode_name for field in info.fields if field.required]
     operators = _OPERATORS.get(info.cls, ())
 
     def judge(value: object, path: Path, found: list[Fault]) -> None:
@@ -87,7 +90,7 @@ def _struct(info: inspect.StructType) -> Judge:
             found.append(_fault(path, value, "must be of type object"))
             return
         for name in required:
-            if value.get(name) is None:
+            if value.get(name) in (None, ""):
                 told = f"Required value: {name} must be set"
                 found.append(_fault((path, name), None, told))
         for name, item in value.items():
