@@ -16,6 +16,12 @@ _SLEEPS = (
     "import time; from napsim.cli.executors import LocalProcesses;"
     " list(LocalProcesses(2).results(time.sleep, [60.0] * 4))"
 )
+_INTERRUPTED = (
+    "import os, signal, threading, time; from napsim.cli.executors import LocalProcesses;"
+    " start = threading.Thread.start;"
+    " threading.Thread.start = lambda self: (os.kill(os.getpid(), signal.SIGINT), start(self))[1];"
+    " list(LocalProcesses(2).results(time.sleep, [60.0] * 4))"
+)
 _PATIENCE = 30.0
 
 
@@ -53,3 +59,12 @@ def test_workers_end_with_the_program_whatever_ends_it_and_when(number: signal.S
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
         program.wait()
+
+
+def test_ctrl_c_while_the_pool_is_being_started_is_ctrl_c() -> None:
+    """A pool whose thread has not begun cannot be shut down: that ended in a traceback of another error."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], stderr=subprocess.PIPE, text=True, timeout=_PATIENCE, check=False,
+        start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (-signal.SIGINT, "KeyboardInterrupt")

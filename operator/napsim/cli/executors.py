@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
+from types import FrameType
 from typing import Protocol, TypeVar
 
 import typer
@@ -69,7 +70,8 @@ class LocalProcesses:
     def results(self, function: Callable[[A], B], arguments: Sequence[A]) -> Iterator[tuple[int, B]]:
         """See Executor."""
         with _workers(max(min(len(arguments), self.count or os.cpu_count() or 1), 1)) as pool:
-            positions = {pool.submit(function, argument): index for index, argument in enumerate(arguments)}
+            with _undisturbed():
+                positions = {pool.submit(function, argument): index for index, argument in enumerate(arguments)}
             left = set(positions)
             while left:
                 done, left = wait(left, _LOOKS_UP_SECONDS, FIRST_COMPLETED)
@@ -89,6 +91,19 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C in the block comes at its end: a pool that is interrupted while it starts cannot be shut down."""
+    came: list[FrameType | None] = []
+    before = signal.signal(signal.SIGINT, lambda _, frame: came.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(signal.SIGINT, came[0])
 
 
 def _end_with_parent() -> None:
