@@ -88,6 +88,30 @@ def test_an_anchor_within_itself_is_refused(text: str) -> None:
         value_of(text)
 
 
+def nested(levels: int) -> str:
+    return "[" * levels + "1" + "]" * levels
+
+
+@pytest.mark.parametrize("levels", [101, 400, 5_000])
+def test_what_is_deeper_than_any_manifest_is_refused(levels: int) -> None:
+    with pytest.raises(yaml.YAMLError, match="values are within values more than 100 deep"):
+        list(load_documents(nested(levels)))
+    assert list(load_documents(nested(100)))
+
+
+def multiplied(times: int) -> str:
+    """Each line stands for nine of the one before."""
+    lines = ["- &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"- &a{at + 1} [{', '.join([f'*a{at}'] * 9)}]" for at in range(times)]
+    return "\n".join(lines)
+
+
+def test_aliases_that_stand_for_more_than_any_manifest_has_are_refused_before_they_are_followed() -> None:
+    with pytest.raises(yaml.YAMLError, match="its aliases stand for more than 1000000 values"):
+        list(load_documents(multiplied(30)))
+    assert list(load_documents(multiplied(3)))
+
+
 @pytest.mark.parametrize("text", ["!!map 5", "!!map [1]"])
 def test_a_mapping_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(yaml.YAMLError, match="a mapping is expected"):

@@ -55,6 +55,8 @@ def read(text: str) -> dict[str, Any]:
         ("a:\n  - b: 1\n    c: 1\n    b: 2\n", 4, "not valid YAML: key 'b' comes twice"),
         ('a: "{{x}}"\nb: 1\nb: 2\n', 3, "not valid YAML: key 'b' comes twice"),
         ("a: [\nb: }\n", 2, "not valid YAML: did not find expected node content"),
+        ("a: 1\n---\n" + "[" * 200 + "]" * 200, 3, "not valid YAML: values are within values more than 100 deep"),
+        ('{"a": ' * 200 + "1" + "}" * 200, 1, "not valid YAML: values are within values more than 100 deep"),
     ],
 )
 def test_what_is_no_yaml_is_told_where_and_what_it_may_be(text: str, line: int, told: str) -> None:

@@ -30,6 +30,10 @@ _PLAIN: Final = (  # tag, what is written so, first characters
     ("float", _NUMBER, list("-+.0123456789")),
     ("merge", re.compile("<<"), ["<"]),
 )
+MOST_LEVELS: Final = 100
+MOST_VALUES: Final = 1_000_000
+"""That a document with aliases may stand for: they are written out wherever they are read."""
+_TOO_DEEP: Final = f"values are within values more than {MOST_LEVELS} deep"
 _TRUE: Final = frozenset({"y", "yes", "true", "on"})
 _OCTAL: Final = re.compile(r"[-+]?0[0-7]+")
 
@@ -138,27 +142,59 @@ for _kind in ("binary", "set", "omap", "pairs"):  # what no manifest has is told
 def load_documents(text: str) -> Iterator[tuple[Any, yaml.Node]]:
     """Every document of a YAML or JSON text as it is, with its nodes, which know their lines; empty ones are skipped.
 
-    Raises ``yaml.YAMLError`` for bad YAML, with line and column.
+    Raises ``yaml.YAMLError`` for bad YAML, with line and column, and for what is larger than any manifest.
     """
     loader = _KubectlLoader(text)
     try:
         while loader.check_node():
             node = loader.get_node()
             if node is not None and "&" in text:
-                _refuse_cycles(node, ())
+                _refuse_aliases(node)
             document = loader.construct_document(node) if node is not None else None
             if node is not None and document is not None:
+                if is_too_deep(document):
+                    raise yaml.constructor.ConstructorError(None, None, _TOO_DEEP, node.start_mark)
                 yield document, node
+    except RecursionError as error:
+        raise yaml.constructor.ConstructorError(None, None, _TOO_DEEP, None) from error
     finally:
         loader.dispose()
 
 
-def _refuse_cycles(node: yaml.Node, around: tuple[yaml.Node, ...]) -> None:
-    """An anchor whose value has it as an alias would never end. Raises ``yaml.YAMLError``, as kubectl's parser does."""
+def is_too_deep(document: object) -> bool:
+    """Whether values are within values more than ``MOST_LEVELS`` deep: no manifest is, and readers would give up."""
+    level = [document]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if type(value) is dict else value if type(value) is list else ())
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _refuse_aliases(document: yaml.Node) -> None:
+    """Raises ``yaml.YAMLError``, as kubectl's parser does, where aliases lead back to where they are, or too far on."""
+    if _values(document, {}) > MOST_VALUES:
+        told = f"its aliases stand for more than {MOST_VALUES} values"
+        raise yaml.constructor.ConstructorError(None, None, told, document.start_mark)
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, those of aliases counted wherever they are; ``known`` by identity of nodes."""
     if not isinstance(node, yaml.CollectionNode):
-        return
-    if any(node is outer for outer in around):
-        raise yaml.constructor.ConstructorError(None, None, "the value of an anchor has itself in it", node.start_mark)
+        return 1
+    if id(node) in known:
+        if not known[id(node)]:
+            told = "the value of an anchor has itself in it"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+        return known[id(node)]
+    known[id(node)] = 0  # it is being counted
+    found = 1
     for item in node.value:
-        for inner in item if isinstance(item, tuple) else (item,):
-            _refuse_cycles(inner, (*around, node))
+        found += sum(_values(inner, known) for inner in (item if isinstance(item, tuple) else (item,)))
+    known[id(node)] = found
+    return found

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from napsim.api.manifests import load_documents, number
+from napsim.api.manifests import is_too_deep, load_documents, number
 from napsim.api.validation import errors_of
 from napsim.reading.kinds import KINDS
 
@@ -336,7 +336,7 @@ def _documents(name: str, text: str, mistakes: list[Mistake]) -> Iterator[Docume
         before = part[: len(part) - len(stripped)].count("\n")
         try:
             yield from _parsed(name, line + before, stripped)
-        except msgspec.DecodeError:  # flow style is not always JSON, and the YAML parser knows the line
+        except (msgspec.DecodeError, RecursionError):  # flow style is not always JSON; the YAML parser knows the line
             yield from _yaml(name, line, part, mistakes)
         line += part.count("\n")
 
@@ -352,7 +352,10 @@ def _split(text: str) -> list[str]:
 def _parsed(name: str, line: int, text: str) -> Iterator[Document]:
     if not text.startswith("{"):
         raise msgspec.DecodeError("not JSON")
-    yield from _items(Document(name, line, _JSON.decode(text), text, line - 1))
+    value = _JSON.decode(text)
+    if is_too_deep(value):
+        raise msgspec.DecodeError("too deep")
+    yield from _items(Document(name, line, value, text, line - 1))
 
 
 def _yaml(name: str, line: int, text: str, mistakes: list[Mistake]) -> Iterator[Document]:
