@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ import typer
 
 from napsim.cli.endings import BAD_INPUT
 from napsim.cli.options import STDOUT, UTC_NAME, Output
-from napsim.reading.judgement import mistakes_of, pruned
+from napsim.reading.judgement import known_part, mistakes_of
 from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report.marked import Marked, Tone
 
@@ -79,7 +78,9 @@ def found_among(
     mistakes = list(mistakes)
     concerned = [document for document in documents if _kind(document) in kinds]
     notes = [_not_read(document) for document in concerned if not _is_of(kinds, document)]
-    ours = [_as_known(document, notes) for document in concerned if _is_of(kinds, document)]
+    known = [known_part(document) for document in concerned if _is_of(kinds, document)]
+    ours = [document for document, _ in known]
+    notes += [note for _, more in known for note in more]
     mistakes += [mistake for document in ours for mistake in mistakes_of(document)]
     if wanted and not mistakes and not any(_kind(document) == wanted for document in ours):
         mistakes.append(Mistake(where, 0, "", "", None, f"there is no {wanted} in it"))
@@ -118,13 +119,6 @@ def _group(document: Document) -> str | None:
 def _is_of(kinds: Mapping[str, str], document: Document) -> bool:
     """Of the kind's own group; one without any version is judged, and told to have none."""
     return _group(document) in {None, kinds[_kind(document)]}
-
-
-def _as_known(document: Document, notes: list[str]) -> Document:
-    """Without what an object of a live cluster has of fields that are unknown here, each of them noted."""
-    manifest, unknown = pruned(document.manifest)
-    notes += [f"{document.named}: {field} is not known here, and was left out" for field in unknown]
-    return replace(document, manifest=manifest) if unknown else document
 
 
 def _not_read(document: Document) -> str:

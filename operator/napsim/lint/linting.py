@@ -8,7 +8,7 @@ which are parts of manifests, and what these change.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from napsim.lint.kustomizations import Kustomizations
 from napsim.lint.rules import INCOMPLETE, REFUSED, RULES, TOO_SHORT, UNKNOWN_NAME, UNUSED, Rule
 from napsim.lint.subjects import CONFIGURATION, NODE_POOL, Subjects, configuration, subjects_of
 from napsim.lint.suppressions import Incomplete, Suppression, suppressions_of
-from napsim.reading.judgement import mistakes_of, pruned
+from napsim.reading.judgement import known_part, mistakes_of
 from napsim.reading.kinds import KINDS
 from napsim.reading.sources import Document, Mistake, Text, documents_of
 
@@ -55,7 +55,7 @@ def lint(texts: Sequence[Text], settings: Configuration, now: datetime, zone: st
         kustomized.labelled(it) for it in documents if isinstance(it.manifest, dict) and not kustomized.is_patch(it)
     ]
     changed = [document for document in whole if _is_ours(document) and kustomized.is_changed(document)]
-    ours = [_as_known(it) for it in whole if _is_ours(it) and not kustomized.is_changed(it)]
+    ours = [known_part(it)[0] for it in whole if _is_ours(it) and not kustomized.is_changed(it)]
     refused = {document.place: found for document in ours if (found := list(_refusals(document, now)))}
     sound = [document for document in whole if not _is_ours(document)]
     sound += [document for document in ours if document.place not in refused]
@@ -86,12 +86,6 @@ def _is_ours(document: Document) -> bool:
     manifest = document.manifest
     group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     return group == _OURS or group in _GROUPS.get(str(manifest.get("kind")), ())
-
-
-def _as_known(document: Document) -> Document:
-    """Without the fields of a live object that are unknown here."""
-    manifest, unknown = pruned(document.manifest)
-    return replace(document, manifest=manifest) if unknown else document
 
 
 # --- what the API server refuses --------------------------------------------------------------------------------------

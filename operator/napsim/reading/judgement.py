@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -164,6 +165,17 @@ def pruned(manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
             inner = inner[part]
         del inner[last]
     return kept, unknown
+
+
+def known_part(document: Document) -> tuple[Document, list[str]]:
+    """The document without the fields of a live object that are unknown here; and of each of those, what to say."""
+    if not isinstance(document.manifest, dict):
+        return document, []
+    manifest, unknown = pruned(document.manifest)
+    if not unknown:
+        return document, []
+    told = [f"{document.named}: {field} is not known here, and was left out" for field in unknown]
+    return replace(document, manifest=manifest), told
 
 
 def judged(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:

@@ -5,7 +5,6 @@ Policy: napsim's own. Raises ``BadInput`` with all mistakes of all documents at 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -28,7 +27,7 @@ from napsim.core.pace import MEASURED
 from napsim.core.retries import KARPENTER
 from napsim.core.timings import STEPS
 from napsim.core.versions import at_least
-from napsim.reading.judgement import SCENARIO_KIND, mistakes_of, pruned
+from napsim.reading.judgement import SCENARIO_KIND, known_part, mistakes_of
 from napsim.reading.kinds import KINDS, NAMESPACED
 from napsim.reading.sources import BadInput, Document, Mistake
 from napsim.sim.publications import from_event, supply
@@ -61,7 +60,9 @@ class Asked(msgspec.Struct, frozen=True):
 def scenario_of(documents: Sequence[Document], asked: Asked, mistakes: Iterable[Mistake] = ()) -> Scenario:
     """The scenario that documents describe. ``mistakes`` are those of reading them, told with all others."""
     told = _Told()
-    documents = [_as_known(document, told) for document in documents]
+    known = [known_part(document) for document in documents]
+    documents = [document for document, _ in known]
+    told.notes += [f"{note}." for _, notes in known for note in notes]
     found = [*mistakes, *chain.from_iterable(mistakes_of(document) for document in documents)]
     for document in documents:
         if isinstance(document.manifest, dict):
@@ -117,15 +118,6 @@ class _Told(msgspec.Struct):
 
     def of(self, kind: str) -> list[Manifest]:
         return list(self.of_kind.get(kind, {}).values())
-
-
-def _as_known(document: Document, told: _Told) -> Document:
-    """Without what an object of a live cluster has of fields that are unknown here."""
-    if not isinstance(document.manifest, dict):
-        return document
-    manifest, unknown = pruned(document.manifest)
-    told.notes += [f"{document.named}: {field} is not known here, and was left out." for field in unknown]
-    return dataclasses.replace(document, manifest=manifest) if unknown else document
 
 
 def _sort_in(document: Document, told: _Told, found: list[Mistake]) -> None:
