@@ -77,6 +77,17 @@ def test_disruptions_that_follow_on_one_another_are_one_line_of_the_time_line() 
     assert told.index("AKSNodeClass/default picks up 202602.13.0: window open") < told.index("3 nodes taken")
 
 
+def test_nodes_that_are_taken_for_something_else_are_lines_of_their_own_and_say_what_for() -> None:
+    instants = [(at(8, 1), "Drifted"), (at(8, 1, 10), "Expired"), (at(8, 1, 20), "Drifted"), (at(8, 1, 30), "Expired")]
+    timeline = tuple(
+        Moment(at=instant, kind="CommandStarted", object="NodePool/default", node_pool="default", reason=reason)
+        for instant, reason in instants
+    )
+    told = " ".join(shown(msgspec.structs.replace(FINISHED, time_zone="UTC", timeline=timeline)).split())
+    assert "01:00 default: 2 nodes taken, the last at 01:20" in told
+    assert "01:10 default: 2 nodes taken (Expired), the last at 01:30" in told
+
+
 def test_two_classes_that_adopt_different_images_at_once_are_two_lines() -> None:
     """Four definitions that two classes share are one."""
     picks = [("az", "202603.01.0"), ("default", "202603.02.0"), ("gpu", "202603.02.0"), ("default", "202603.02.0")]

@@ -89,6 +89,16 @@ class TestARollout:
         assert outcome.finished_at is not None
         assert outcome.finished_at < OPENS + timedelta(minutes=10)
 
+    def test_tells_why_nodes_are_taken(self) -> None:
+        """Those that expire are replaced by others, and all are deleted with their NodePool."""
+        pool = made.pool(expireAfter="3h")
+        gone = Deleted(START + timedelta(hours=4), "NodePool", pool["metadata"]["name"])
+        manifests = [settings(), made.window(), made.node_class(), pool, *shop(), images()[0]]
+        outcome = simulate(scenario(manifests, days=1, events=(gone,), ends_early=False))
+        assert [why for _, why in outcome.pools[0].taken] == ["Expired"] * 4 + ["Deleted"] * 4
+        drifted = simulate(scenario(cluster(shop()))).pools[0].taken
+        assert [why for _, why in drifted] == ["Drifted"] * 4
+
     def test_tells_of_the_window(self) -> None:
         outcome = simulate(scenario(cluster(shop()), ends_early=False, days=2))
         told = [(item.kind, item.at.replace(microsecond=0)) for item in outcome.trace if "Window" in item.kind]

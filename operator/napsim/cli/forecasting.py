@@ -288,8 +288,8 @@ def _of_event(event: Event) -> Moment:
 
 def _taken(pool: PoolOutcome) -> Iterator[Moment]:
     """Each node that is taken."""
-    for at in pool.taken:
-        yield Moment(at=at, kind="CommandStarted", object=f"NodePool/{pool.name}", node_pool=pool.name)
+    for at, why in pool.taken:
+        yield Moment(at=at, kind="CommandStarted", object=f"NodePool/{pool.name}", node_pool=pool.name, reason=why)
 
 
 def _windows(trace: Iterable[Record]) -> Iterator[Window]:

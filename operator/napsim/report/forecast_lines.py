@@ -22,6 +22,7 @@ _MONTH: Final = timedelta(days=28)  # no zone is off UTC for less
 _Weight = tuple[bool, timedelta]  # whether it still holds, and for how long at the longest
 _UNINITIALIZED: Final = "would schedule against uninitialized"  # Karpenter's words, which name no remedy
 _NOT_HELD: Final = "no budget holds nodes that expire, are deleted or fail, nor those taken while it allowed more"
+_ROLLOUT: Final = frozenset({"", "Drifted"})  # what a forecast is about: not told of each
 _PAUSE: Final = timedelta(hours=2)  # what is less than this apart are told in one line
 
 
@@ -169,19 +170,22 @@ class _Page:
         return f"{first.kind} begins for {_objects(group)}, {ends}"
 
     def _disruptions(self) -> Iterator[tuple[datetime, str]]:
-        """Nodes taken one after another in one pool, in one line."""
-        for pool in self._forecast.pools:
-            started = self._instants("CommandStarted", pool.name)
-            given_up = self._instants("CommandRolledBack", pool.name)
-            for run in _runs(started):
+        """Nodes taken one after another in one pool for one reason, in one line."""
+        started: dict[tuple[str, str], list[datetime]] = {}
+        given_up: dict[str, list[datetime]] = {}
+        for item in self._forecast.timeline:
+            if item.kind == "CommandStarted":
+                started.setdefault((_pool_of(item), item.reason), []).append(item.at)
+            elif item.kind == "CommandRolledBack":
+                given_up.setdefault(_pool_of(item), []).append(item.at)
+        for (pool, reason), instants in started.items():
+            why = "" if reason in _ROLLOUT else f" ({reason})"
+            for run in _runs(instants):
                 until = "" if run[0] == run[-1] else f", the last at {self._clock(run[-1], run[0])}"
-                in_vain = sum(run[0] <= at <= run[-1] for at in given_up)
+                in_vain = 0 if why else sum(run[0] <= at <= run[-1] for at in given_up.get(pool, ()))
                 often = f"nodes taken {plural(len(run), 'time')}, {in_vain} in vain"
-                nodes = often if in_vain else f"{plural(len(run), 'node')} taken"
-                yield run[0], f"{pool.name}: {nodes}{until}"
-
-    def _instants(self, kind: str, pool: str) -> list[datetime]:
-        return [item.at for item in self._forecast.timeline if item.kind == kind and _pool_of(item) == pool]
+                nodes = often if in_vain else f"{plural(len(run), 'node')} taken{why}"
+                yield run[0], f"{pool}: {nodes}{until}"
 
     def _given_up(self) -> Iterator[tuple[datetime, str]]:
         """Commands that were rolled back one after another, in one line."""

@@ -26,8 +26,8 @@ class PoolOutcome(msgspec.Struct, frozen=True):
     """``finished_at``: since when all nodes are on the newest image, without any that drifts or is on its way.
 
     None: they are not at the end, and ``unfinished`` says why, a sentence for each cause. ``reasons`` are those of
-    causes that no blocked node has; ``waits``: a published image is not picked up. ``taken``: an instant for each
-    node that was taken, by a command or with its NodeClaim.
+    causes that no blocked node has; ``waits``: a published image is not picked up. ``taken``: for each node that
+    was taken, when and why: the command's reason, or what its NodeClaim was deleted for.
     """
 
     name: str
@@ -39,7 +39,7 @@ class PoolOutcome(msgspec.Struct, frozen=True):
     replaced: int
     reasons: tuple[str, ...] = ()
     waits: bool = False
-    taken: tuple[datetime, ...] = ()
+    taken: tuple[tuple[datetime, str], ...] = ()
 
 
 class WorkloadOutcome(msgspec.Struct, frozen=True):

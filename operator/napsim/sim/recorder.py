@@ -48,7 +48,7 @@ class PoolCourse(msgspec.Struct):
     unfinished: set[str] = msgspec.field(default_factory=set)  # claims that drifted, and those that come for them
     unsettled: set[str] = msgspec.field(default_factory=set)  # claims on their way in or out, for whatever reason
     steps: list[PoolStep] = msgspec.field(default_factory=list)
-    taken: list[datetime] = msgspec.field(default_factory=list)
+    taken: list[tuple[datetime, str]] = msgspec.field(default_factory=list)  # and why
     quiet_since: datetime | None = None
     most: int = 0
     most_at: datetime | None = None
@@ -95,6 +95,7 @@ class Recorder:
         self._counts: dict[tuple[str, int], tuple[str, int]] = {}  # a version, and so many nodes
         self._held: dict[str, _Blocked] = {}
         self._released: set[str] = set()  # of those, in this instant
+        self._deleted_for: dict[str, str] = {}  # claims on their way out, and why
 
     def begin(self) -> None:
         """From here on it counts."""
@@ -139,8 +140,8 @@ class Recorder:
         self,
         old: Node | None,
         new: Node | None,
-        claim: NodeClaim | None,  # noqa: ARG002 - the name is the protocol's
-        timeline: Timeline,  # noqa: ARG002 - as claim
+        claim: NodeClaim | None,
+        timeline: Timeline,  # noqa: ARG002 - the name is the protocol's
         now: datetime,
     ) -> None:
         if not self.brief or (old is not None and names.COMMAND in old.metadata.annotations):
@@ -148,8 +149,8 @@ class Recorder:
         before, after = _place(old), _place(new)
         if after is not None and _is_given_up(old, new):
             self.pool(after[0]).given_up.append(now)
-        if after is not None and _is_taken(new) and not _is_taken(old):
-            self.pool(after[0]).taken.append(now)
+        if new is not None and after is not None and _is_taken(new) and not _is_taken(old):
+            self.pool(after[0]).taken.append((now, self._why(new, claim)))
         if before != after:
             for place, sign in ((before, -1), (after, 1)):
                 if place is not None:
@@ -175,12 +176,24 @@ class Recorder:
         name = claim.metadata.labels.get(names.NODEPOOL, "")
         course = self.pool(name)
         if new is None:
+            self._deleted_for.pop(claim.name, None)
             course.replaced += commands.replaces(claim)
             if commands.replaces(claim):
                 course.given_up.clear()
         (course.unfinished.add if _is_unfinished(new) else course.unfinished.discard)(claim.name)
         (course.unsettled.add if _is_unsettled(new) else course.unsettled.discard)(claim.name)
         self.dirty.add(name)
+
+    def _why(self, node: Node, claim: NodeClaim | None) -> str:
+        """The reason of its command, or what its claim was deleted for; where others deleted that, ``Deleted``."""
+        try:
+            command = commands.recorded(node)
+        except msgspec.DecodeError:  # somebody else wrote it
+            command = None
+        if command is not None:
+            return command.reason
+        reason = self._deleted_for.get(claim.name, "") if claim is not None else ""
+        return "".join(word.capitalize() for word in (reason or "deleted").split("_"))
 
     def _note(self, records: Iterable[Record]) -> None:
         self.trace += (record for record in records if not self.brief or record.kind in TOLD)
@@ -189,6 +202,7 @@ class Recorder:
 
     def claim_deleted(self, claim: str, reason: str, now: datetime) -> None:
         """A NodeClaim is asked to go."""
+        self._deleted_for[claim] = reason
         self._note((Record(now, RecordKind.CLAIM_DELETED, f"NodeClaim/{claim}", reason),))
 
     def evicted(self, pod: str, workload: str, node: str, now: datetime) -> None:
