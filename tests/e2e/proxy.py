@@ -1,8 +1,8 @@
 """A TCP proxy on the loopback between an operator and the API server, that plays a bad network.
 
 It passes bytes on as they are (TLS ends at the API server) and can cut every connection, refuse new ones, hold
-everything back in silence, or delay it. What was held back for a client that has hung up meanwhile is dropped, as a
-network does with packets whose sender does not send them again.
+everything back in silence, or delay it: all of it, or what watches tell. What was held back for a client that has hung
+up meanwhile is dropped, as a network does with packets whose sender does not send them again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import yaml
 T = TypeVar("T")
 _CHUNK_BYTES: Final = 1 << 16
 _DO_SECONDS: Final = 180.0
+_ANSWER_SECONDS: Final = 1.0  # what comes longer after what was sent last is no answer: a watch tells it
 
 
 @dataclass(slots=True)
@@ -32,6 +33,14 @@ class Faults:
     cut: int = 0
     refused: int = 0
     held: int = 0  # chunks that had to wait for the end of a silence
+    late: int = 0  # chunks of watches that lagged
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Of one connection: when the client said something last, by the loop's clock."""
+
+    at: float
 
 
 class Proxy:
@@ -40,6 +49,7 @@ class Proxy:
     def __init__(self, kubeconfig: Path) -> None:
         self.faults = Faults()
         self.delay_seconds = 0.0
+        self.watches_lag_seconds = 0.0
         self._document = yaml.safe_load(kubeconfig.read_text())
         (cluster,) = self._document["clusters"]
         self._cluster = cluster["cluster"]
@@ -146,9 +156,10 @@ class Proxy:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(*self._target)
+        asked = _Asked(self._loop.time())
         ways = [
-            asyncio.ensure_future(self._relay(reader, far_writer)),
-            asyncio.ensure_future(self._relay(far_reader, writer)),
+            asyncio.ensure_future(self._relay(reader, far_writer, lambda: self._note(asked))),
+            asyncio.ensure_future(self._relay(far_reader, writer, lambda: self._late(asked))),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -158,14 +169,27 @@ class Proxy:
             await asyncio.gather(*ways, return_exceptions=True)
             far_writer.transport.abort()
 
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _note(self, asked: _Asked) -> float:
+        asked.at = self._loop.time()
+        return 0.0
+
+    def _late(self, asked: _Asked) -> float:
+        """Seconds by which what the server says now is to come later."""
+        if not self.watches_lag_seconds or self._loop.time() - asked.at < _ANSWER_SECONDS:
+            return 0.0
+        self.faults.late += 1
+        return self.watches_lag_seconds
+
+    async def _relay(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lag_seconds: Callable[[], float]
+    ) -> None:
         while data := await reader.read(_CHUNK_BYTES):
             if not self._passing.is_set():
                 self.faults.held += 1
                 await self._passing.wait()
                 if reader.at_eof() or reader.exception() is not None:
                     return
-            if self.delay_seconds:
-                await asyncio.sleep(self.delay_seconds)
+            if seconds := self.delay_seconds + lag_seconds():
+                await asyncio.sleep(seconds)
             writer.write(data)
             await writer.drain()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,8 @@ from tests.e2e.rehearsal import CRDS, NEW, OLD, OperatorProcess, Rehearsal, rehe
 
 NODES: Final = 6
 CUTS: Final = 10
+EDITS: Final = 5
+LAG_SECONDS: Final = 1.0
 VERSIONS: Final = (NEW, "202603.01.0", "202603.02.0", "202603.03.0")  # until one rollout has met its rival
 API_SERVER: Final = "kube-apiserver"
 LOST: Final = "no longer the leader"
@@ -103,6 +107,24 @@ def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
         assert proxy.faults.cut >= CUTS
     record = inflight.assert_sound(world, NODES)
     assert record.requests[Request("napsim", "watch", "nodes")] >= CUTS
+
+
+def test_an_edit_that_the_watch_tells_after_the_answer_to_a_status_is_taken(world: Rehearsal) -> None:
+    """A label makes a status due; the edit comes before it is written, and is told after it."""
+    with Proxy(world.kubeconfig) as proxy:
+        start(world, proxy.kubeconfig())
+        proxy.watches_lag_seconds = LAG_SECONDS
+        for number in range(EDITS):
+            world.patch("nodepool", "default", json.dumps({"metadata": {"labels": {"edit": str(number)}}}))
+            time.sleep(0.8 * LAG_SECONDS)
+            late = proxy.faults.late
+            world.patch("nap", "default", json.dumps({"spec": {"clock": {"factor": 2 + number}}}))
+            world.eventually("the clock is turned", lambda number=number: factor(world) == 2 + number)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+            assert proxy.faults.late > late
+
+
+def factor(world: Rehearsal) -> float:
+    return float(world.get("nap", "default")["status"]["clock"]["factor"])
 
 
 def cut_watches(world: Rehearsal, proxy: Proxy, node: str) -> None:

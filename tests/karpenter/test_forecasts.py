@@ -117,7 +117,7 @@ def forecast(there: list[Manifest], situation: Situation, start: datetime, chang
 
 def length_seconds(outcome: Outcome) -> float:
     """From the first node taken to the last NodeClaim gone."""
-    taken = [at for pool in outcome.pools for at in pool.taken]
+    taken = [at for pool in outcome.pools for at, _ in pool.taken]
     gone = [item.at for item in outcome.trace if item.kind == RecordKind.CLAIM_GONE]
     return (max(gone) - min(taken)).total_seconds() if taken else 0.0
 

@@ -167,7 +167,7 @@ class Declared(msgspec.Struct):
             return True
         if int(manifest["metadata"]["resourceVersion"]) <= int(known["metadata"]["resourceVersion"]):
             return False
-        if any(known["metadata"].get(key) != manifest["metadata"].get(key) for key in _DECIDING):
+        if not is_edit_known(known, manifest):
             return True
         if manifest["kind"] == AKS_NODE_CLASS:
             return bool(known.get("status") != manifest.get("status"))
@@ -423,3 +423,8 @@ def published_image(manifest: Manifest) -> PublishedImage:
 def node_image_version(manifest: Manifest) -> str:
     """The node label's value for an image."""
     return NodeImage.parse(_without_status(manifest)).spec.node_image_version
+
+
+def is_edit_known(known: Manifest, manifest: Manifest) -> bool:
+    """Whether a later state of an object that is known differs in its status alone: nobody has edited it since."""
+    return all(known["metadata"].get(key) == manifest["metadata"].get(key) for key in _DECIDING)

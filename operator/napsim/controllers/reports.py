@@ -12,7 +12,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
-from napsim.controllers.declared import Declared, Manifest
+from napsim.controllers.declared import Declared, Manifest, is_edit_known
 from napsim.controllers.executor import Executor
 from napsim.controllers.patches import difference
 from napsim.controllers.resources import Resource
@@ -51,9 +51,11 @@ class Reports(msgspec.Struct):
             return old
         name = manifest["metadata"]["name"]
         answer = await self.executor.patch_status(resource, name, changes)
-        if isinstance(manifest, dict):
-            manifest["metadata"], manifest["status"] = answer["metadata"], answer.get("status", {})
         status: Mapping[str, Any] = answer.get("status", {})
+        if isinstance(manifest, dict):
+            manifest["status"] = status
+            if is_edit_known(manifest, answer):  # else the edit is yet to be told, and would be taken for an echo
+                manifest["metadata"] = answer["metadata"]
         return status
 
     async def problems(self, resource: Resource, manifest: Manifest) -> None:
