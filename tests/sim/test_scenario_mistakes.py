@@ -115,6 +115,16 @@ def test_a_field_that_only_the_cluster_knows_is_left_out_of_what_comes_from_one(
     assert "brandNew" not in str(named(scenario, "NodePool"))
 
 
+def test_an_owner_that_is_not_named_is_refused(tmp_path: Path) -> None:
+    text = DEPLOYMENT.replace("wbe", "web").replace("1x", "1").replace('"3"', "3")
+    owned = text.replace("{name: web}", "{name: web, ownerReferences: [{controller: true}], labels: {a: 1}}", 1)
+    found = mistakes_in(tmp_path, CLUSTER, owned)
+    assert [it.field for it in found] == [
+        *(f"metadata.ownerReferences[0].{field}" for field in ("apiVersion", "kind", "name", "uid")),
+        "metadata.labels.a",
+    ]
+
+
 def test_a_second_scenario_is_one_too_many(tmp_path: Path) -> None:
     text = "{apiVersion: napsim.dev/v1alpha1, kind: Scenario, metadata: {name: x}}"
     (found,) = mistakes_in(tmp_path, CLUSTER, text, text)

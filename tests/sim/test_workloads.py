@@ -280,6 +280,38 @@ def test_a_replica_set_that_is_applied_again_follows_its_size(world: World) -> N
         assert world.running == replicas
 
 
+class TestAReplicaSetBesideADeployment:
+    def replica_set(self, **metadata: Any) -> dict[str, Any]:
+        manifest = made.deployment("web-canary", 3)
+        return {**manifest, "kind": "ReplicaSet", "metadata": {**manifest["metadata"], **metadata}}
+
+    def test_is_not_of_it_for_its_name(self, world: World) -> None:
+        world.node("a")
+        world.apply(made.deployment("web", 1))
+        world.apply(self.replica_set())
+        world.run()
+        assert world.running == 1 + 3
+
+    @pytest.mark.parametrize(("version", "running"), [("apps/v1", 1), ("example.com/v1", 1 + 3)])
+    def test_is_of_it_where_it_says_so(self, world: World, version: str, running: int) -> None:
+        owner = {"apiVersion": version, "kind": "Deployment", "name": "web", "uid": "u", "controller": True}
+        world.node("a")
+        world.apply(made.deployment("web", 1))
+        world.apply(self.replica_set(ownerReferences=[owner]))
+        world.run()
+        assert world.running == running
+
+
+def test_what_is_called_after_a_deployment_goes_without_it(world: World) -> None:
+    """Pods that were there before are known by the name of their ReplicaSet."""
+    world.node("a")
+    world.apply(made.deployment("web", 1))
+    world.apply(stateful_set("web-db", 1))
+    world.run()
+    world.workloads.delete("StatefulSet", "default", "web-db")
+    assert world.workloads.scale_of("ReplicaSet", "default/web-5d4fd8c9b7") == 1
+
+
 def test_pods_of_a_node_that_is_not_there_do_not_run_and_go_after_a_minute(world: World) -> None:
     for name in ("a", "b"):
         spec = PodSpec(node_name=name)

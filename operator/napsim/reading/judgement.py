@@ -24,6 +24,7 @@ from napsim.api.validation import errors_of
 from napsim.core.objects import (
     KubeObject,
     Node,
+    ObjectMeta,
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
@@ -118,16 +119,16 @@ _ROWS: Final = (
 )
 
 # The types of the fields that decisions read: where they stand in each kind, and what they are read as.
-_READ_AS: Final[Mapping[str, tuple[str, Any]]] = {
-    **dict.fromkeys(WORKLOADS, ("spec.template", PodTemplate)),
-    "Pod": ("", Pod),
-    "Node": ("", Node),
-    "PodDisruptionBudget": ("", PodDisruptionBudget),
-    "Namespace": ("", KubeObject),
-    "PersistentVolumeClaim": ("", PersistentVolumeClaim),
-    "PersistentVolume": ("", PersistentVolume),
-    "StorageClass": ("", Class),
-    "VolumeAttachment": ("", Attachment),
+_READ_AS: Final[Mapping[str, tuple[tuple[str, Any], ...]]] = {
+    **dict.fromkeys(WORKLOADS, (("metadata", ObjectMeta), ("spec.template", PodTemplate))),
+    "Pod": (("", Pod),),
+    "Node": (("", Node),),
+    "PodDisruptionBudget": (("", PodDisruptionBudget),),
+    "Namespace": (("", KubeObject),),
+    "PersistentVolumeClaim": (("", PersistentVolumeClaim),),
+    "PersistentVolume": (("", PersistentVolume),),
+    "StorageClass": (("", Class),),
+    "VolumeAttachment": (("", Attachment),),
 }
 
 
@@ -288,10 +289,9 @@ def _selected(manifest: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
             yield place, carried.get(key), f"must be {value!r}, as spec.selector.matchLabels has it"
 
 
-def _types(kind: str, manifest: Mapping[str, Any]) -> list[Fault]:
+def _types(kind: str, manifest: Mapping[str, Any]) -> Iterator[Fault]:
     """What has not the type that it is read as."""
-    if kind not in _READ_AS:
-        return []
-    field, type_ = _READ_AS[kind]
-    value = value_at(manifest, field) if field else manifest
-    return faults_of(value, type_, field) if value is not _ABSENT and value is not None else []
+    for field, type_ in _READ_AS.get(kind, ()):
+        value = value_at(manifest, field) if field else manifest
+        if value is not _ABSENT and value is not None:
+            yield from faults_of(value, type_, field)

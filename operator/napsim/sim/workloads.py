@@ -188,8 +188,8 @@ class Workloads:
         """A Deployment, ReplicaSet, StatefulSet or DaemonSet is created, or changed. Raises what msgspec raises."""
         new = _read(manifest)
         self._note_owner(new, manifest)
-        deployed = self._find("ReplicaSet", new.key) if new.declared_as == "ReplicaSet" else None
-        if deployed is not None and deployed.declared_as == "Deployment":
+        deployed = self._deployments.get(self._deployment_of.get(new.key, ""))
+        if deployed is not None:
             return deployed
         known = self.by_key.get(new.identity)
         if known is not None:
@@ -213,9 +213,9 @@ class Workloads:
         return new
 
     def _note_owner(self, new: Workload, manifest: Mapping[str, Any]) -> None:
-        """Names do not always tell: those of a snapshot may be hashes."""
+        """Of a ReplicaSet. Names do not tell: those of a snapshot may be hashes, and a canary's may begin alike."""
         for owner in manifest["metadata"].get("ownerReferences") or ():
-            if owner.get("controller") and owner["kind"] == "Deployment":
+            if new.declared_as == "ReplicaSet" and owner.get("controller") and _is_deployment(owner):
                 self._deployment_of[new.key] = f"{new.namespace}/{owner['name']}"
 
     def delete(self, kind: str, namespace: str, name: str) -> Workload | None:
@@ -232,7 +232,8 @@ class Workloads:
             return None
         self._of.clear()
         del self.by_key[found.identity]
-        self._deployments.pop(found.key.rpartition("-")[0], None)
+        if found.declared_as == "Deployment":
+            self._deployments.pop(found.key.rpartition("-")[0], None)
         self._short.discard(found.identity)
         if found in self._daemon_sets:
             self._daemon_sets.remove(found)
@@ -426,6 +427,10 @@ class Workloads:
         name = self._name(workload, workload.key)
         workload.made += 1
         return workload.pod(name)
+
+
+def _is_deployment(owner: Mapping[str, Any]) -> bool:
+    return (owner["apiVersion"], owner["kind"]) == ("apps/v1", "Deployment")
 
 
 def _labels(node: Node) -> Mapping[str, str]:
