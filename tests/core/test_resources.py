@@ -42,13 +42,19 @@ RESOURCES = st.dictionaries(st.sampled_from([CPU, MEMORY, PODS, "nvidia.com/gpu"
         ("-1", "-1"),
         (".5", "0.5"),
         ("5.", "5"),
+        ("1e51", "1e50"),
+        ("-1e999999999", "-1e50"),
+        ("7e-999999999", "1e-50"),
+        ("0e999999999", "0"),
     ],
 )
 def test_a_quantity_is_read_exactly(text: str | float, value: str) -> None:
     assert parse_quantity(text) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["", "Mi", "1.2.3", "1 Gi", " 1", "1_000", "NaN", "Infinity", "1KB", "١"])
+@pytest.mark.parametrize(
+    "text", ["", "Mi", "1.2.3", "1 Gi", " 1", "1_000", "NaN", "Infinity", "1KB", "١", f"1e{10**20}"]
+)
 def test_what_is_no_quantity_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match="is not a quantity"):
         parse_quantity(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -38,6 +38,7 @@ _SUFFIXES: Final = {
     "Pi": Decimal(2**50),
     "Ei": Decimal(2**60),
 }
+_MOST_DIGITS: Final = 50  # before the point, or after it: beyond any amount that there is
 
 
 @lru_cache(maxsize=16384)
@@ -55,7 +56,17 @@ def parse_quantity(text: str | float) -> Decimal:
 
 
 def _number(text: str) -> Decimal | None:
-    return Decimal(text) if _PLAIN.fullmatch(text) else None
+    """An exponent may be as large as anybody writes it: what it comes to is kept within what can be counted."""
+    if not _PLAIN.fullmatch(text):
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent that is beyond Go's integers too
+        return None
+    if not number or abs(number.adjusted()) <= _MOST_DIGITS:
+        return number
+    digits = _MOST_DIGITS if number.adjusted() > 0 else -_MOST_DIGITS
+    return Decimal(1).scaleb(digits).copy_sign(number)
 
 
 @lru_cache(maxsize=16384)
