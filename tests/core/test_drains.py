@@ -87,6 +87,7 @@ def test_a_pod_without_an_owner_is_evicted() -> None:
         pytest.param(pod(grace_seconds=60), 241, True, id="a-second-later"),
         pytest.param(pod(grace_seconds=60), 265, True, id="karpenter:N19"),
         pytest.param(pod(grace_seconds=600), 0, True, id="more-grace-than-the-node-has"),
+        pytest.param(pod(grace_seconds=2**63 - 1), 0, True, id="as-much-as-can-be-written"),
     ],
 )
 def test_a_pod_is_deleted_once_only_its_own_grace_is_left(pod_: Pod, seconds: int, deleted: bool) -> None:

@@ -45,6 +45,13 @@ def test_the_tails_are_cut_off(share: float, seconds: float) -> None:
     assert Distribution("normal", low=55, high=65, mean=60, deviation=10).at(share) == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    "distribution", [Distribution("lognormal", median=1, p95=2e9), Distribution("exponential", mean=9e9)]
+)
+def test_no_draw_is_longer_than_a_duration_can_be_written(distribution: Distribution) -> None:
+    assert distribution.at(0.9999) == 2**63 / 10**9
+
+
 def test_no_draw_is_negative() -> None:
     assert Distribution("normal", mean=0, deviation=10).at(0.01) == 0
 

@@ -448,6 +448,22 @@ class TestTheScheduler:
         assert world.on() == {"": 1, "a": 1}
 
 
+def test_a_pod_may_be_given_as_long_as_a_manifest_can_say(world: World) -> None:
+    world.node("a", "9")
+    forever = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 2**63 - 1}
+    world.apply(made.deployment("web", 1, terminationGracePeriodSeconds=2**63 - 1, tolerations=[forever]))
+    world.run()
+    before = world.pods[0].name
+    world.kubelets.fail("a")
+    world.taint("a", Taint("drain", "NoExecute"))
+    world.run()
+    assert [pod.name for pod in world.pods] == [before]
+    world.kubelets.recover("a")
+    world.delete(f"default/{before}")
+    world.run()
+    assert [pod.name for pod in world.pods] != [before]
+
+
 class TestANode:
     def ready(self, world: World) -> Condition:
         (condition,) = world.cluster.nodes.objects["a"].status.conditions

@@ -14,7 +14,7 @@ import msgspec
 
 from napsim.core.clock import Timeline, earliest
 from napsim.core.objects import Pod
-from napsim.core.pods import is_active, is_critical, is_waited_for, owned_by, protection, stuck_from
+from napsim.core.pods import is_active, is_critical, is_waited_for, lasting, owned_by, protection, stuck_from
 
 MINIMUM_DRAIN: Final = timedelta(seconds=5)
 _SHORTEST_GRACE_SECONDS: Final = 1  # that a pod is deleted with
@@ -69,7 +69,7 @@ def drain(
 
 
 def _grace(pod: Pod) -> timedelta:
-    return timedelta(seconds=pod.spec.termination_grace_period_seconds)
+    return lasting(pod.spec.termination_grace_period_seconds)
 
 
 def _expiring(

@@ -31,6 +31,7 @@ CRITICAL_PRIORITY_CLASSES: Final = frozenset({"system-cluster-critical", "system
 DISRUPTED: Final = Taint(key=names.DISRUPTED_TAINT, effect="NoSchedule")
 STUCK_AFTER: Final = timedelta(minutes=1)
 ENDED: Final = ("Succeeded", "Failed")
+_MOST_SECONDS: Final = 2**63 // 10**9  # of a Go duration: 292 years
 _VERSIONS: Final = {"DaemonSet": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "Node": "v1"}
 
 
@@ -67,6 +68,11 @@ def owned_by(pod: Pod, kind: str) -> bool:
         if reference.kind == kind and reference.api_version == _VERSIONS[kind]:
             return True
     return False
+
+
+def lasting(seconds: int) -> timedelta:
+    """So many seconds as a pod's spec may say, where 64 bits are allowed; 292 years for more than that."""
+    return timedelta(seconds=min(seconds, _MOST_SECONDS))
 
 
 def is_terminal(pod: Pod) -> bool:

@@ -17,10 +17,11 @@ import msgspec
 
 STEPS: Final = ("launch", "registration", "initialization", "detach")
 """Of an instance, in order: the fields of ``Timings``."""
+_LONGEST: Final = 2.0**63 / 10**9  # seconds: what Go's durations, which timings are written in, can say (292 years)
 
 
 class Distribution(msgspec.Struct, frozen=True):
-    """How long, in seconds. A draw below ``low`` is ``low``, one above ``high`` is ``high``.
+    """How long, in seconds. A draw below ``low`` is ``low``, one above ``high`` is ``high``; 292 years are the most.
 
     | kind | parameters |
     |---|---|
@@ -43,7 +44,7 @@ class Distribution(msgspec.Struct, frozen=True):
 
     def at(self, share: float) -> float:
         """The value in seconds below which ``share`` (0..1, exclusive) of all draws lie."""
-        return min(max(_QUANTILES[self.kind](self, share), self.low), self.high)
+        return min(max(_QUANTILES[self.kind](self, share), self.low), self.high, _LONGEST)
 
 
 _NORMAL: Final = NormalDist()

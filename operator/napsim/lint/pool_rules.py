@@ -13,7 +13,7 @@ from napsim.core.budgets import DRIFTED, UNLIMITED, Budget, allowed_by_reason, n
 from napsim.core.channels import Channel, unavailable
 from napsim.core.configurations import NODE_OS
 from napsim.core.objects import Node
-from napsim.core.pods import tolerates
+from napsim.core.pods import lasting, tolerates
 from napsim.core.resources import parse_quantity
 from napsim.core.timings import Timings
 from napsim.core.versions import is_newer
@@ -167,7 +167,7 @@ def _is_positive(text: str) -> bool:
 def grace_cut_short(subjects: Subjects) -> Iterator[Found]:
     limited = [(pool, given) for pool in subjects.pools if (given := _tgp(pool)) is not None]
     for workload in subjects.workloads:
-        wanted = timedelta(seconds=workload.template.spec.termination_grace_period_seconds)
+        wanted = lasting(workload.template.spec.termination_grace_period_seconds)
         short = _homes(subjects, workload, [pool for pool, given in limited if given < wanted])
         if short and workload.kind != "DaemonSet":
             message = (

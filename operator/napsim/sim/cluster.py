@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -30,7 +30,7 @@ from napsim.core.objects import (
     StorageClass,
     VolumeAttachment,
 )
-from napsim.core.pods import is_terminal
+from napsim.core.pods import is_terminal, lasting
 from napsim.sim.kernel import Kernel
 
 Stored = TypeVar("Stored", bound=KubeObject)
@@ -248,8 +248,8 @@ class Cluster:
         if at_once or seconds == 0:
             self.pods.remove(pod)
         elif ends is None or seconds < before:
-            asked = self.kernel.now if ends is None else ends - timedelta(seconds=before)
-            until = asked + timedelta(seconds=seconds)
+            asked = self.kernel.now if ends is None else ends - lasting(before)
+            until = asked + lasting(seconds)
             metadata = replace(pod.metadata, deletion_timestamp=until, deletion_grace_period_seconds=seconds)
             self.pods.change(key, pod, replace(pod, metadata=metadata))
         return True

@@ -9,7 +9,6 @@ silent node are asked to go after their ``tolerationSeconds``, or 300 s, from wh
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,8 +16,8 @@ from typing import Final
 from napsim.api import names
 from napsim.core.instances import is_failed
 from napsim.core.objects import Condition, Node, Pod, PodStatus, Taint
-from napsim.core.pods import ENDED, owned_by, tolerates
-from napsim.core.timings import Distribution
+from napsim.core.pods import ENDED, lasting, owned_by, tolerates
+from napsim.core.timings import Distribution, quantile_share
 from napsim.sim.cluster import Cluster, replace
 from napsim.sim.scenario import PodTimings
 from napsim.sim.taints import tolerated_for
@@ -204,7 +203,7 @@ class Kubelets:
         deadline, seconds = pod.metadata.deletion_timestamp, pod.metadata.deletion_grace_period_seconds
         assert deadline is not None
         key, now = pod.key, self.cluster.kernel.now
-        given = deadline - now if seconds is None else timedelta(seconds=seconds)
+        given = deadline - now if seconds is None else lasting(seconds)
         takes = self._draw(self.timings.termination, "pod-termination", key)
         self.cluster.kernel.at(now + min(takes, given), self._gone, (key, pod.metadata.uid))
 
@@ -241,9 +240,7 @@ class Kubelets:
         """As ``core.timings`` draws for NodeClaims."""
         if timing.kind == "fixed":
             return timedelta(seconds=timing.low)
-        digest = hashlib.blake2b(f"{self.seed}/{step}/{pod}".encode(), digest_size=7).digest()
-        quantile = ((int.from_bytes(digest) >> 4) + 0.5) / 2**52
-        return timedelta(seconds=round(timing.at(quantile), 3))
+        return timedelta(seconds=round(timing.at(quantile_share(self.seed, step, pod)), 3))
 
 
 def _stays_for(pod: Pod) -> timedelta | None:

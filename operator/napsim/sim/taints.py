@@ -13,7 +13,7 @@ from typing import Final
 
 from napsim.api import names
 from napsim.core.objects import Node, Pod, Taint
-from napsim.core.pods import tolerates
+from napsim.core.pods import lasting, tolerates
 from napsim.sim.cluster import Cluster, replace
 
 CORDONED: Final = Taint(names.UNSCHEDULABLE_TAINT, "NoSchedule")
@@ -68,7 +68,7 @@ def tolerated_for(pod: Pod, taint: Taint) -> timedelta | None:
     if not matching:
         return timedelta(0)
     seconds = [item.toleration_seconds for item in matching if item.toleration_seconds is not None]
-    return timedelta(seconds=max(min(seconds), 0)) if seconds else None
+    return lasting(max(min(seconds), 0)) if seconds else None
 
 
 def _is_marked(node: Node) -> bool:
