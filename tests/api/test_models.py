@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from napsim.api.aksnodeclass import AKSNodeClass
 from napsim.api.base import Model, wire_name
-from napsim.api.checks import CHECKS
+from napsim.api.checks import CHECKS, parse_span
 from napsim.api.maintenanceconfiguration import MaintenanceConfiguration
 from napsim.api.nodeautoprovisioning import NodeAutoProvisioning, NodeAutoProvisioningSpec
 from napsim.api.nodeclaim import NodeClaim
@@ -165,6 +165,19 @@ def test_a_manifest_finds_its_kind_in_every_version_that_is_served() -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_an_instant_is_read_back_as_it_was_written(instant: datetime) -> None:
     assert parse_instant(write_instant(instant)) == instant
+
+
+@pytest.mark.parametrize("text", ["0d", "3661d", "999999w" * 200, "1x"])
+def test_a_span_of_checks_is_from_a_minute_to_ten_years(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a span"):
+        parse_span(text)
+    assert parse_span("1w2d") == timedelta(days=9)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_an_instant_that_utc_does_not_have_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="date-time"):
+        parse_instant(text)
 
 
 @given(st.integers(min_value=-14 * 60, max_value=14 * 60))

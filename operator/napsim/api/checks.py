@@ -32,10 +32,10 @@ _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3
 def parse_span(text: str) -> timedelta:
     """``2w``, ``7d``, ``1d12h``. Raises ValueError."""
     parts = re.findall(r"([0-9]+)([wdhm])", text) if _SPAN.fullmatch(text) else []
-    length = timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
-    if not timedelta(0) < length <= _LONGEST:
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= _LONGEST.total_seconds():
         raise ValueError(SPAN_MESSAGE)
-    return length
+    return timedelta(seconds=seconds)
 
 
 def parse_days(text: str) -> frozenset[int]:

@@ -221,7 +221,7 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(wrong)
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except ValueError as error:  # no such day
+    except (ValueError, OverflowError) as error:  # no such day, or none in UTC at an end of the calendar
         raise ValueError(wrong) from error
 
 

@@ -85,8 +85,14 @@ def rfc3339(instant: datetime) -> str:
 
 @lru_cache(maxsize=16384)
 def parse_rfc3339(text: str) -> datetime:
-    """An aware UTC datetime. Raises ValueError naming the text when it has no zone or is no date-time."""
+    """An aware UTC datetime. Raises ValueError naming the text when it has no zone or is no date-time.
+
+    So it does of one that UTC has none of, at the ends of the calendar.
+    """
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-02-15T01:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the years 1 to 9999 in UTC") from None
