@@ -297,6 +297,19 @@ def test_a_pick_up_forced_by_age_is_a_warning(world: World) -> None:
     assert event.message == f"default: {DEFINITION}: {OLD} to {NEW} (ImageExpired: …)"
 
 
+def test_definitions_that_come_from_different_versions_are_told_apart(world: World) -> None:
+    steps = [("2204gen2containerd", OLD), ("2204gen2arm64containerd", OLD), ("2204containerd", "202601.10.0")]
+    changes = tuple(
+        ImageChange(definition, image_id(old), image_id(NEW), PickupRule.WINDOW_OPEN, f"{definition}: {old} to {NEW}")
+        for definition, old in steps
+    )
+    asyncio.run(world.rollout.picked_up("default", Pickup((), (), world.real, changes=changes), world.real))
+    assert [item.message for item in world.said if item.reason == "ImagePickedUp"] == [
+        f"default: 2204gen2arm64containerd: {OLD} to {NEW}, and 2204gen2containerd",
+        f"default: 2204containerd: 202601.10.0 to {NEW}",
+    ]
+
+
 def blocked(world: World) -> None:
     world.pick_up()
     world.adopt_image(NEW)

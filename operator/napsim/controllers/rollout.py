@@ -184,17 +184,16 @@ class RolloutReporter:
     def _tell_pickup(self, node_class: str, changes: tuple[ImageChange, ...]) -> None:
         """One event for the definitions that change from one version to another together."""
         window = self._window(self.clock.now())
-        for change in {(item.from_version, item.to_version, item.rule): item for item in changes}.values():
-            definitions = [
-                item.definition for item in changes if (item.to_version, item.rule) == (change.to_version, change.rule)
-            ]
+        for change in {_step(item): item for item in changes}.values():
+            definitions = [item.definition for item in changes if _step(item) == _step(change)]
             said = next(
                 item
                 for item in reversed(self.pickups)
                 if (item["nodeClass"], item["definition"]) == (node_class, change.definition)
             )
             if change.from_version:
-                self.story.follow_images({change.to_version: definitions}, window)
+                brought = [item.definition for item in changes if item.to_version == change.to_version]
+                self.story.follow_images({change.to_version: brought}, window)
             others = ", ".join(sorted(set(definitions) - {change.definition}))
             message = f"{node_class}: {change.message}" + (f", and {others}" if others else "")
             key = f"{node_class}/{change.from_version}/{change.to_version}/{change.rule}"
@@ -459,6 +458,10 @@ class RolloutReporter:
         old = nap.get("status", {}).get("conditions", ())
         turned = self.reports.with_condition(old, nap, names.ROLLED_OUT, "False", str(Told.IMAGE_PICKED_UP), message)
         return {"conditions": turned}
+
+
+def _step(change: ImageChange) -> tuple[str, str, str]:
+    return change.from_version, change.to_version, change.rule
 
 
 def _told(pools: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
