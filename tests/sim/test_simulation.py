@@ -147,6 +147,17 @@ class TestWhatStandsInTheWay:
         (told,) = (item for item in outcome.trace if item.kind is RecordKind.POD_DELETED)
         assert timedelta(hours=1) <= told.at - OPENS < timedelta(hours=1, minutes=5)
 
+    def test_of_a_definition_that_was_published_after_the_window_waits_under_a_version_that_is_held(self) -> None:
+        later = (OPENS + timedelta(hours=6)).isoformat()
+        gen1 = [
+            made.image(version, at, "2204containerd") for version, at in ((OLD, "2026-01-11T00:00:00Z"), (NEW, later))
+        ]
+        (pool,) = simulate(scenario([*cluster(shop(20)), *gen1])).pools
+        assert (pool.finished_at, pool.waits) == (None, True)
+        assert pool.unfinished == (
+            f"{NEW} is published, but the maintenance window is closed until 2026-02-22 01:00 UTC",
+        )
+
     def test_a_window_that_does_not_open_leaves_the_image_waiting(self) -> None:
         outcome = simulate(scenario(cluster(shop()), days=0.1))
         (cause,) = outcome.pools[0].unfinished

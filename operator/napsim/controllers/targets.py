@@ -47,8 +47,9 @@ def waiting_for(node_class: str, declared: Declared, now: datetime) -> list[Publ
     entry, cache = declared.node_classes.get(node_class), declared.cache_of(node_class)
     if entry is None or cache is None or not entry.state.images:
         return []
-    adopted = {image.id.rsplit("/", 1)[-1] for image in entry.state.images}
-    return [image for image in declared.catalogue.latest(cache.key, now) if image.full_version not in adopted]
+    adopted = {_definition_and_version(image.id) for image in entry.state.images}
+    latest = declared.catalogue.latest(cache.key, now)
+    return [image for image in latest if (image.definition, image.full_version) not in adopted]
 
 
 def next_publication(declared: Declared, now: datetime) -> datetime | None:
@@ -62,6 +63,12 @@ def targets(declared: Declared) -> list[dict[str, str]]:
     found = []
     for name in sorted(declared.node_classes):
         for image in declared.node_classes[name].state.images:
-            *_, definition, _, version = image.id.split("/")
+            definition, version = _definition_and_version(image.id)
             found.append({"nodeClass": name, "definition": definition, "version": version})
     return found
+
+
+def _definition_and_version(image_id: str) -> tuple[str, str]:
+    """Of an id of either gallery: definitions are published one by one, maybe under one version."""
+    *_, definition, _, version = image_id.split("/")
+    return definition, version

@@ -5,7 +5,7 @@ Policy: ours. The sentences add up: a node is in one of them alone, and replacem
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.core.budgets import UNLIMITED, Allowance
+from napsim.core.images import PublishedImage
 from napsim.core.objects import is_true
 from napsim.core.reasons import Reason
 from napsim.sim.simulator import Simulator
@@ -37,8 +38,11 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
     """All of one pool, now. Blocked nodes have their reasons in the recorder."""
     entry = simulator.declared.pools.get(pool)
     reference = entry.pool.spec.template.spec.node_class_ref.name if entry is not None else ""
-    for version in simulator.waiting(reference):
-        yield _not_adopted(simulator, reference, version)
+    waiting: dict[str, list[PublishedImage]] = {}
+    for image in simulator.waiting(reference):
+        waiting.setdefault(image.full_version, []).append(image)
+    for _, images in sorted(waiting.items()):
+        yield _not_adopted(simulator, reference, images)
     if simulator.lacks_class(pool):
         yield Hindrance(f"there is no NodeClass {reference}: its nodes keep the image that they have", CLASS_MISSING)
     held = simulator.recorder.still_blocked(pool)
@@ -62,10 +66,10 @@ def hindrances(simulator: Simulator, pool: str) -> Iterator[Hindrance]:
         yield Hindrance(told, Reason.COMMAND_TIMEOUT)
 
 
-def _not_adopted(simulator: Simulator, node_class: str, version: str) -> Hindrance:
-    """The list of images is asked first: what it does not have, no window lets in."""
-    now, cache = simulator.kernel.now, simulator.declared.cache_of(node_class)
-    if cache is not None and version not in {image.full_version for image in cache.images}:
+def _not_adopted(simulator: Simulator, node_class: str, images: Sequence[PublishedImage]) -> Hindrance:
+    """Of images of one version. The list of images is asked first: what it does not have, no window lets in."""
+    now, cache, version = simulator.kernel.now, simulator.declared.cache_of(node_class), images[0].full_version
+    if cache is not None and not any(image in cache.images for image in images):
         anew = cache.filled_at + simulator.declared.settings.pickup.cache_duration
         told = f"{version} is published, but the list of images was read before that; it is read anew {_minute(anew)}"
         return Hindrance(told, NOT_LISTED)

@@ -21,6 +21,7 @@ from napsim.controllers.targets import waiting_for
 from napsim.core.actions import DeleteNodeClaim
 from napsim.core.budgets import next_change
 from napsim.core.failures import Failures
+from napsim.core.images import PublishedImage
 from napsim.core.objects import NodeClaim, Pod
 from napsim.core.pickup import Pickup
 from napsim.core.pods import stuck_from
@@ -296,7 +297,6 @@ class Simulator(Controllers):
             if claim.deleting and claim.status.node_name and claim.status.image_id.rsplit("/", 3)[1:] not in adopted
         )
 
-    def waiting(self, node_class: str) -> tuple[str, ...]:
-        """The versions that wait for the class to adopt them."""
-        found = waiting_for(node_class, self.declared, self.kernel.now)
-        return tuple(sorted({image.full_version for image in found}))
+    def waiting(self, node_class: str) -> list[PublishedImage]:
+        """The images that wait for the class to adopt them."""
+        return waiting_for(node_class, self.declared, self.kernel.now)
