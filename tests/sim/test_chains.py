@@ -20,7 +20,7 @@ from napsim.sim.composition import Asked, scenario_of
 from napsim.sim.scenario import Applied, Deleted, Event
 from napsim.sim.standing import standing
 from tests.e2e import manifests as made
-from tests.sim.scenarios import NEW, OLD, OPENS, START, Manifest, cluster, scenario, settings, shop
+from tests.sim.scenarios import NEW, OLD, OPENS, START, Manifest, cluster, images, scenario, settings, shop
 
 LABEL: Final = f"AKSUbuntu-2204gen2containerd-{NEW}"
 PUBLISHED: Final = START + timedelta(hours=1)
@@ -140,6 +140,27 @@ def test_the_first_link_that_blocks_and_the_edit_that_ends_it(row: Row) -> None:
     change = Applied(row.at, patched(row.manifests, edit))
     later = asked(row.manifests, row.at + row.after, events=(change,))
     assert later.first is None or later.first.name is not row.first
+
+
+@pytest.mark.parametrize(("kept", "told"), [("72h", "72 hours"), ("1h", "1 hour"), ("6h30m", "6h30m")])
+def test_a_list_of_images_is_kept_as_long_as_the_settings_say(kept: str, told: str) -> None:
+    window = {"startTime": "20:30"}  # the list was read ten minutes before the start
+    manifests = with_nap(with_window(cluster(shop(10)), **window), listCacheDuration=kept)
+    at = made.image(NEW, (START + timedelta(minutes=10)).isoformat())
+    first = asked([*without("NodeImage", manifests), images()[0], at], START + timedelta(minutes=40)).first
+    assert first is not None
+    assert first.message.endswith(f"before it was published, and is kept for {told}")
+
+
+def test_the_pod_to_unprotect_is_one_that_is_protected() -> None:
+    """Of the pods of one node the first by name has an annotation that is over."""
+    over = made.deployment("aaa", 1, annotations={names.DO_NOT_DISRUPT: "1s"})
+    held = made.deployment("zzz", 1, annotations={names.DO_NOT_DISRUPT: "true"})
+    first = asked(cluster([over, held]), OPENS + IN_TIME).first
+    assert first is not None
+    assert first.reason == "PodDoNotDisrupt"
+    assert first.edit is not None
+    assert first.edit.command.startswith("kubectl annotate pod -n default zzz-")
 
 
 def test_a_pool_above_its_limits_may_have_what_it_has() -> None:

@@ -22,7 +22,7 @@ from napsim.core.chain import Edit
 from napsim.core.newclaims import quantities
 from napsim.core.nodepools import budgets_of
 from napsim.core.objects import PodDisruptionBudgetStatus
-from napsim.core.pods import owner
+from napsim.core.pods import is_active, owner, protection
 from napsim.core.reasons import Reason, Verdict
 from napsim.core.resources import amounts
 from napsim.core.windows import WindowReason, WindowVerdict
@@ -144,8 +144,10 @@ class Edits:
         return None
 
     def _unprotect(self, node: str) -> Edit | None:
+        """The first of its pods that may not be disrupted now; an annotation may be over, or mean nothing."""
+        timeline, now = self.clock.timeline, self.clock.now()
         for pod in self.state.pods_on(node):
-            if names.DO_NOT_DISRUPT in pod.metadata.annotations:
+            if is_active(pod) and protection(pod, timeline, now).active:
                 made_by = owner(pod)
                 again = f"; the next pod of its {made_by.kind} has it again" if made_by is not None else ""
                 command = f"kubectl annotate pod -n {pod.metadata.namespace} {pod.name} {_ANNOTATION}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from napsim.api.scalars import write_duration
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.declared import Declared, NodeClassEntry
 from napsim.controllers.edits import Edits
@@ -23,6 +24,7 @@ from napsim.core.pickup import REQUEUE, NodeClassPass, next_list_key
 from napsim.core.windows import WindowVerdict, describe_instant
 
 _PASSES, _BLOCKS = Standing.PASSES, Standing.BLOCKS
+_HOUR: Final = timedelta(hours=1)
 _NO_CHANNEL: Final = "the node OS channel governs agent pools; for nodes of NodePools this configuration alone counts"
 
 
@@ -109,15 +111,17 @@ class ImageLinks:
         read = f"the list was read {describe_instant(cache.filled_at)}"
         if newest in cache.images:
             return Link(LinkName.LISTED, _PASSES, f"{read} and has it")
-        message = f"{read}, before it was published, and is kept for 72 hours"
+        message = f"{read}, before it was published, and is kept for {_in_words(kept)}"
         return Link(LinkName.LISTED, _BLOCKS, message, "ListCache", until, edit=self.edits.list_anew())
 
     def _never_listed(self, newest: PublishedImage, kept: timedelta, now: datetime) -> Link:
         """Nobody wrote down when: a list that was read just before the publication holds it back for the longest."""
         latest = newest.published_at + kept
         if now >= latest:
-            return Link(LinkName.LISTED, _PASSES, "it was published longer ago than a list is kept (72 hours)")
-        message = "when images were last listed is not known from here; a list is kept for 72 hours at the most"
+            told = f"it was published longer ago than a list is kept ({_in_words(kept)})"
+            return Link(LinkName.LISTED, _PASSES, told)
+        longest = f"a list is kept for {_in_words(kept)} at the most"
+        message = f"when images were last listed is not known from here; {longest}"
         return Link(LinkName.LISTED, Standing.UNKNOWN, message, "ListCache", latest, edit=self.edits.list_anew())
 
     # --- the window ---------------------------------------------------------------------------------------------------
@@ -179,6 +183,12 @@ def _behind(newest: PublishedImage) -> Iterator[Link]:
     """What an image has behind it that is adopted."""
     for name in (LinkName.LISTED, LinkName.WINDOW, LinkName.AGE):
         yield Link(name, _PASSES, f"done: {newest.full_version} is adopted")
+
+
+def _in_words(kept: timedelta) -> str:
+    """For how long a list is kept: ``72 hours``, ``30m``."""
+    hours, rest = divmod(kept, _HOUR)
+    return write_duration(kept) if rest or not hours else f"{hours} hour{'s' * (hours > 1)}"
 
 
 def _bypass(look: NodeClassPass, definition: str) -> str:
