@@ -259,6 +259,18 @@ def test_an_object_that_does_not_fit_is_left_as_known_and_the_rest_goes_on() -> 
     run(scenario)
 
 
+def test_an_object_that_does_not_fit_any_more_when_listed_again_is_left_as_known() -> None:
+    async def scenario() -> None:
+        odd: Json = {**pod("a", 10), "spec": []}
+        lists = [listing(pod("a", 1), pod("b", 2), version=9), listing(odd, version=12)]
+        async with informing(lists, [streaming(pause_seconds=1.1)] * 2, resync_seconds=0.01) as (_, informer, tale):
+            await until(lambda: informer.counts.undecodable == 1 and len(tale.told) == 3)
+            assert tale.told == [("added", "a", "1"), ("added", "b", "2"), ("deleted", "b", "2")]
+            assert list(informer.store) == ["default/a"]
+
+    run(scenario)
+
+
 def test_what_is_not_to_be_kept_is_told_as_deleted() -> None:
     async def scenario() -> None:
         lines = event("MODIFIED", pod("a", 10, labels={"keep": "no"})) + event("ADDED", pod("b", 11))

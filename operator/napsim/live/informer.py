@@ -106,6 +106,7 @@ class Informer(Generic[T]):
         self._version = 0  # everything up to this resourceVersion has been told; 0: a LIST is due
         self._listed_at = 0.0
         self._forgotten: dict[str, str] = {}  # key -> uid of what we deleted and the watch has not told yet
+        self._passed_over: set[str] = set()  # keys that the LIST under way has, in a form that is not understood
         self._decode_event: Callable[[bytes], _Event[T]] = msgspec.json.Decoder(_Event[kind]).decode  # type: ignore[valid-type]  # the type is a value here
         self._decode_object = msgspec.json.Decoder(kind).decode
         self._decode_page: Callable[[bytes], ListPage[T]] = msgspec.json.Decoder(ListPage[kind]).decode  # type: ignore[valid-type]  # the type is a value here
@@ -144,6 +145,7 @@ class Informer(Generic[T]):
         """Compare the whole collection with the store. Changes are told page by page, deletions at the end."""
         self.counts.lists += 1
         listed: set[str] = set()
+        self._passed_over.clear()
         version = 0
         pages = self._client.list_pages(
             self._resource,
@@ -159,6 +161,7 @@ class Informer(Generic[T]):
                 for item in page.items:
                     listed.add(item.key)
                     self._meet(item)
+        listed |= self._passed_over
         for key, old in sorted(self.store.items()):
             if key not in listed and int(old.metadata.resource_version) <= version:
                 self._remove(key)
@@ -248,7 +251,9 @@ class Informer(Generic[T]):
             try:
                 items.append(self._decode_object(text))
             except msgspec.ValidationError as error:
-                self._complain(msgspec.json.decode(text, type=KubeObject).metadata, error)
+                known = msgspec.json.decode(text, type=KubeObject)
+                self._complain(known.metadata, error)
+                self._passed_over.add(known.key)
         return ListPage(raw.metadata, items)
 
     # --- the store ----------------------------------------------------------------------------------------------------
