@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -213,18 +213,16 @@ class Engine(Controllers):
         while True:
             at = self.clock.now() + _VERSION_EVERY
             await asyncio.sleep(max(self.clock.real_seconds_until(at), _VERSION_SECONDS))
-            with contextlib.suppress(OSError, TimeoutError):
+            try:
                 await self._read_version()
+            except (ApiError, TransportError) as error:
+                log.warning("the API server's version stays %s: %s", self.declared.server_version, error)
 
     # --- reports ------------------------------------------------------------------------------------------------------
 
     async def _report_forever(self) -> None:
         while True:
-            try:
-                await self._report()
-            except Exception:
-                self.report_failures += 1
-                log.exception("a status could not be written")
+            await self._report()
             least, most = _REPORT_SECONDS
             wait = self.clock.real_seconds_until(self.clock.now() + _REPORT_EVERY)
             await asyncio.sleep(min(max(wait, least), most))
@@ -239,16 +237,27 @@ class Engine(Controllers):
         """The rollout every time, pools and images every fourth time: they are for looking up, not for following."""
         self._reports += 1
         if self.dirty.nap or self.rollout.due():
-            self.dirty.nap = False
-            await self.rollout.report()
+            await self._report_on("nap", self.rollout.report)
         if self._reports % _SELDOM:
             return
-        dirty, self.dirty = self.dirty, Dirty(nap=self.dirty.nap)
-        if dirty.pools:
-            for name in tuple(self.declared.pools):
-                await self.pools.report(name)
-        if dirty.images:
-            await self.images.report()
+        if self.dirty.pools:
+            await self._report_on("pools", self._report_pools)
+        if self.dirty.images:
+            await self._report_on("images", self.images.report)
+
+    async def _report_on(self, part: Literal["nap", "pools", "images"], report: Callable[[], Awaitable[None]]) -> None:
+        """What cannot be written now is written with the next report, and does not stand in the way of the others."""
+        setattr(self.dirty, part, False)
+        try:
+            await report()
+        except Exception:
+            setattr(self.dirty, part, True)
+            self.report_failures += 1
+            log.exception("a status could not be written")
+
+    async def _report_pools(self) -> None:
+        for name in tuple(self.declared.pools):
+            await self.pools.report(name)
 
     # --- what is declared ---------------------------------------------------------------------------------------------
 
