@@ -94,6 +94,18 @@ def test_every_module_of_the_core_has_its_question() -> None:
     assert listed == there
 
 
+def test_a_module_says_in_its_docstring_whether_it_is_a_mirror_or_a_policy() -> None:
+    rows = re.findall(r"^\|[^|]+\|([^|]+)\|([^|]*)\|$", section("Which module answers which question"), re.MULTILINE)
+    wrong = []
+    for modules, kind in rows:
+        named = re.findall(r"`(\w+)`", modules)
+        told = {name: ast.get_docstring(ast.parse((PACKAGE / f"core/{name}.py").read_text())) or "" for name in named}
+        for word in re.findall("mirror|policy", kind):
+            said = [re.search(rf"\b{word}", text, re.IGNORECASE) is not None for text in told.values()]
+            wrong += [] if all(said) or (any(said) and "mirror, policy" in kind) else [f"{modules.strip()}: {word}"]
+    assert wrong == []
+
+
 def test_every_reason_is_in_the_list_of_the_core() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", section("All reasons"), re.MULTILINE)
     assert sorted(listed) == sorted(Reason)

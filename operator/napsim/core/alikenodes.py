@@ -1,4 +1,7 @@
-"""Nodes that scheduling cannot tell apart: which pods may be on any of them, and the free room of each."""
+"""Nodes that scheduling cannot tell apart: which pods may be on any of them, and the free room of each.
+
+Policy: design, section 7.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DaemonSets as scheduling needs them: on which nodes their pods run, and what they take there."""
+"""DaemonSets as scheduling needs them: on which nodes their pods run, and what they take there.
+
+Mirrors karpenter v1.14.0 ``isDaemonPodCompatible`` in ``pkg/controllers/provisioning/scheduling/scheduler.go``.
+"""
 
 from __future__ import annotations
 

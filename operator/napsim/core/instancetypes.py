@@ -1,9 +1,10 @@
 """AKS virtual machine sizes: what a node of that size offers, and which labels it carries.
 
-Sizes, processors and generations are Azure's (Dsv5, Dasv5, Dpsv5, Esv5, Easv5, Fsv2 and a few GPU sizes); prices are
-rough pay-as-you-go figures in USD per hour, used only to prefer the smaller of two that fit. What AKS keeps for itself
-follows its published reservation (CPU by cores, memory by a falling share) and karpenter-provider-azure's
-``pkg/providers/instancetype/instancetype.go`` (7.5 % of memory is lost to the hypervisor, 100 Mi to eviction).
+Policy: a list of ours. Sizes, processors and generations are Azure's (Dsv5, Dasv5, Dpsv5, Esv5, Easv5, Fsv2 and a few
+GPU sizes); prices are rough pay-as-you-go figures in USD per hour, used only to prefer the smaller of two that fit.
+What AKS keeps for itself follows its published reservation (CPU by cores, memory by a falling share) and
+karpenter-provider-azure's ``pkg/providers/instancetype/instancetype.go`` (7.5 % of memory is lost to the hypervisor,
+100 Mi to eviction).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """How long Karpenter's disruption loop takes for what it does, as it shows in when commands start.
 
-Measured at karpenter v1.14.0 with 20, 100 and 300 nodes on two cores, from its own metric of the time that evaluations
-take, the simulations they made, and the gaps between commands: means, not the shortest. Every method collects its
-candidates from all nodes before it looks at one (``GetCandidates``; emptiness, static drift, drift), so that a pass
-takes 0.04, 0.15 and 0.43 s, and each simulation, over a copy of all nodes, 15, 41 and 107 ms. A machine that is busy
-takes longer.
+Policy: measured at karpenter v1.14.0 with 20, 100 and 300 nodes on two cores, from its own metric of the time that
+evaluations take, the simulations they made, and the gaps between commands: means, not the shortest. Every method
+collects its candidates from all nodes before it looks at one (``GetCandidates``; emptiness, static drift, drift), so
+that a pass takes 0.04, 0.15 and 0.43 s, and each simulation, over a copy of all nodes, 15, 41 and 107 ms. A machine
+that is busy takes longer.
 """
 
 from __future__ import annotations

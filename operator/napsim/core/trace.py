@@ -1,7 +1,7 @@
 """What was decided and what came of it, as records: one format, JSON lines, for live and simulated runs alike.
 
-A record follows from two states of an object, or from one decision; never from who looked. So two runs of one story
-give the same records, and ``diff`` of two traces shows the first that differs.
+Policy: napsim's own. A record follows from two states of an object, or from one decision; never from who looked. So
+two runs of one story give the same records, and ``diff`` of two traces shows the first that differs.
 
 | Kind | Object | When |
 |---|---|---|
