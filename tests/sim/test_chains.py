@@ -176,6 +176,17 @@ def test_a_pool_above_its_limits_may_have_what_it_has() -> None:
     assert asked(manifests, OPENS + 2 * IN_TIME, events=(change, raised)).moved
 
 
+def test_the_pace_of_commands_is_told_as_it_is() -> None:
+    """10 s pass between passes only where the one before started nothing."""
+    lowered = merged(next(it for it in cluster() if it["kind"] == "NodePool"), {"spec": {"limits": {"cpu": "1"}}})
+    chain = asked(cluster(shop(10)), OPENS + IN_TIME, events=(Applied(PUBLISHED, lowered),))
+    (turn,) = (link for link in chain.links if link.name is LinkName.TURN)
+    assert turn.message == (
+        "of pool default, it is the first; each pass starts one command, and the next pass follows at once,"
+        " or 10 s after one that started none"
+    )
+
+
 def test_a_node_on_its_way_waits_for_its_replacement_and_then_for_its_pods() -> None:
     manifests = cluster(shop(10, maxUnavailable=1))
     first = asked(manifests, OPENS + timedelta(seconds=30)).first

@@ -173,7 +173,14 @@ class NodeLinks:
         able = [name for name in queue if name not in queue.blocked or name == claim.name]
         before = able.index(claim.name)
         message = f"of pool {pool}, " + (f"{before} drifted nodes are before it" if before else "it is the first")
-        return Link(LinkName.TURN, _PASSES, f"{message}; a pass every {TICK.seconds} s starts one command")
+        return Link(LinkName.TURN, _PASSES, f"{message}; {self._pace(pool)}")
+
+    def _pace(self, pool: str) -> str:
+        entry = self.disruption.declared.pools.get(pool)
+        many = entry is not None and entry.pool.is_static
+        commands = "as many commands as budgets allow" if many else "one command"
+        waits = f"{TICK.seconds} s after one that started none"
+        return f"each pass starts {commands}, and the next pass follows at once, or {waits}"
 
     def _room(self, claim: NodeClaim, node: Node | None, now: datetime) -> Link:
         pool = claim.metadata.labels.get(names.NODEPOOL, "")

@@ -1,6 +1,6 @@
 """Which configuration holds while a change of it is fresh.
 
-Policy: a change (creation and deletion too) counts one lead time after it was made: 30 min for the node OS
+Policy: a change (a creation too) counts one lead time after it was made: 30 min for the node OS
 configuration, 15 min for the others, both ``configurations.Settings``. Until then the earlier configuration holds, and
 none at all means open at all times.
 """
