@@ -84,3 +84,17 @@ def test_a_file_that_was_edited_is_not_replaced(tmp_path: Path) -> None:
     changed = tmp_path / "napsim-checks.yaml"
     assert f"{changed}: is there already, with other content: name another folder" in done.stderr
     assert list(tmp_path.iterdir()) == [changed]
+
+
+@pytest.mark.parametrize(
+    ("command", "zone"),
+    [
+        ("lint", "none"),
+        *((name, "that of the checks") for name in ("check", "advise")),
+        ("why", "that of this machine"),
+    ],
+)
+def test_the_help_says_whose_clocks_count_where_no_time_zone_is_named(command: str, zone: str) -> None:
+    section = PAGES["cli.md"]().partition(f"\n## napsim {command}\n")[2].partition("\n## ")[0]
+    (row,) = (line for line in section.splitlines() if line.startswith("| `--time-zone`"))
+    assert f"by default {zone}." in row

@@ -13,6 +13,7 @@ from napsim.cli.loading import loading
 from napsim.cli.options import (
     CheckedPaths,
     ChecksFile,
+    ChecksZone,
     Cluster,
     Context,
     Dask,
@@ -21,7 +22,6 @@ from napsim.cli.options import (
     LiveChoice,
     Output,
     Processes,
-    Zone,
 )
 
 _MOST: Final = 200
@@ -48,7 +48,7 @@ def advise(
     cluster: Cluster = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    time_zone: Zone = None,
+    time_zone: ChecksZone = None,
     output: Form = Output.TEXT,
 ) -> None:
     """Which is the smallest edit that makes the broken checks hold?"""

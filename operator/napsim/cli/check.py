@@ -13,13 +13,13 @@ from napsim.cli.loading import loading
 from napsim.cli.options import (
     CheckedPaths,
     ChecksFile,
+    ChecksZone,
     Cluster,
     Context,
     Dask,
     Kubeconfig,
     LiveChoice,
     Processes,
-    Zone,
 )
 
 FILE: Final = "napsim-checks.yaml"
@@ -50,7 +50,7 @@ def check(
     cluster: Cluster = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    time_zone: Zone = None,
+    time_zone: ChecksZone = None,
     output: Annotated[
         Output, typer.Option("--output", "-o", help="text, json, junit, or github (annotations).")
     ] = Output.TEXT,

@@ -11,7 +11,7 @@ import typer
 
 from napsim.cli.endings import ending
 from napsim.cli.loading import loading
-from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice, Zone, instant
+from napsim.cli.options import Cluster, Context, Kubeconfig, LiveChoice, WindowsZone, instant
 
 app = typer.Typer(add_completion=False)
 
@@ -36,7 +36,7 @@ class Output(StrEnum):
         exits={
             0: "neither errors nor warnings",
             1: "there are",
-            2: "wrong usage, a file or a cluster that cannot be read, or nothing for a rule to read",
+            2: "wrong usage, a file or a cluster that cannot be read, or a folder without anything for a rule to read",
         },
     ),
 )
@@ -77,7 +77,7 @@ def lint_command(
             parser=instant, metavar="INSTANT", help="RFC 3339: windows are judged from then on; by default now."
         ),
     ] = None,
-    time_zone: Zone = None,
+    time_zone: WindowsZone = None,
 ) -> None:
     """What is wrong with these manifests, or does not do what it seems to?"""
     with loading():

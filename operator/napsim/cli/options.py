@@ -78,6 +78,18 @@ Zone = Annotated[
     str | None,
     typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of this machine."),
 ]
+ChecksZone = Annotated[
+    str | None,
+    typer.Option(parser=_zone, metavar="ZONE", help="Your time zone (IANA name); by default that of the checks."),
+]
+WindowsZone = Annotated[
+    str | None,
+    typer.Option(
+        parser=_zone,
+        metavar="ZONE",
+        help="Your time zone (IANA name), for windows that move on its clocks; by default none.",
+    ),
+]
 CheckedPaths = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH", help="Manifests or a snapshot; by default those that the checks name."),

@@ -61,7 +61,7 @@ def release(
     lease_namespace: Annotated[str, typer.Option(help="Namespace of the Lease that says who leads.")] = "kube-system",
     lease_name: Annotated[str, typer.Option(help="Name of that Lease.")] = "napsim",
 ) -> None:
-    """Undo what napsim wrote: real Nodes are restored, fake ones and all NodeClaims deleted. Nothing is drained."""
+    """Undo what napsim wrote: real Nodes are restored, fake ones and their NodeClaims deleted. Nothing is drained."""
     connection = connection_for("release", kubeconfig, context)
     reign = Reign(lease_namespace, lease_name, wait_seconds, take_over, keep_lease_seconds)
     work = _look(connection, keep_labels) if dry_run else _do(connection, reign, keep_labels)
