@@ -24,6 +24,11 @@ def an(kind: str, **status: Any) -> Manifest:
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **({"status": status} if status else {})}
 
 
+def launched(status: str, reason: str, message: str) -> Manifest:
+    """As ``core.lifecycle`` writes it: of a launch that failed it is Unknown, with the reason LaunchFailed."""
+    return {**ready(status, message), "type": "Launched", "reason": reason}
+
+
 def nap(phase: str, **status: Any) -> Manifest:
     progress = {"summary": "37/120"}
     return an("NodeAutoProvisioning", phase=phase, progress=progress, conditions=[ready()], **status)
@@ -101,11 +106,9 @@ def test_the_rollout_is_told(manifest: Manifest, argo: str, message: str, in_flu
     ("manifest", "argo", "message"),
     [
         (an("NodeClaim"), "Progressing", "waits for its instance"),
-        (
-            an("NodeClaim", conditions=[{**ready("False", "no capacity"), "type": "Launched"}]),
-            "Degraded",
-            "no capacity",
-        ),
+        (an("NodeClaim", conditions=[launched("False", "Refused", "no capacity")]), "Degraded", "no capacity"),
+        (an("NodeClaim", conditions=[launched("Unknown", "LaunchFailed", "no quota")]), "Degraded", "no quota"),
+        (an("NodeClaim", conditions=[launched("Unknown", "Launching", "")]), "Progressing", "waits for its instance"),
         (an("NodeClaim", conditions=[ready("Unknown")]), "Progressing", "waits for its instance"),
         (an("NodeClaim", conditions=[ready()]), "Healthy", ""),
         (

@@ -1,4 +1,5 @@
--- NodeClaim: Progressing until its node is initialized, and again while it is being replaced or drained.
+-- NodeClaim: Progressing until its node is initialized, and again while it is being replaced or drained. Of a launch that
+-- failed Launched stays Unknown, as it is tried again: Degraded until it succeeds.
 local health = {status = "Progressing", message = "waits for its instance"}
 if obj.metadata.deletionTimestamp ~= nil then
   health.message = "is being drained and removed"
@@ -11,7 +12,8 @@ for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "DisruptionReason" and condition.status == "True" then
     return {status = "Progressing", message = "is being replaced: " .. (condition.reason or "")}
   end
-  if condition.type == "Launched" and condition.status == "False" then
+  local failed = condition.status == "False" or condition.reason == "LaunchFailed"
+  if condition.type == "Launched" and failed then
     health = {status = "Degraded", message = condition.message}
   elseif condition.type == "Ready" and condition.status == "True" then
     health = {status = "Healthy", message = ""}
