@@ -265,7 +265,7 @@ class CutOut(Model):
 
 
 class EffectiveConfiguration(Model):
-    """What holds until a change has become visible, one lead time after it was made."""
+    """What holds until a change counts, one lead time after it was made."""
 
     generation: Int64 = Field(description="The metadata.generation whose spec this is.")
     since: Instant = Field(description="From when on it holds, on the cluster's virtual clock.")
@@ -291,19 +291,19 @@ class MaintenanceConfigurationStatus(Model):
     next: Window | None = Field(default=None, description="The window that opens next.")
     following: tuple[Window, ...] = Field(default=(), max_length=5, description="The five windows after next.")
     cut_out: tuple[CutOut, ...] = Field(
-        default=(), max_length=100, description="What is cut out of the windows shown, and why."
+        default=(), max_length=100, description="What is cut out of the windows of a year, and why; the first twenty."
     )
     effective: EffectiveConfiguration | None = Field(
-        default=None, description="The configuration that holds now, while a change is not visible yet."
+        default=None, description="The configuration that holds now: the one before, while a change does not count yet."
     )
     pending_until: Instant | None = Field(
-        default=None, description="When the last change becomes visible; absent when it is."
+        default=None, description="From when on the last change counts; absent when it does."
     )
     lead_time_warning: str | None = Field(
         default=None, description="Says that a change came too close to a window to count for it."
     )
     conditions: Conditions = Field(
-        default=(), description="Ready, and NotYetHonoured with the fields that have no effect."
+        default=(), description="Ready; NotYetHonoured with the fields that have no effect; Findings: what to mind."
     )
 
 

@@ -113,7 +113,8 @@ class NodeImageStatus(Model):
     )
     age: str | None = Field(default=None, description="Time since the build date in the version, for people: 34d.")
     state: str | None = Field(
-        default=None, description="Upcoming, Published (not listed yet), Latest, Superseded, for people."
+        default=None,
+        description="For people: Upcoming, Latest (of its definition, listed or not), Superseded.",
     )
     nodes: Int32 = Field(default=0, description="The number of nodes that run it.")
     node_pools: str | None = Field(
@@ -123,9 +124,7 @@ class NodeImageStatus(Model):
     node_classes: tuple[str, ...] = Field(
         default=(), max_length=100, description="The AKSNodeClasses whose new nodes get it."
     )
-    conditions: Conditions = Field(
-        default=(), description="Ready, and NotYetHonoured with the fields that have no effect."
-    )
+    conditions: Conditions = Field(default=(), description="Ready, and Findings: what to mind.")
 
 
 class NodeImage(KubeObject):

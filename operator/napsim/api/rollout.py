@@ -66,7 +66,7 @@ class PickUp(Model):
     to_version: str = Field(default="", description="The version after; empty for a definition that is gone.")
     at: Instant = Field(description="When.")
     rule: str = Field(
-        description="The rule that allowed or forced it, in one CamelCase word: MaintenanceWindow, ImageExpiry."
+        description="The rule that allowed or forced it, in one CamelCase word, such as WindowOpen or ImageExpired."
     )
     reason: str = Field(default="", description="The same in a sentence.")
 
@@ -180,7 +180,8 @@ class NodeAutoProvisioningStatus(Model):
     conditions: Conditions = Field(
         default=(),
         description=(
-            "Ready; NotYetHonoured with the fields that have no effect yet; RolledOut: True when there are nodes, all"
-            " of them are what their pools and classes ask for by now, and no published image waits to be picked up."
+            "Ready; NotYetHonoured with the fields that have no effect yet; Findings: what to mind; PreSpunCapacity:"
+            " the pools that are played in place; RolledOut: True when there are nodes, all of them are what their"
+            " pools and classes ask for by now, and no published image waits to be picked up."
         ),
     )
