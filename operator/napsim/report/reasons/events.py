@@ -108,7 +108,7 @@ _CLASSES: Final = (
         _CLASS,
         Explanation(
             "ImageHeld", "202602.13.0 (2404gen2containerd): …",
-            "A newer image is known and not adopted; why, and until when.",
+            "A newer image is on the list and not adopted: the window is closed, until when.",
             "`napsim why image/VERSION`.",
         ),
     ),
