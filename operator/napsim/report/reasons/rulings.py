@@ -31,7 +31,8 @@ PICKUPS: Final = (
     ),
     Explanation(
         PickupRule.CATALOGUE_SWITCHED, "the node OS channel now lists another catalogue",
-        "`nodeOSUpgradeChannel` went to or from SecurityPatch.", NOTHING, _CHANNELS,
+        "Not played: by upstream's open pull request 1821 the node OS channel would choose NAP's catalogue too.",
+        NOTHING, "azure: pull request 1821",
     ),
     Explanation(
         PickupRule.NO_WINDOW, "no maintenance window is defined, so images are adopted at any time",
@@ -45,7 +46,7 @@ PICKUPS: Final = (
     ),
     Explanation(
         PickupRule.DEFINITION_GONE, "the AKSNodeClass selects no image of this definition any more",
-        "`imageFamily`, `fipsMode` or the catalogue was changed.", NOTHING, _IMAGES,
+        "`imageFamily`, `fipsMode` or `spec.imageGallery` was changed.", NOTHING, _IMAGES,
     ),
     Explanation(
         PickupRule.IMAGE_EXPIRED, "… is of …, more than 90 days ago",
