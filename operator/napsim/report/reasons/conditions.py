@@ -162,7 +162,7 @@ _DRIFTS: Final = {
         _PROGRESS, _AZURE_DRIFT,
     ),
     DriftReason.CLUSTER_CONFIG_DRIFT: (
-        "AKS asks for the node to be made anew after a change of the cluster's configuration.",
+        "After a change of the cluster's configuration AKS asks for the node to be made anew. Never found here.",
         _PROGRESS, _AZURE_DRIFT,
     ),
 }  # fmt: skip
