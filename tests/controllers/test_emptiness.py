@@ -15,7 +15,7 @@ from napsim.controllers.executor import Retry
 from napsim.controllers.nodepools import _unhonoured
 from napsim.core.actions import Action, SetNodeClaimStatus, with_status
 from napsim.core.commands import recorded
-from napsim.core.objects import Condition, NodeClaim, Pod
+from napsim.core.objects import Condition, NodeClaim, Pod, Requirement
 from tests.controllers.test_disruption import World
 from tests.core.emptiness_rows import TAKEN_AT_ONCE
 from tests.core.examples import NOW, claim, pdb, pod, true
@@ -438,3 +438,11 @@ def test_a_claim_without_its_pool_is_left_as_it_is() -> None:
     events, _ = watched()
     lost = claim(labels={names.NODEPOOL: "gone"}, conditions=(Condition(names.CONSOLIDATABLE, "True"),))
     assert events.plan(lost, NOW).actions == ()
+
+
+def test_min_values_have_an_effect_and_are_not_named() -> None:
+    entry = cluster(after="1m", policy="WhenEmpty").declared.pools["default"]
+    spec, template = entry.pool.spec, entry.pool.spec.template
+    several = (Requirement(key=names.INSTANCE_TYPE, operator="Exists", min_values=2),)
+    asking = replace(spec, template=replace(template, spec=replace(template.spec, requirements=several)))
+    assert _unhonoured(replace(entry, pool=replace(entry.pool, spec=asking))) == ()

@@ -189,7 +189,4 @@ def _unhonoured(entry: NodePoolEntry) -> tuple[str, ...]:
     disruption = entry.pool.spec.disruption
     if entry.pool.is_static or disruption.consolidate_after == _NEVER_CONSOLIDATES:
         return ()
-    found = [] if disruption.consolidation_policy == WHEN_EMPTY else [_UNDERUTILIZED]
-    if any(item.min_values for item in entry.pool.spec.template.spec.requirements):
-        found.append("spec.template.spec.requirements[].minValues")
-    return tuple(found)
+    return () if disruption.consolidation_policy == WHEN_EMPTY else (_UNDERUTILIZED,)
