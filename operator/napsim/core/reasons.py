@@ -44,7 +44,6 @@ class Reason(StrEnum):
     # Drain
     DRAINING = "Draining"
     AWAITING_VOLUME_DETACHMENT = "AwaitingVolumeDetachment"
-    MINIMUM_DRAIN_TIME = "MinimumDrainTime"
 
 
 class Verdict(msgspec.Struct, frozen=True):

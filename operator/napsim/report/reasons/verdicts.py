@@ -102,7 +102,6 @@ _SAID: Final[dict[Reason, tuple[str, str, str, str]]] = {
         "Wait; `kubectl get volumeattachments`. A terminationGracePeriod of the NodeClaim ends the wait.",
         _TERMINATION,
     ),
-    Reason.MINIMUM_DRAIN_TIME: ("", "The node is empty, and 5 s have not passed.", NOTHING, _TERMINATION),
 }  # fmt: skip
 
 
