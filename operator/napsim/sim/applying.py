@@ -58,6 +58,8 @@ class Applying:
         for manifest in ordered:
             self.apply(manifest, at - _AGE)
         simulator.adopt()
+        cluster = simulator.cluster
+        simulator.recorder.found(cluster.nodes.objects.values(), cluster.claims.objects.values())
         simulator.leading = True
         simulator.add_everything()
         for name in sorted(simulator.declared.pools):

@@ -112,6 +112,13 @@ class Recorder:
         self._evictions.clear()
         self.dirty.update(self.pools)
 
+    def found(self, nodes: Iterable[Node], claims: Iterable[NodeClaim]) -> None:
+        """What is there before the controllers tell of changes."""
+        for place in filter(None, map(_place, nodes)):
+            self.pool(place[0]).versions[place[1]] += 1
+        for claim in claims:
+            self._stands(claim, claim)
+
     def pool(self, name: str) -> PoolCourse:
         course = self.pools.get(name)
         if course is None:
@@ -173,16 +180,21 @@ class Recorder:
             self.trace.extend(claim_records(old, new, now))
         claim = new or old
         assert claim is not None
-        name = claim.metadata.labels.get(names.NODEPOOL, "")
-        course = self.pool(name)
+        course = self._stands(claim, new)
         if new is None:
             self._deleted_for.pop(claim.name, None)
             course.replaced += commands.replaces(claim)
             if commands.replaces(claim):
                 course.given_up.clear()
+
+    def _stands(self, claim: NodeClaim, new: NodeClaim | None) -> PoolCourse:
+        """Whether the claim, as it is now, is on its way, or to be replaced."""
+        name = claim.metadata.labels.get(names.NODEPOOL, "")
+        course = self.pool(name)
         (course.unfinished.add if _is_unfinished(new) else course.unfinished.discard)(claim.name)
         (course.unsettled.add if _is_unsettled(new) else course.unsettled.discard)(claim.name)
         self.dirty.add(name)
+        return course
 
     def _why(self, node: Node, claim: NodeClaim | None) -> str:
         """The reason of its command, or what its claim was deleted for; where others deleted that, ``Deleted``."""
