@@ -399,6 +399,13 @@ def test_a_pool_is_told_that_consolidation_is_not_played_where_it_asks_for_it(
     assert found == (("spec.disruption.consolidationPolicy (Underutilized)",) if named else ())
 
 
+def test_min_values_are_played_so_that_nobody_is_told_they_are_not() -> None:
+    sizes = {"key": names.INSTANCE_TYPE, "operator": "Exists", "minValues": 2}
+    reference = {"group": "karpenter.azure.com", "kind": "AKSNodeClass", "name": "default"}
+    template = {"spec": {"nodeClassRef": reference, "requirements": [sizes]}}
+    assert _unhonoured(cluster(template=template).declared.pools["default"]) == ()
+
+
 # --- pods come and go ---------------------------------------------------------------------------------------------
 
 
