@@ -69,6 +69,7 @@ CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
 MASTER: Final = "node-role.kubernetes.io/master"  # what it was called before Kubernetes 1.24
 MIRROR_POD: Final = "kubernetes.io/config.mirror"
 POD_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
+STATEFUL_SET_POD: Final = "statefulset.kubernetes.io/pod-name"
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"

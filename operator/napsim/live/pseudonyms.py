@@ -129,6 +129,8 @@ class Pseudonyms:
         replaced: dict[str, Any] = self._part(_abridged(manifest))
         if manifest["kind"] in _OWN_NAMES:
             replaced["metadata"]["name"] = manifest["metadata"]["name"]
+        if manifest["kind"] == "Pod" and _is_numbered(manifest["metadata"]):
+            replaced["metadata"]["name"] = self._numbered(manifest["metadata"]["name"])
         if manifest["kind"] == "MaintenanceConfiguration":
             replaced["spec"] = manifest["spec"]
         return replaced
@@ -202,11 +204,18 @@ class Pseudonyms:
     def _value(self, key: str, text: str) -> str:
         if key == names.KUBELET_IDENTITY:
             return self._client_id(text)
+        if key == names.STATEFUL_SET_POD:
+            return self._numbered(text)
         if key in self._compared and text.isascii() and text.isdigit():
             return text
         domain = key.partition("/")[0] if "/" in key else ""
         speaks = key in _SPEAKING or domain in _SPEAKING_DOMAINS
         return text if speaks and key not in _NAMED_BY and not key.endswith(_CLASS) else self.of(text)
+
+    def _numbered(self, name: str) -> str:
+        """A pod of a StatefulSet: its place in it stays, as by that its controller knows it."""
+        of, dash, number = name.rpartition("-")
+        return f"{self.of(of)}{dash}{number}" if number.isdigit() else self.of(name)
 
     def _client_id(self, text: str) -> str:
         """A client id, which the label of a Node and the cluster's settings have to agree in."""
@@ -279,6 +288,11 @@ def _abridged(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     if read is None or "status" not in manifest:
         return manifest
     return {**manifest, "status": {key: item for key, item in manifest["status"].items() if key in read}}
+
+
+def _is_numbered(metadata: Mapping[str, Any]) -> bool:
+    owners = metadata.get("ownerReferences") or ()
+    return any(owner.get("controller") and owner.get("kind") == "StatefulSet" for owner in owners)
 
 
 def _is_public(key: str) -> bool:

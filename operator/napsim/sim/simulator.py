@@ -22,11 +22,12 @@ from napsim.core.actions import DeleteNodeClaim
 from napsim.core.budgets import next_change
 from napsim.core.failures import Failures
 from napsim.core.images import PublishedImage
-from napsim.core.objects import NodeClaim, Pod
+from napsim.core.objects import NodeClaim, Pod, VolumeAttachment
 from napsim.core.pickup import Pickup
 from napsim.core.pods import stuck_from
 from napsim.core.timings import INSTANT, Timings
 from napsim.core.windows import WindowVerdict
+from napsim.sim.attachments import Attachments
 from napsim.sim.budget_waits import Waiting
 from napsim.sim.cluster import Cluster
 from napsim.sim.evictions import Disruptions
@@ -66,6 +67,7 @@ class Simulator(Controllers):
         self.api = Disruptions(self.cluster, self.workloads.scale_of, self.workloads.identity_of)
         self.kubelets = Kubelets(self.cluster, PodTimings(INSTANT, INSTANT), scenario.seed)
         self.taints = Taints(self.cluster, self.kubelets.pods_on)
+        self.attachments = Attachments(self.cluster, self.kubelets.pods_on)
         self.scheduling = Scheduling(self.cluster)
         self.evictor = self._evictor()
         self.evictions = self.evictor
@@ -99,12 +101,13 @@ class Simulator(Controllers):
         ]  # fmt: skip
         cluster.pods.watchers += [
             self.on_pod, self.evictor.on_change, self.scheduling.on_pod, self.workloads.on_pod, self.kubelets.on_pod,
-            self.api.on_pod,
+            self.attachments.on_pod, self.api.on_pod,
         ]  # fmt: skip
         cluster.pods.of_alike = {
             self.on_pod: self.on_alike, self.evictor.on_change: self.evictor.on_alike,
             self.scheduling.on_pod: self.scheduling.on_alike, self.workloads.on_pod: self.workloads.on_alike,
-            self.kubelets.on_pod: self.kubelets.on_alike, self.api.on_pod: self.api.on_alike,
+            self.kubelets.on_pod: self.kubelets.on_alike, self.attachments.on_pod: self.attachments.on_alike,
+            self.api.on_pod: self.api.on_alike,
         }  # fmt: skip
         cluster.pdbs.watchers += [self.api.on_pdb, self.on_pdb]
         cluster.volume_claims.watchers.append(self.background.on_volume_claim)
@@ -113,7 +116,7 @@ class Simulator(Controllers):
         cluster.namespaces.watchers += [self.background.on_namespace, self.scheduling.on_namespace]
         self.workloads.on_daemon_set = self.background.on_daemon_set
         self.workloads.has_room = self.scheduling.has_room
-        cluster.attachments.watchers.append(self.state.on_attachment)
+        cluster.attachments.watchers += [self.state.on_attachment, self.attachments.on_attachment, self._on_attachment]
         self.hands.evict = self.evictor.ask
         self.hands.on_claim_deleted = self._claim_deleted
         self.hands.on_pod_deleted = self._pod_deleted
@@ -186,6 +189,11 @@ class Simulator(Controllers):
         """A drain goes on without a pod that does not end: nothing but the clock tells of that."""
         for at in stuck_from((pod,), self.kernel.now):
             self.kernel.at(at, self.queues["nodes"].add, pod.spec.node_name)
+
+    def _on_attachment(self, old: VolumeAttachment | None, new: VolumeAttachment | None) -> None:
+        """A drained node waits for its volumes."""
+        if old is not None and new is None:
+            self.queues["nodes"].add(old.spec.node_name)
 
     def _pod_deleted(self, pod: Pod, grace_seconds: int) -> None:
         self.recorder.deleted(pod.key, self._workload(pod), pod.spec.node_name, grace_seconds, self.kernel.now)

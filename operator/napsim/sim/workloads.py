@@ -12,7 +12,7 @@ A DaemonSet's pod that its node has no room for waits: it is not there until a p
 critical comes all the same, as upstream others make room for it.
 A pod that has ended stays beside its replacement (ReplicaSet), or is taken away (StatefulSet, DaemonSet).
 Left out: adoption of pods, and their release; rolling updates. A changed template counts for pods made from then on; a
-changed size at once.
+changed size at once. What a StatefulSet's pods keep of those before them: ``disks``.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ from napsim.core.objects import (
     PodStatus,
     PodTemplate,
     Toleration,
+    Volume,
 )
 from napsim.core.pods import ENDED, is_active, is_critical, is_terminal, ready_status
 from napsim.core.podshapes import PodShapes
 from napsim.sim.cluster import Cluster, replace, uid_of
+from napsim.sim.disks import disks_of, with_disks
 from napsim.sim.scaling import surplus
 
 _PAIRS: Final = tuple(f"{first}{second}" for second in ALPHABET for first in ALPHABET)
@@ -78,6 +80,7 @@ class Workload:
     pods: set[str] = field(default_factory=set)
     active: int = 0  # of the pods, those that neither ended nor are on their way out
     made: int = 0
+    disks: dict[str, tuple[Volume, ...]] = field(default_factory=dict)  # of a StatefulSet's pods that went, by name
     daemon: Daemon | None = None
     key: str = field(init=False)
     identity: tuple[str, str] = field(init=False)
@@ -194,6 +197,7 @@ class Workloads:
         known = self.by_key.get(new.identity)
         if known is not None:
             new.pods, new.active, new.made, new.uid = known.pods, known.active, known.made, known.uid
+            new.disks = known.disks
             if known in self._daemon_sets:
                 self._daemon_sets.remove(known)
         self._of.clear()
@@ -264,9 +268,7 @@ class Workloads:
             workload.active += more
             self._count(workload)
         if new is None:
-            workload.pods.discard(key)
-            if workload.kind == "DaemonSet":
-                self._daemon_is_gone(workload, pod)
+            self._is_gone(workload, pod)
         elif old is None:
             workload.pods.add(key)
             if workload.kind == "DaemonSet":
@@ -306,7 +308,12 @@ class Workloads:
                 self._look_at(self.by_key[identity], node)
                 self._look(self.by_key[identity])
 
-    def _daemon_is_gone(self, workload: Workload, pod: Pod) -> None:
+    def _is_gone(self, workload: Workload, pod: Pod) -> None:
+        workload.pods.discard(pod.key)
+        if workload.kind == "StatefulSet" and pod.spec.volumes:
+            workload.disks[pod.name] = disks_of(pod)
+        if workload.kind != "DaemonSet":
+            return
         there = self._nodes_of.get(pod.spec.node_name, {})
         if there.get(workload.identity) == pod.key:
             del there[workload.identity]
@@ -368,7 +375,7 @@ class Workloads:
                 self.cluster.pods.remove(pod)
                 pod = None
             if pod is None:
-                self._create(workload, name, {"statefulset.kubernetes.io/pod-name": name})
+                self._create(workload, name, {names.STATEFUL_SET_POD: name})
                 pod = self.cluster.pods.objects[f"{workload.namespace}/{name}"]
             if workload.ordered and (pod.deleting or ready_status(pod) != "True"):
                 return
@@ -421,7 +428,8 @@ class Workloads:
         self, workload: Workload, name: str, more_labels: Mapping[str, str] | None = None, node: str = ""
     ) -> None:
         workload.made += 1
-        self.cluster.pods.create(workload.pod(name, more_labels, node))
+        pod = workload.pod(name, more_labels, node)
+        self.cluster.pods.create(with_disks(pod, workload.disks[name]) if name in workload.disks else pod)
 
     def _new(self, workload: Workload) -> Pod:
         name = self._name(workload, workload.key)
