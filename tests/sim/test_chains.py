@@ -255,6 +255,15 @@ def test_a_cluster_with_nodes_stands_as_it_was_given(given: list[Manifest]) -> N
     assert not cluster_.state.commands
 
 
+@pytest.mark.parametrize("replicas", [None, 3])
+def test_the_turn_says_when_the_next_pass_comes(replicas: int | None) -> None:
+    manifests = without("NodePool", cluster(shop(10) if replicas is None else ()))
+    chain = asked([*manifests, made.pool(budgets=NONE_AT_ONCE, replicas=replicas)], OPENS + timedelta(hours=1))
+    (turn,) = (link for link in chain.links if link.name is LinkName.TURN)
+    started = "one command" if replicas is None else "as many commands as budgets allow"
+    assert f"a pass starts {started}, the next comes at once; where none can start, after 10 s" in turn.message
+
+
 AGENT_LINKS: Final = [LinkName.PUBLISHED, LinkName.CHANNEL, LinkName.WINDOW, LinkName.TURN, LinkName.DRAIN]
 CLOSED: Final = "MaintenanceWindowClosed"
 
