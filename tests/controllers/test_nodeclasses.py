@@ -112,6 +112,17 @@ def test_a_second_class_of_the_same_images_gets_the_list_that_the_first_one_made
     assert world.look("first") == {NEW}
 
 
+def test_a_class_keeps_the_hash_that_the_pass_wrote_when_the_same_pass_writes_its_status() -> None:
+    """Nobody tells of it in a forecast: what the answers said is what is known."""
+    world = World()
+    world.publish(OLD)
+    world.add("default")
+    assert world.look("default") == {OLD}
+    metadata = world.declared.node_classes["default"].manifest["metadata"]
+    assert set(metadata["annotations"]) == {names.AKSNODECLASS_HASH, names.AKSNODECLASS_HASH_VERSION}
+    assert metadata["resourceVersion"] == str(world.versions)
+
+
 def test_a_class_that_is_deleted_and_made_anew_gets_the_list_that_there_was() -> None:
     world = World()
     world.publish(OLD)

@@ -64,6 +64,7 @@ class NodeClassController(msgspec.Struct):
             await self._let_go(entry)
             return None
         await self._migrate_hash(entry)
+        entry = self.declared.node_classes.get(name, entry)  # as it was answered, with its hash
         now = self.clock.now()
         found = self.look(entry, now)
         if found.cache is not None:
