@@ -16,6 +16,7 @@ from napsim.api.checks import Assertion
 from napsim.api.manifests import load_documents
 from napsim.cli.amendments import amendments
 from napsim.cli.main import app
+from napsim.reading.kinds import KINDS
 from napsim.reading.sources import Document
 from napsim.report.advice import Advice, ByCheck, lines
 from tests.cli.serial import Serial
@@ -98,6 +99,13 @@ def test_times_are_closed_where_nothing_may_be_disrupted(tmp_path: Path) -> None
     assert budgets[0] == {"nodes": "2"}
     assert {budget["nodes"] for budget in budgets[1:]} == {"0"}
     assert "the clocks of Europe/Berlin change then" in found["edit"]["note"]
+
+
+def test_a_kind_of_that_name_in_another_group_is_neither_read_nor_edited(tmp_path: Path) -> None:
+    foreign = {"apiVersion": "hypershift.openshift.io/v1beta1", "kind": "NodePool", "metadata": {"name": "default"}}
+    check = {"id": "few", "budgets": {"atMost": 4, "days": "Mon-Sun"}}
+    found = told(run(tmp_path, [pool({"nodes": "12"}), {**foreign, "spec": {"replicas": 2}}], check, **LATER))
+    assert words(found["edit"]) == ["spec.disruption.budgets[0].nodes: 12 → 4"]
 
 
 def test_where_no_edit_does_for_all_there_is_one_for_each_that_breaks_no_other(tmp_path: Path) -> None:
@@ -184,7 +192,8 @@ def test_what_closes_is_not_opened() -> None:
     ],
 )
 def test_what_holds_pods_can_be_edited(kind: str, spec: dict[str, Any], expected: list[str]) -> None:
-    assert [told for _, told in tried({"kind": kind, "metadata": {"name": "it"}, "spec": spec})] == expected
+    manifest = {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": {"name": "it"}, "spec": spec}
+    assert [told for _, told in tried(manifest)] == expected
 
 
 def test_days_of_the_calendar_are_closed_by_one_budget() -> None:

@@ -91,6 +91,16 @@ def test_another_text_that_means_the_same_changes_nothing(edit: tuple[str, str],
     assert not quick(*sides(tmp_path, edit)).changed
 
 
+def test_a_namespace_that_is_not_written_is_default(tmp_path: Path) -> None:
+    text = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {maxUnavailable: 1}}"
+    one, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    one.write_text(text)
+    other.write_text(text.replace("name: web", "name: web, namespace: default"))
+    assert not quick(one, other).changed
+    other.write_text(text.replace("name: web", "name: web, namespace: shop"))
+    assert [(it.change, it.namespace) for it in quick(one, other).objects] == [("gone", ""), ("added", "shop")]
+
+
 def test_windows_that_come_and_go_are_told_with_hours_a_year(tmp_path: Path) -> None:
     (found,) = quick(*sides(tmp_path, ("dayOfWeek: Sunday", "dayOfWeek: Saturday"))).windows
     assert found.config_name == "aksManagedNodeOSUpgradeSchedule"

@@ -119,6 +119,15 @@ def test_diff_says_what_applying_manifests_would_change(cluster: Cluster, tmp_pa
     assert {it["pool"] for it in told["budgets"]} == {"system"}
 
 
+def test_a_kind_of_that_name_in_another_group_takes_the_place_of_none(cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "foreign.yaml"
+    file.write_text(
+        "{apiVersion: hypershift.openshift.io/v1beta1, kind: NodePool, metadata: {name: default}, spec: {}}"
+    )
+    same = run("diff", str(file), "--cluster", "--no-forecast")
+    assert same.exit_code == 0, same.stdout
+
+
 def test_what_is_applied_keeps_age_and_status_and_what_is_not_there_stays() -> None:
     metadata = {"name": "os", "uid": "1", "creationTimestamp": "2026-01-02T00:00:00Z", "annotations": {"a": "1"}}
     there = Document("(cluster)", 1, {"kind": "X", "metadata": metadata, "spec": {"old": 1}, "status": {"on": True}})

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from napsim.cli.variations import MOST_POINTS, VariationError, points, variation, varied
+from napsim.reading.kinds import KINDS
 from napsim.reading.sources import Document
 
 
 def document(kind: str, name: str, spec: dict[str, Any], **metadata: str) -> Document:
-    return Document("a.yaml", 1, {"kind": kind, "metadata": {"name": name, **metadata}, "spec": spec})
+    manifest = {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec}
+    return Document("a.yaml", 1, manifest)
 
 
 WINDOW = document(
@@ -131,6 +133,19 @@ def test_a_field_that_is_not_there_is_told(field: str) -> None:
     with pytest.raises(VariationError) as raised:
         varied([pool("default", {"nodes": "1"})], [variation(text)], ["2"])
     assert str(raised.value) == f"{text!r}: there is no {field} in NodePool/default"
+
+
+def test_a_namespace_that_is_not_written_is_default_and_a_kind_of_another_group_is_not_meant() -> None:
+    blocker = document("PodDisruptionBudget", "web", {"maxUnavailable": 1})
+    (found,) = varied([blocker], [variation("pdb/default/web:maxUnavailable=3")], ["3"])
+    assert found.manifest["spec"] == {"maxUnavailable": 3}
+    with pytest.raises(VariationError, match="is not in the input"):
+        varied([blocker], [variation("pdb/None/web:maxUnavailable=3")], ["3"])
+    foreign = Document("a.yaml", 1, {**pool("a").manifest, "apiVersion": "hypershift.openshift.io/v1beta1"})
+    ours, other = varied([pool("b"), foreign], [variation("pool/*:spec.weight=7")], ["7"])
+    assert (ours.manifest["spec"]["weight"], other.manifest["spec"]["weight"]) == (7, 1)
+    with pytest.raises(VariationError, match="there is no NodePool"):
+        varied([foreign], [variation("pool/*:spec.weight=7")], ["7"])
 
 
 def test_a_target_that_is_not_there_is_told_with_those_that_are() -> None:

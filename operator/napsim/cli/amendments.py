@@ -24,6 +24,7 @@ from napsim.cli.wishes import manifest_of
 from napsim.core.budget_wishes import WEEK_MINUTES, Freeze, WeekSpan, Wish, WishError, compiled
 from napsim.core.periods import ALL_DAY, EVERY_DAY, Period, midnight
 from napsim.core.recurrence import Weekday
+from napsim.reading.kinds import is_known, namespace_of
 from napsim.reading.sources import Document
 from napsim.report.checks import Counterexample
 from napsim.report.why import Chain, Edit
@@ -60,10 +61,9 @@ class Change:
 
     def concerns(self, document: Document) -> bool:
         manifest = document.manifest
-        if not isinstance(manifest, dict) or manifest.get("kind") != self.kind:
+        if not is_known(manifest) or manifest["kind"] != self.kind:
             return False
-        metadata = manifest["metadata"]
-        return metadata.get("name") == self.name and self.namespace in {"", str(metadata.get("namespace") or "default")}
+        return manifest["metadata"].get("name") == self.name and self.namespace in {"", namespace_of(manifest)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,13 @@ def amendments(
     now: datetime,
 ) -> list[Amendment]:
     """All that is worth trying for these checks, the smallest first, each once."""
-    objects = [it.manifest for it in documents if isinstance(it.manifest, dict) and "metadata" in it.manifest]
+    objects = [it.manifest for it in documents if is_known(it.manifest)]
     found: list[Amendment] = []
     for assertion, example in broken:
         found += _suggested(example)
         found += _closing(objects, assertion, zone, now)
     for manifest in objects:
-        make = _OF.get(str(manifest.get("kind")))
+        make = _OF.get(manifest["kind"])
         if make is not None:
             found += make(manifest)
     unique = {tuple(change.command for change in it.changes): it for it in sorted(found, key=_size, reverse=True)}
@@ -196,7 +196,7 @@ def _closing(
     added = [{**manifest_of(it), "nodes": nodes} for it in found.plain[1:]]
     changes = []
     for manifest in objects:
-        if manifest.get("kind") != "NodePool" or (
+        if manifest["kind"] != "NodePool" or (
             wanted.node_pools and manifest["metadata"]["name"] not in wanted.node_pools
         ):
             continue

@@ -19,6 +19,7 @@ import typer
 from napsim.cli.endings import BAD_INPUT
 from napsim.cli.options import STDOUT, UTC_NAME, Output
 from napsim.reading.judgement import known_part, mistakes_of
+from napsim.reading.kinds import namespace_of
 from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report.marked import Marked, Tone
 
@@ -96,7 +97,7 @@ def _identity(document: Document) -> Hashable:
     """Objects whose name the API server makes up (``generateName``) are never the same."""
     metadata = document.manifest["metadata"]
     if metadata.get("name"):
-        return document.named, metadata.get("namespace")
+        return document.named, namespace_of(document.manifest)
     return document.file, document.line, document.path
 
 

@@ -21,6 +21,7 @@ from napsim.cli.livecluster import CLUSTER, LiveCluster, live_cluster
 from napsim.cli.options import LiveChoice
 from napsim.cli.static_checks import KINDS, Judged, assumed, budgets_are_strict, windows_are_long
 from napsim.reading.judgement import CHECKS_KIND, mistakes_of
+from napsim.reading.kinds import is_known, namespace_of
 from napsim.reading.sources import BadInput, Document, Mistake, read, standard_input
 from napsim.report import checks as report
 from napsim.sim.composition import DEFAULT_LENGTH, scenario_of
@@ -250,6 +251,6 @@ def _names(manifests: Sequence[Mapping[str, Any]], *kinds: str) -> Iterator[str]
     """Names of NodePools; ``namespace/Kind/name`` of workloads."""
     for manifest in manifests:
         metadata = manifest.get("metadata")
-        if manifest.get("kind") in kinds and isinstance(metadata, dict):
-            name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace") or "default")
-            yield name if kinds == (_POOL,) else f"{namespace}/{manifest['kind']}/{name}"
+        if is_known(manifest) and manifest["kind"] in kinds and isinstance(metadata, dict):
+            name = str(metadata.get("name", ""))
+            yield name if kinds == (_POOL,) else f"{namespace_of(manifest)}/{manifest['kind']}/{name}"

@@ -22,7 +22,7 @@ from napsim.core.hashes import aksnodeclass_hash, nodepool_hash
 from napsim.core.windows import Window, describe, windows
 from napsim.reading.canonical import canonical, changed_fields
 from napsim.reading.judgement import SCENARIO_KIND
-from napsim.reading.kinds import KINDS
+from napsim.reading.kinds import KINDS, namespace_of
 from napsim.reading.sources import Document
 from napsim.report import budget_calendar
 from napsim.report import difference as report
@@ -97,8 +97,7 @@ def _by_key(found: Found) -> dict[_Key, Document]:
 
 
 def _key(document: Document) -> _Key:
-    metadata = document.manifest["metadata"]
-    return str(document.manifest["kind"]), str(metadata.get("namespace") or ""), name_of(document)
+    return str(document.manifest["kind"]), namespace_of(document.manifest), name_of(document)
 
 
 def _objects(before: Found, after: Found) -> Iterator[report.Object]:
@@ -122,10 +121,10 @@ def _object(
     effects: tuple[str, ...] = (),
 ) -> report.Object:
     assert document is not None
-    kind, namespace, name = key
+    kind, _, name = key
     return report.Object(
         kind=kind,
-        namespace=namespace,
+        namespace=str(document.manifest["metadata"].get("namespace") or ""),
         name=name,
         change=change,
         file=document.file,

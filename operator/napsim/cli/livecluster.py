@@ -16,13 +16,13 @@ from napsim.api.scalars import parse_instant
 from napsim.cli.answers import Found, found_among, found_in
 from napsim.cli.endings import BAD_INPUT
 from napsim.cli.options import LiveChoice
-from napsim.reading.kinds import NAMESPACED
+from napsim.reading.kinds import namespace_of
 from napsim.reading.sources import Document, Text, documents_of
 
 CLUSTER: Final = "(cluster)"
 _CLOCK: Final = "NodeAutoProvisioning"  # where napsim plays the cluster, it says what time it is there
 _KEPT: Final = ("creationTimestamp", "generation")
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]  # group, kind, namespace, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class LiveCluster:
         """With these manifests applied: each takes the place of the object of its name, whose age and status stay."""
         there = {_key(item.manifest): item for item in self.documents}
         for item in changes:
-            key = _key(item.manifest) if isinstance(item.manifest, dict) else ("", "", item.file + str(item.line))
+            named = isinstance(item.manifest, dict) and isinstance(item.manifest.get("metadata"), dict)
+            key = _key(item.manifest) if named else ("", "", item.file, str(item.line))
             there[key] = _applied(item, there[key]) if key in there else item
         return tuple(there.values())
 
@@ -81,10 +82,9 @@ def found_of(live: LiveCluster | None, paths: Sequence[str] | None, kinds: Mappi
 
 
 def _key(manifest: dict[str, Any]) -> _Key:
-    kind, metadata = str(manifest.get("kind")), manifest.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = str(metadata.get("namespace") or "default") if kind in NAMESPACED else ""
-    return kind, namespace, str(metadata.get("name") or metadata.get("generateName"))
+    group, metadata = str(manifest.get("apiVersion", "")).rpartition("/")[0], manifest["metadata"]
+    name = str(metadata.get("name") or metadata.get("generateName"))
+    return group, str(manifest.get("kind")), namespace_of(manifest), name
 
 
 def _applied(change: Document, there: Document) -> Document:

@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any, Final
 
 from napsim.core.recurrence import Weekday
+from napsim.reading.kinds import is_known, namespace_of
 from napsim.reading.sources import Document, parts_of
 
 MOST_POINTS: Final = 2000
@@ -63,10 +64,10 @@ class Variation:
     def concerns(self, document: Document) -> bool:
         """Names are ``name`` or ``namespace/name``; of a window also that of its configuration."""
         manifest = document.manifest
-        if manifest["kind"] != self.kind:
+        if not is_known(manifest) or manifest["kind"] != self.kind:
             return False
-        metadata = manifest["metadata"]
-        named = {"*", metadata.get("name"), f"{metadata.get('namespace')}/{metadata.get('name')}"}
+        name = manifest["metadata"].get("name")
+        named = {"*", name, f"{namespace_of(manifest)}/{name}"}
         return self.name in named or (
             self.kind == "MaintenanceConfiguration" and manifest["spec"].get("configName") == self.name
         )
@@ -145,7 +146,8 @@ def varied(documents: Sequence[Document], variations: Sequence[Variation], value
     for item, value in zip(variations, values, strict=True):
         concerned = [index for index, document in enumerate(made) if item.concerns(document)]
         if not concerned:
-            names = sorted(str(it.manifest["metadata"].get("name")) for it in made if it.manifest["kind"] == item.kind)
+            ours = (it.manifest for it in made if is_known(it.manifest) and it.manifest["kind"] == item.kind)
+            names = sorted(str(manifest["metadata"].get("name")) for manifest in ours)
             there = f"there are {', '.join(names)}" if names else f"there is no {item.kind}"
             raise VariationError(f"{item.text!r}: {item.kind}/{item.name} is not in the input; {there}")
         for index in concerned:

@@ -26,7 +26,7 @@ from napsim.core.nodepools import NodePool, budgets_of
 from napsim.core.objects import Node, Pod, PodDisruptionBudget, PodTemplate
 from napsim.core.pdbs import selects
 from napsim.lint.layout import Layout
-from napsim.reading.kinds import KINDS, WORKLOADS
+from napsim.reading.kinds import KINDS, WORKLOADS, is_known
 from napsim.reading.sources import Document, Place
 
 T = TypeVar("T")
@@ -137,11 +137,6 @@ def folder_of(document: Document) -> str:
 def namespace_of(document: Document) -> str:
     metadata = document.manifest.get("metadata")
     return str((metadata.get("namespace") if isinstance(metadata, dict) else None) or _DEFAULT_NAMESPACE)
-
-
-def is_known(manifest: object) -> bool:
-    """Whether a document is of a kind that rules read, in a version that is served."""
-    return isinstance(manifest, dict) and manifest.get("apiVersion") in KINDS.get(str(manifest.get("kind")), ())
 
 
 def subjects_of(

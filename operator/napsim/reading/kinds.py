@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
+
+_DEFAULT_NAMESPACE: Final = "default"
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "NodePool": ("karpenter.sh/v1",),
@@ -31,3 +33,15 @@ WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 NAMESPACED: Final = frozenset({
     *WORKLOADS, "PodDisruptionBudget", "Pod", "PersistentVolumeClaim",
 })  # fmt: skip
+
+
+def is_known(manifest: object) -> bool:
+    """Whether it is an object that decisions read: a kind of that name in another group is another kind."""
+    return isinstance(manifest, dict) and manifest.get("apiVersion") in KINDS.get(str(manifest.get("kind")), ())
+
+
+def namespace_of(manifest: Mapping[str, Any]) -> str:
+    """Where none is written ``default``; empty for a kind that has none. For a manifest with metadata."""
+    if manifest.get("kind") not in NAMESPACED:
+        return ""
+    return str(manifest["metadata"].get("namespace") or _DEFAULT_NAMESPACE)

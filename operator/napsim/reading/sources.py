@@ -20,7 +20,7 @@ import yaml
 
 from napsim.api.manifests import is_too_deep, load_documents, number
 from napsim.api.validation import errors_of
-from napsim.reading.kinds import KINDS
+from napsim.reading.kinds import is_known
 
 _JSON: Final = msgspec.json.Decoder(float_hook=number)
 _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -406,7 +406,7 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON is any value
         return [_without_nulls(item) for item in value]
     if not isinstance(value, dict) or not _nulls(value):
         return value
-    if value.get("apiVersion") not in KINDS.get(str(value.get("kind")), ()):
+    if not is_known(value):
         return {key: _without_nulls(item) for key, item in value.items()}
     return _pruned(value, (), {tuple(parts_of(error.field)) for error in errors_of(value)})
 
