@@ -261,7 +261,10 @@ def test_the_turn_says_when_the_next_pass_comes(replicas: int | None) -> None:
     chain = asked([*manifests, made.pool(budgets=NONE_AT_ONCE, replicas=replicas)], OPENS + timedelta(hours=1))
     (turn,) = (link for link in chain.links if link.name is LinkName.TURN)
     started = "one command" if replicas is None else "as many commands as budgets allow"
-    assert f"a pass starts {started}, the next comes at once; where none can start, after 10 s" in turn.message
+    assert (
+        f"each pass starts {started}, and the next pass follows at once, or 10 s after one that started none"
+        in turn.message
+    )
 
 
 AGENT_LINKS: Final = [LinkName.PUBLISHED, LinkName.CHANNEL, LinkName.WINDOW, LinkName.TURN, LinkName.DRAIN]
