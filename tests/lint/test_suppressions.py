@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import pytest
 
 from napsim.lint.configuration import configuration_of
+from napsim.reading.sources import Text
 from tests.lint.examples import linted, pool, together
 
 WHY: Final = "napsim: ignore[NAP105] because it moves in May"
@@ -70,3 +72,22 @@ def test_a_comment_for_a_rule_that_is_not_asked_is_not_left_over() -> None:
 def test_what_looks_like_a_comment_inside_of_a_text_is_none() -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  script: |\n    # napsim: ignore\n    true\n"
     assert linted(text).findings == ()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda text: text.replace('nodes: "0"', "nodes: 0"), id="the API server would refuse the object"),
+        pytest.param(lambda text: f"{text}\n  : [", id="the file cannot be read"),
+    ],
+)
+def test_a_comment_on_what_was_not_judged_is_not_left_over(broken: Callable[[str], str]) -> None:
+    """--fix would take it away, and the rule would find something once the object is right."""
+    found = linted(broken(frozen(f"  # {WHY}"))).findings
+    assert [item for item in found if item.code == "NAP003"] == []
+
+
+def test_a_comment_on_what_a_kustomization_changes_is_not_left_over() -> None:
+    patched = "resources: [pool.yaml]\npatches: [{target: {kind: NodePool}, patch: '[]'}]\n"
+    result = linted(Text("kustomization.yaml", patched), Text("pool.yaml", frozen(f"  # {WHY}")))
+    assert result.findings == ()

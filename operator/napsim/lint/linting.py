@@ -7,7 +7,7 @@ which are parts of manifests, and what these change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -31,6 +31,7 @@ _GROUPS: Final = {kind: {version.rpartition("/")[0] for version in versions} for
 _LEAST_HOURS: Final = 4
 
 Judged = tuple[Rule, Found]
+_IsJudged = Callable[[Suppression], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ def lint(texts: Sequence[Text], settings: Configuration, now: datetime, zone: st
     subjects = subjects_of(sound, now, zone, lines, bad)
     judged = [pair for found in refused.values() for pair in found] + list(_ruled(subjects, settings))
     comments = [comment for text in texts for comment in suppressions_of(text, lines[text.name])]
-    every = sorted(_findings(judged, comments, settings), key=lambda finding: finding.order)
+    patches = [it for it in documents if isinstance(it.manifest, dict) and kustomized.is_patch(it)]
+    covered = _covered(documents, [*bad, *patches], {mistake.file for mistake in unread})
+    every = sorted(_findings(judged, comments, settings, covered), key=lambda finding: finding.order)
     counted = tuple(finding for finding in every if not finding.suppressed)
     let_be = tuple(finding for finding in every if finding.suppressed)
     return Result(counted, let_be, tuple(unread), len(ours), len(documents) - len(ours))
@@ -143,8 +146,25 @@ def _ruled(subjects: Subjects, settings: Configuration) -> Iterator[Judged]:
                 yield rule, found
 
 
+def _covered(documents: Iterable[Document], left: Iterable[Document], unread: Collection[str]) -> _IsJudged:
+    """Whether what a comment covers was judged: else nobody knows what it silences. ``unread`` are files."""
+    not_judged = {document.place for document in left}
+    begins: dict[str, list[tuple[int, bool]]] = {}
+    for document in documents:
+        begins.setdefault(document.file, []).append((document.line, document.place not in not_judged))
+
+    def is_judged(comment: Suppression) -> bool:
+        until = [judged for line, judged in begins.get(comment.file, ()) if line <= comment.line]
+        return comment.file not in unread and (not until or until[-1])
+
+    return is_judged
+
+
 def _findings(
-    judged: Iterable[Judged], comments: Iterable[Suppression | Incomplete], settings: Configuration
+    judged: Iterable[Judged],
+    comments: Iterable[Suppression | Incomplete],
+    settings: Configuration,
+    covered: _IsJudged,
 ) -> Iterator[Finding]:
     by_line: dict[tuple[str, int], list[Suppression]] = {}
     used: set[tuple[Suppression, str]] = set()
@@ -160,7 +180,7 @@ def _findings(
             used.add((by, rule.code))
         reason = by.reason if by else _ignored(rule, found, settings)
         yield _finding(rule, found, settings, reason, by_comment=by is not None)
-    yield from _of_comments(given, used, settings)
+    yield from _of_comments((it for it in given if isinstance(it, Incomplete) or covered(it)), used, settings)
 
 
 def _silenced(rule: Rule, found: Found, by_line: Mapping[tuple[str, int], Sequence[Suppression]]) -> Suppression | None:
