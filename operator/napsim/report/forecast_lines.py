@@ -371,7 +371,7 @@ _TOLD: Final[Mapping[str, Callable[[Sequence[Moment]], str]]] = {
 
 
 def _runs(instants: Sequence[datetime]) -> Iterator[list[datetime]]:
-    """Instants in order, cut where an hour passes between two."""
+    """Instants in order, cut where more than ``_PAUSE`` passes between two."""
     run: list[datetime] = []
     for at in instants:
         if run and at - run[-1] > _PAUSE:
