@@ -91,6 +91,28 @@ def test_an_api_server_that_was_killed_and_forgot_what_was_watched(world: Rehear
     inflight.assert_sound(world, NODES, torn_lines_allowed=2)
 
 
+def test_a_pool_that_is_deleted_while_nobody_could_tell_of_it_is_gone(world: Rehearsal) -> None:
+    """An API server that is started anew forgets what it would have told: a list has the pool no more."""
+    operator = start(world)
+    world.apply(m.pool("passing", replicas=0))
+    world.eventually("the pool is known", lambda: "passing" in pools(world))
+    with operator.frozen():
+        kill(world)
+        served(world.cluster)
+        world.delete("nodepool", "passing")
+        world.eventually("it is deleted", lambda: "passing" not in names(world.items("nodepools")))
+    world.eventually("it is gone", lambda: "passing" not in pools(world))
+
+
+def pools(world: Rehearsal) -> set[str]:
+    """As the operator's status has them."""
+    return {item["name"] for item in world.nap().get("pools", ())}
+
+
+def names(items: list[m.Manifest]) -> set[str]:
+    return {item["metadata"]["name"] for item in items}
+
+
 def test_connections_that_are_cut_refused_and_slow(world: Rehearsal) -> None:
     with Proxy(world.kubeconfig) as proxy:
         operator = start(world, proxy.kubeconfig())

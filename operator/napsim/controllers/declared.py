@@ -157,6 +157,14 @@ class Declared(msgspec.Struct):
             return self.nap
         return (self.images if kind == NODE_IMAGE else self.windows).get(name)
 
+    def known(self, kind: str) -> dict[str, str]:
+        """Names of the objects of a kind, with their uids; without one, those that could never be taken in."""
+        nap = () if self.nap is None else (self.nap["metadata"]["name"],)
+        taken = nap if kind == NODE_AUTO_PROVISIONING else self._stores[kind]
+        manifests = ((name, self.manifest(kind, name)) for name in taken)
+        refused = {name: "" for its_kind, name in self.problems if its_kind == kind}
+        return refused | {name: manifest["metadata"]["uid"] for name, manifest in manifests if manifest is not None}
+
     def is_news(self, manifest: Manifest) -> bool:
         """Whether the object differs from what is known in more than a status of our own making.
 
@@ -179,17 +187,20 @@ class Declared(msgspec.Struct):
         """An object is gone."""
         self.revision += 1
         self.problems.pop((kind, name), None)
-        stores: dict[str, dict[str, Any]] = {
+        if kind == NODE_AUTO_PROVISIONING:
+            self.nap, self.settings = None, Settings()
+        else:
+            self._stores[kind].pop(name, None)
+        self._remake(kind)
+
+    @property
+    def _stores(self) -> dict[str, dict[str, Any]]:
+        return {
             NODE_POOL: self.pools,
             AKS_NODE_CLASS: self.node_classes,
             NODE_IMAGE: self.images,
             MAINTENANCE_CONFIGURATION: self.windows,
         }
-        if kind == NODE_AUTO_PROVISIONING:
-            self.nap, self.settings = None, Settings()
-        else:
-            stores[kind].pop(name, None)
-        self._remake(kind)
 
     def cache_of(self, node_class: str) -> ListCache | None:
         """The list of the gallery that the class takes its images from; None before it was made."""

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from napsim.controllers.clock import VirtualClock
 from napsim.controllers.controllers import SINGLETON
 from napsim.controllers.declared import Declared, Manifest
@@ -32,6 +30,7 @@ from napsim.live.events import Recorder
 from napsim.live.executor import RESOURCES, Executor, NotOurs
 from napsim.live.informers import published_window
 from napsim.live.metrics import Metrics
+from napsim.live.relisting import Relisting
 from napsim.live.tasks import Tasks
 from napsim.live.workqueue import Workqueue
 from napsim.live.writer import ATTEMPT_SECONDS, OutcomeKind, Writer
@@ -79,6 +78,7 @@ class Drive:
             "publication": Workqueue("publication", self.publisher.reconcile, self.clock, jitter, workers=1),
         }
         self._tasks = Tasks(log, "drive mode")
+        self._relisting = Relisting(client, self.declared, self.observe)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -90,15 +90,14 @@ class Drive:
         """Lead: read what is declared, go on from what statuses say, look at everything once."""
         await self.config_map.synced.wait()
         for resource in KINDS:
-            for item in await self.client.list_all(resource, msgspec.Raw):
-                manifest = msgspec.json.decode(item)
-                self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
+            await self._relisting.kind(resource)
         self.windows.adopt()
         self.leading = True
         for queue in self.queues.values():
             queue.resume()
         self._look()
-        self._tasks.begin(self.recorder.run())
+        for job in (self.recorder.run(), self._relisting.forever(KINDS)):
+            self._tasks.begin(job)
 
     async def stop(self) -> None:
         """Stop acting: what is under way ends, nothing new begins. The ConfigMap stays as it is."""

@@ -27,7 +27,6 @@ from napsim.controllers.resources import (
     NODE_IMAGES,
     NODE_POOLS,
     NODES,
-    Resource,
 )
 from napsim.core.actions import DeleteNodeClaim, EvictPod
 from napsim.core.objects import Node, NodeClaim
@@ -42,6 +41,7 @@ from napsim.live.executor import RESOURCES, Executor
 from napsim.live.informers import Informers
 from napsim.live.inspection import Inspection
 from napsim.live.metrics import Metrics
+from napsim.live.relisting import Relisting
 from napsim.live.tasks import Tasks
 from napsim.live.traces import Trace, TraceFile
 from napsim.live.workqueue import Workqueue
@@ -113,6 +113,7 @@ class Engine(Controllers):
             self.writer.mirror(resource, informer)
         self._jitter = jitter
         self._tasks = Tasks(log, "the engine")
+        self._relisting = Relisting(client, self.declared, self.observe)
         self.queues: dict[str, Workqueue] = self._made_queues()
         self._stopped = asyncio.Event()
         self.disruption.pause = self._pause
@@ -174,7 +175,8 @@ class Engine(Controllers):
         for queue in self.queues.values():
             queue.resume()
         self.add_everything()
-        for job in (self._report_forever(), self._follow_version(), self.recorder.run()):
+        relisted = self._relisting.forever(_DECLARED_KINDS)
+        for job in (self._report_forever(), self._follow_version(), self.recorder.run(), relisted):
             self._tasks.begin(job)
 
     async def stop(self) -> None:
@@ -194,16 +196,11 @@ class Engine(Controllers):
         Images are taken in anew: while somebody else led, our clock was not turned, and they may be dated by it.
         """
         settings, *others = _DECLARED_KINDS
-        await self._prime_kind(settings)
+        await self._relisting.kind(settings)
         await self.rollout.set_clock()
         self.declared.images.clear()
         for resource in others:
-            await self._prime_kind(resource)
-
-    async def _prime_kind(self, resource: Resource) -> None:
-        for item in await self.client.list_all(resource, msgspec.Raw):
-            manifest = msgspec.json.decode(item)
-            self.observe({"apiVersion": resource.api_version, "kind": resource.kind, **manifest})
+            await self._relisting.kind(resource)
 
     async def _read_version(self) -> None:
         version = msgspec.json.decode(await self.client.get_path("/version"))["gitVersion"]
@@ -282,7 +279,7 @@ class Engine(Controllers):
         await self.rollout.set_clock()
         if self.clock.now() < before:  # else images without a date would be published in the future
             self.declared.images.clear()
-            await self._prime_kind(NODE_IMAGES)
+            await self._relisting.kind(NODE_IMAGES)
         self.add_everything()
 
     # --- what informers tell ------------------------------------------------------------------------------------------
