@@ -151,6 +151,14 @@ def test_nothing_anywhere_says_what_to_do(tmp_path: Path) -> None:
         (document(user={"as": "admin"}), r"users\[dev\].user.as: impersonation is not supported"),
         (document(user={"exec": {"args": []}}), "exec: must be a mapping with a command"),
         (document(user={"exec": {"command": "x", "apiVersion": "v1alpha1"}}), "apiVersion: 'v1alpha1' is not one of"),
+        (
+            document(user={"exec": {"command": "x", "apiVersion": "client.authentication.k8s.io/v1", "env": ["A=1"]}}),
+            r"exec\.env\[0\]: must be a mapping with a name",
+        ),
+        (document(user={"token": "a\nb"}), "token: the token has characters that no HTTP header can have"),
+        (document(cluster={"server": "https://localhost:abc"}), "server: Port could not be cast"),
+        (document(cluster={"server": "https://[::1"}), "server: Invalid IPv6 URL"),
+        (document(cluster={"server": "https:///path"}), "server: names no host and port"),
     ],
 )
 def test_an_error_names_file_and_field(tmp_path: Path, content: object, message: str) -> None:
@@ -165,6 +173,12 @@ def test_all_unsupported_fields_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError) as caught:
         load_connection(write(tmp_path / "config", content))
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_of_a_token_and_a_file_of_one_the_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("of the file")
+    both = document(user={"token": "written", "tokenFile": "token"})
+    assert header(load_connection(write(tmp_path / "config", both))) == "Bearer of the file"
 
 
 def test_text_that_is_no_yaml_is_an_error_and_not_a_traceback(tmp_path: Path) -> None:

@@ -29,6 +29,13 @@ class CredentialError(Exception):
     """No token could be had; the message says from where and why."""
 
 
+def bearer(token: str, where: str) -> str:
+    """The header's value. Raises CredentialError for a token that no header can have."""
+    if not (token.isascii() and token.isprintable()):
+        raise CredentialError(f"{where}: the token has characters that no HTTP header can have")
+    return f"Bearer {token}"
+
+
 class Credentials(Protocol):
     """A source of ``Authorization`` headers."""
 
@@ -73,11 +80,11 @@ class FileToken:
     async def refresh(self) -> None:
         try:
             token = self.path.read_text().strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise CredentialError(f"{self.path}: cannot be read: {error}") from error
         if not token:
             raise CredentialError(f"{self.path}: is empty")
-        self._header = f"Bearer {token}"
+        self._header = bearer(token, str(self.path))
         self._reread_at = self.monotonic() + _REREAD_SECONDS
 
     def reject(self) -> None:
@@ -125,8 +132,10 @@ class ExecToken:
         info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
         arguments, variables = plugin.get("args"), plugin.get("env")
         environment = {"KUBERNETES_EXEC_INFO": msgspec.json.encode(info).decode()}
-        for item in variables if isinstance(variables, list) else []:
-            environment[str(item["name"])] = str(item["value"])
+        for index, item in enumerate(variables if isinstance(variables, list) else []):
+            if not isinstance(item, dict) or "name" not in item:
+                raise CredentialError(f"{where}.env[{index}]: must be a mapping with a name and a value")
+            environment[str(item["name"])] = str(item.get("value", ""))
         return cls(
             command=str(directory / command) if os.sep in command else command,
             arguments=tuple(str(item) for item in arguments) if isinstance(arguments, list) else (),
@@ -181,7 +190,7 @@ class ExecToken:
             certificate = status is not None and status.client_certificate_data
             gave = "only a client certificate, which is not supported" if certificate else "no status.token"
             raise CredentialError(f"{self.where}: {self.command} gave {gave}")
-        self._header = f"Bearer {status.token}"
+        self._header = bearer(status.token, f"{self.where}: {self.command}")
         expires = status.expiration_timestamp
         self._good_until = (
             None if expires is None else datetime.fromtimestamp(expires.timestamp() - _EXPIRY_LEEWAY_SECONDS, UTC)

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import yaml
 
-from napsim.live.credentials import CredentialError, Credentials, ExecToken, FileToken, StaticToken
+from napsim.live.credentials import CredentialError, Credentials, ExecToken, FileToken, StaticToken, bearer
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -203,6 +204,8 @@ def _connect(entry: _Section, cluster: _Section, user: _Section, origin: str) ->
     server = _required(cluster, "server").rstrip("/")
     if not server.startswith(("https://", "http://")):
         raise cluster.error("server", f"must start with https:// or http://, is {server!r}")
+    if (wrong := _wrong_place(server)) is not None:
+        raise cluster.error("server", f"{wrong}: {server!r}")
     _refuse_unsupported(cluster, user)
     return ConnectionConfig(
         server=server,
@@ -212,6 +215,16 @@ def _connect(entry: _Section, cluster: _Section, user: _Section, origin: str) ->
         origin=origin,
         tls_server_name=cluster.text("tls-server-name") or None,
     )
+
+
+def _wrong_place(server: str) -> str | None:
+    """What keeps anybody from connecting there, if anything does."""
+    try:
+        parts = urlsplit(server)
+        is_place = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        return str(error)
+    return None if is_place else "names no host and port to connect to"
 
 
 def _refuse_unsupported(cluster: _Section, user: _Section) -> None:
@@ -264,11 +277,18 @@ def _secret_file(content: bytes) -> Iterator[str]:
 
 
 def _credentials(user: _Section, cluster: _Section) -> Credentials | None:
-    """Token, token file or exec plugin, in client-go's order; None where a client certificate or nothing is given."""
-    if user.text("token"):
-        return StaticToken(user.text("token"))
+    """Token file, token or exec plugin; None where a client certificate or nothing is given.
+
+    Of the first two the file goes first, as in client-go's transport/round_trippers.go.
+    """
     if user.text("tokenFile"):
         return FileToken(user.file.parent / user.text("tokenFile"))
+    if user.text("token"):
+        try:
+            bearer(user.text("token"), f"{user.file}: {user.where}.token")
+        except CredentialError as error:
+            raise KubeconfigError(str(error)) from error
+        return StaticToken(user.text("token"))
     plugin = user.values.get("exec")
     if plugin is None:
         return None
