@@ -226,6 +226,7 @@ def test_what_is_left_out_is_said() -> None:
     ("written", "value"),
     [
         ('"a \\"b\\" \\\\ $${x} %%{y} \\u00e9\\n"', 'a "b" \\ ${x} %{y} é\n'),
+        ('"a\\UFFFFFFFFb\\ud800c"', "a\ufffdb\ufffdc"),
         ("-3", -3),
         ("1.5", 1.5),
         ("(true)", True),

@@ -7,6 +7,7 @@ Parsed by python-hcl2, which comes with the extra ``napsim[terraform]``. Blocks 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -212,4 +213,9 @@ def _unescaped(found: re.Match[str]) -> str:
     escape = found[1]
     if escape is None:
         return ""  # the first of $${ or %%{
-    return chr(int(escape[1:], 16)) if escape[0] in "uU" else _ESCAPES.get(escape, escape)
+    return _character(int(escape[1:], 16)) if escape[0] in "uU" else _ESCAPES.get(escape, escape)
+
+
+def _character(point: int) -> str:
+    """What is no character is the replacement character, as Go encodes it."""
+    return chr(point) if point <= sys.maxunicode and not 0xD800 <= point <= 0xDFFF else "\N{REPLACEMENT CHARACTER}"
