@@ -273,6 +273,19 @@ def test_an_exec_plugin_is_told_of_the_cluster_and_its_token_used_until_it_expir
     assert token.header() is None
 
 
+@pytest.mark.parametrize("expires", ["2026-01-01T12:00:20Z", "2026-01-01T11:59:00Z"])
+def test_a_token_that_ends_soon_is_used_all_the_same(expires: str, tmp_path: Path) -> None:
+    """What the plugin just gave may be over by our clock alone."""
+    script = printing({"token": "short", "expirationTimestamp": expires})
+    token = ExecToken.from_kubeconfig(plugin(tmp_path, script), tmp_path, "config: exec", "https://x")
+    now = NOON
+    token.now = lambda: now
+    asyncio.run(token.refresh())
+    assert token.header() == "Bearer short"
+    now = NOON + timedelta(seconds=1)
+    assert token.header() is None
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,7 +20,8 @@ import msgspec
 from napsim.live.clock import wall_clock
 
 _REREAD_SECONDS: Final = 60.0  # client-go transport/token_source.go: files are read again once a minute
-_EXPIRY_LEEWAY_SECONDS: Final = 30.0
+_EXPIRY_LEEWAY: Final = timedelta(seconds=30)
+_LEAST: Final = timedelta(seconds=1)  # a new token is sent, however soon it ends: only the API server's clock counts
 _EXEC_TIMEOUT_SECONDS: Final = 60.0
 _EXEC_API_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
@@ -192,6 +193,4 @@ class ExecToken:
             raise CredentialError(f"{self.where}: {self.command} gave {gave}")
         self._header = bearer(status.token, f"{self.where}: {self.command}")
         expires = status.expiration_timestamp
-        self._good_until = (
-            None if expires is None else datetime.fromtimestamp(expires.timestamp() - _EXPIRY_LEEWAY_SECONDS, UTC)
-        )
+        self._good_until = None if expires is None else max(expires - _EXPIRY_LEEWAY, self.now() + _LEAST)
