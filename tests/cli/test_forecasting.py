@@ -111,11 +111,12 @@ def test_an_image_that_the_list_does_not_have_yet_asks_for_time_and_for_no_windo
     assert pool.remedies == remedies([NOT_LISTED])
 
 
-def test_when_the_list_of_images_was_read_is_told_as_assumed() -> None:
-    cached = [settings(listCacheDuration="72h"), *cluster(shop())[1:]]
-    (told,) = (text for text in forecast(scenario(cached)).assumptions if "list of images" in text)
-    assert told == (
-        "The list of images was read 10m before the start. It is kept for 72 hours: a new image can wait that long."
+@pytest.mark.parametrize(("kept", "told"), [("72h", "72 hours"), ("1h", "1 hour"), ("90m", "1h30m")])
+def test_when_the_list_of_images_was_read_is_told_as_assumed(kept: str, told: str) -> None:
+    cached = [settings(listCacheDuration=kept), *cluster(shop())[1:]]
+    (said,) = (text for text in forecast(scenario(cached)).assumptions if "list of images" in text)
+    assert said == (
+        f"The list of images was read 10m before the start. It is kept for {told}: a new image can wait that long."
     )
 
 

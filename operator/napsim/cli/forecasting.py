@@ -352,7 +352,7 @@ def _listed(scenario: Scenario) -> Iterator[str]:
     kept = settings_of(_settings(scenario)).pickup.cache_duration
     if kept and any(it["kind"] == names.AKS_NODE_CLASS for it in scenario.manifests):
         read = f"{span(SETTLES_FOR)} before" if scenario.settles else "at"
-        length = span(kept) if kept % _HOUR else f"{kept // _HOUR} hours"
+        length = span(kept) if kept % _HOUR else plural(kept // _HOUR, "hour")
         yield f"The list of images was read {read} the start. It is kept for {length}: a new image can wait that long."
 
 
