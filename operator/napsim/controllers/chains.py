@@ -28,12 +28,11 @@ from napsim.core.reasons import Reason
 NODE: Final = "Node"
 POOL: Final = "NodePool"
 IMAGE: Final = "Image"
-KINDS: Final = (NODE, POOL, IMAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for: an object of ``KINDS``, by name."""
+    """What is asked for: a Node, NodePool or image, by name."""
 
     kind: str
     name: str
