@@ -87,3 +87,26 @@ def test_what_was_written_is_known_even_beside_an_edit() -> None:
     assert manifest is not None
     assert manifest["status"] == {"nodes": 3}
     assert manifest["metadata"]["generation"] == 1
+
+
+def test_an_edit_that_is_told_late_does_not_bring_the_status_of_before_back() -> None:
+    """A class would pick up once more what it has picked up."""
+    declared, reports, server = known()
+    edited = server.edited({"spec": {**pool()["spec"], "weight": 5}})
+    report(declared, reports, 3)
+    assert declared.take(edited, NOW)
+    manifest = declared.manifest("NodePool", "default")
+    assert manifest is not None
+    assert (manifest["spec"]["weight"], manifest["status"]) == (5, {"nodes": 3})
+    assert not declared.is_news(deepcopy(server.manifest))
+
+
+def test_a_later_state_has_the_status_that_it_comes_with() -> None:
+    declared, reports, server = known()
+    server.edited({"spec": {**pool()["spec"], "weight": 5}})
+    report(declared, reports, 3)
+    later = asyncio.run(server.patch_status(NODE_POOLS, "default", {"nodes": 4}))
+    assert declared.take(later, NOW)
+    manifest = declared.manifest("NodePool", "default")
+    assert manifest is not None
+    assert manifest["status"] == {"nodes": 4}

@@ -111,6 +111,8 @@ class Declared(msgspec.Struct):
     unavailable: UnavailableOfferings = msgspec.field(default_factory=UnavailableOfferings)
     offerings: Mapping[str, tuple[Offering, ...]] = msgspec.field(default_factory=dict)
     observed: Observed = msgspec.field(default_factory=Observed)  # instance types of classes that are not Azure's
+    _answers: dict[tuple[str, str], Manifest] = msgspec.field(default_factory=dict)
+    """What the API server said of objects when a status was written, where an edit of them is yet to be told."""
     _templates: dict[str, tuple[tuple[object, ...], NodeTemplate]] = msgspec.field(default_factory=dict)
     _in_order: tuple[NodeTemplate, ...] = ()
 
@@ -126,6 +128,7 @@ class Declared(msgspec.Struct):
     def take(self, manifest: Manifest, seen_at: datetime) -> bool:
         """Take in an object as it is now. Whether it can be used; if not, ``problems`` says why."""
         self.revision += 1
+        manifest = self._as_answered(manifest)
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         faults = tuple(str(error) for error in errors_of(_without_status(manifest)))
         if not faults:
@@ -139,6 +142,25 @@ class Declared(msgspec.Struct):
             return False
         self.problems.pop((kind, name), None)
         return True
+
+    def answered(self, known: Manifest, answer: Manifest) -> bool:
+        """A status was written. Whether the answer is what is known but for it; if not, an edit is yet to be told."""
+        if is_edit_known(known, answer):
+            return True
+        self._answers[known["kind"], known["metadata"]["name"]] = answer
+        return False
+
+    def _as_answered(self, manifest: Manifest) -> Manifest:
+        """An edit that is told after a status was written on it comes with the status from before that."""
+        key = manifest["kind"], manifest["metadata"]["name"]
+        answer = self._answers.get(key)
+        if answer is None:
+            return manifest
+        of_one = manifest["metadata"]["uid"] == answer["metadata"]["uid"]
+        if of_one and int(manifest["metadata"]["resourceVersion"]) < int(answer["metadata"]["resourceVersion"]):
+            return {**manifest, "status": answer.get("status", {})}
+        del self._answers[key]
+        return manifest
 
     def _stand_in(self, manifest: Manifest) -> None:
         """An operator that never knew a better state goes on with the window that the status says is in force."""
@@ -187,6 +209,7 @@ class Declared(msgspec.Struct):
         """An object is gone."""
         self.revision += 1
         self.problems.pop((kind, name), None)
+        self._answers.pop((kind, name), None)
         if kind == NODE_AUTO_PROVISIONING:
             self.nap, self.settings = None, Settings()
         else:

@@ -12,7 +12,7 @@ import msgspec
 
 from napsim.api import names
 from napsim.controllers.clock import VirtualClock
-from napsim.controllers.declared import Declared, Manifest, is_edit_known
+from napsim.controllers.declared import Declared, Manifest
 from napsim.controllers.executor import Executor
 from napsim.controllers.patches import difference
 from napsim.controllers.resources import Resource
@@ -54,7 +54,7 @@ class Reports(msgspec.Struct):
         status: Mapping[str, Any] = answer.get("status", {})
         if isinstance(manifest, dict):
             manifest["status"] = status
-            if is_edit_known(manifest, answer):  # else the edit is yet to be told, and would be taken for an echo
+            if self.declared.answered(manifest, answer):  # else the edit would be taken for an echo when it is told
                 manifest["metadata"] = answer["metadata"]
         return status
 
