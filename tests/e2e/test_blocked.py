@@ -244,6 +244,7 @@ def test_a_pdb_that_gets_tight_after_the_command_keeps_the_node_draining_and_the
     pool.fill("2")
     before = pool.places()
     world.apply(m.nap(factor=10, timings=SLOW))  # three quarters of a minute between the command and the drain
+    world.eventually("the clock is turned", lambda: world.nap()["clock"]["factor"] == 10)
     pool.drift()
     world.eventually("the node is taken", lambda: before["mid"] in world.disrupted(), PATIENCE_SECONDS)
     world.patch("pdb", "mid", '{"spec": {"maxUnavailable": 0}}', "--namespace=default")
