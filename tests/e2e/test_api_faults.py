@@ -102,6 +102,7 @@ def test_a_pool_that_is_deleted_while_nobody_could_tell_of_it_is_gone(world: Reh
         world.delete("nodepool", "passing")
         world.eventually("it is deleted", lambda: "passing" not in names(world.items("nodepools")))
     world.eventually("it is gone", lambda: "passing" not in pools(world))
+    assert pools(world) == {"default"}
 
 
 def pools(world: Rehearsal) -> set[str]:
