@@ -24,18 +24,14 @@ from typing import Final
 import pytest
 
 from napsim.api.scalars import write_instant
-from napsim.core.timings import Distribution
 from napsim.core.trace import RecordKind
 from napsim.sim.composition import Asked
-from napsim.sim.scenario import Applied, Deleted, Event, PodTimings
+from napsim.sim.scenario import Applied, Deleted, Event
 from tests.e2e import manifests as m
 from tests.e2e.commands import napsim
-from tests.e2e.parity import LIVE, NO_ROOM, NOMINATED, Twice, running, story, told_twice
+from tests.e2e.parity import FACTOR, LIVE, NO_ROOM, NOMINATED, PODS, STEPS, Twice, running, story, told_twice
 from tests.e2e.rehearsal import OLD, POOL, SATURDAY_EVENING, Rehearsal, rehearsal
 
-FACTOR: Final = 15.0
-STEPS: Final = {"launch": 5, "registration": 40, "initialization": 15, "detach": 5}
-PODS: Final = PodTimings(Distribution(low=2.0), Distribution(low=10.0))  # KWOK's, on that clock
 SIZES: Final = {"timed": 3, "narrow": 3, "idle": 2, "held": 1, "lost": 1, "edited": 1, "aged": 1}  # of a pod each
 REPLICAS: Final = 2
 ALL: Final = {**SIZES, "static": REPLICAS}
@@ -45,13 +41,6 @@ OLDER: Final = "202510.06.0"
 NEWER: Final = "202602.12.0"
 OPENS_IN: Final = timedelta(minutes=3)  # 12 s of the wall clock
 LASTS: Final = timedelta(minutes=13)  # the ten that a command may take, and some; at 15 its NodeClaim would go
-# What requests take on that clock, and KWOK's part, where a machine has time to spare; where not, what it showed itself
-# to need more.
-TOLERANCE: Final = timedelta(minutes=1)
-
-
-def tolerance(twice: Twice) -> timedelta:
-    return TOLERANCE + 10 * twice.latest_launch(timedelta(seconds=STEPS["launch"]))
 
 
 def pool(name: str, budgets: list[m.Manifest], revision: int = 0) -> m.Manifest:
@@ -227,13 +216,13 @@ def test_a_command_whose_claim_never_registers_is_given_up_after_ten_minutes(twi
     for records in (live, played):
         assert [it.details["nodePool"] for it in records] == ["lost"]
     for started, ended in zip(twice.both(RecordKind.COMMAND_STARTED, pool="lost"), (live, played), strict=True):
-        assert abs(ended[0].at - started[0].at - timedelta(minutes=10)) < tolerance(twice)
+        assert abs(ended[0].at - started[0].at - timedelta(minutes=10)) < twice.tolerance
 
 
 def test_they_end_at_the_same_time(twice: Twice) -> None:
     live, played = twice.both(RecordKind.CLAIM_GONE)
     assert {it.object for it in live} == {it.object for it in played}
-    assert abs(live[-1].at - played[-1].at) < tolerance(twice)
+    assert abs(live[-1].at - played[-1].at) < twice.tolerance
 
 
 def test_trace_diff_finds_no_difference(twice: Twice) -> None:
@@ -242,6 +231,6 @@ def test_trace_diff_finds_no_difference(twice: Twice) -> None:
     And for who was nominated for a pod: where a budget of nothing held the node since, that stood at the snapshot.
     """
     passing = [f"--ignore={kind}={reason}" for kind in ("Blocked", "Unblocked") for reason in (NO_ROOM, NOMINATED)]
-    options = (f"--tolerance={tolerance(twice).total_seconds():g}s", *passing, "--output=json")
+    options = (f"--tolerance={twice.tolerance.total_seconds():g}s", *passing, "--output=json")
     done = napsim("trace", "diff", *twice.files, *options)
     assert (done.returncode, json.loads(done.stdout)["same"]) == (0, True), done.stdout + done.stderr

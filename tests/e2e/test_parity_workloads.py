@@ -17,23 +17,18 @@ from typing import Final
 import pytest
 
 from napsim.api.scalars import write_instant
-from napsim.core.timings import Distribution
 from napsim.core.trace import RecordKind
 from napsim.sim.composition import Asked
-from napsim.sim.scenario import Applied, PodTimings
+from napsim.sim.scenario import Applied
 from tests.e2e import manifests as m
 from tests.e2e.commands import napsim
-from tests.e2e.parity import LIVE, NO_ROOM, NOMINATED, Twice, running, story, told_twice
+from tests.e2e.parity import FACTOR, LIVE, NO_ROOM, NOMINATED, PODS, STEPS, Twice, running, story, told_twice
 from tests.e2e.rehearsal import OLD, POOL, SATURDAY_EVENING, Rehearsal, rehearsal
 
-FACTOR: Final = 15.0
-STEPS: Final = {"launch": 5, "registration": 40, "initialization": 15, "detach": 5}
-PODS: Final = PodTimings(Distribution(low=2.0), Distribution(low=10.0))  # KWOK's, on that clock
 SIZES: Final = {"smaller": (5, "1200m"), "crowded": (4, "1900m"), "roomy": (1, "1200m")}  # pods of so many processors
 NODES: Final = {"smaller": 2, "crowded": 2, "roomy": 1}
 DRIFTED: Final = ("crowded", "roomy")
 LASTS: Final = timedelta(minutes=6)
-TOLERANCE: Final = timedelta(minutes=1)
 
 
 def pool(name: str, nodes: str, revision: int = 0) -> m.Manifest:
@@ -126,7 +121,5 @@ def test_one_that_runs_does(twice: Twice) -> None:
 def test_trace_diff_finds_no_difference(twice: Twice) -> None:
     """But for who had no room or was nominated when, as with the eight pools."""
     passing = [f"--ignore={kind}={reason}" for kind in ("Blocked", "Unblocked") for reason in (NO_ROOM, NOMINATED)]
-    late = twice.latest_launch(timedelta(seconds=STEPS["launch"]))
-    tolerance = TOLERANCE + 10 * late
-    done = napsim("trace", "diff", *twice.files, f"--tolerance={tolerance.total_seconds():g}s", *passing)
+    done = napsim("trace", "diff", *twice.files, f"--tolerance={twice.tolerance.total_seconds():g}s", *passing)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -135,6 +135,7 @@ def folder_of(document: Document) -> str:
 
 
 def namespace_of(document: Document) -> str:
+    """Of a document of any namespaced kind, also one that is not known here; ``default`` where none is written."""
     metadata = document.manifest.get("metadata")
     return str((metadata.get("namespace") if isinstance(metadata, dict) else None) or _DEFAULT_NAMESPACE)
 
